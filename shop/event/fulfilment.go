@@ -1,0 +1,106 @@
+package event
+
+import "github.com/souk-commerce/souk/shop"
+
+// ShipmentRequested says that a dealer has a parcel to pack.
+type ShipmentRequested struct {
+	Shipment shop.ID                   `json:"shipment"`
+	Order    shop.ID                   `json:"order"`
+	Customer shop.ID                   `json:"customer"`
+	Dealer   shop.ID                   `json:"dealer"`
+	Payment  shop.ID                   `json:"payment"`
+	Lines    []ParcelLine              `json:"lines"`
+	Amount   shop.Money                `json:"amount"` // to capture when it is packed
+	ShipTo   shop.Sealed[shop.Address] `json:"shipTo"`
+}
+
+// ShipmentPacked says that the parcel is ready; the money may be taken now.
+type ShipmentPacked struct {
+	Shipment shop.ID    `json:"shipment"`
+	Order    shop.ID    `json:"order"`
+	Payment  shop.ID    `json:"payment"`
+	Dealer   shop.ID    `json:"dealer"`
+	Amount   shop.Money `json:"amount"`
+}
+
+// ShipmentCleared says that the parcel's money was taken: it may leave.
+type ShipmentCleared struct {
+	Shipment shop.ID `json:"shipment"`
+	Order    shop.ID `json:"order"`
+}
+
+// ShipmentDispatched says that the parcel left the building.
+type ShipmentDispatched struct {
+	Shipment shop.ID      `json:"shipment"`
+	Order    shop.ID      `json:"order"`
+	Lines    []ParcelLine `json:"lines"`
+	Tracking string       `json:"tracking,omitempty"`
+}
+
+// ShipmentDelivered says that the parcel reached its address.
+type ShipmentDelivered struct {
+	Shipment shop.ID `json:"shipment"`
+	Order    shop.ID `json:"order"`
+	Dealer   shop.ID `json:"dealer"`
+}
+
+// ShipmentCancelled says that the parcel will not leave.
+type ShipmentCancelled struct {
+	Shipment shop.ID `json:"shipment"`
+	Order    shop.ID `json:"order"`
+}
+
+// Type implements Fact.
+func (*ShipmentRequested) Type() string { return "souk.fulfilment.requested.v1" }
+
+// Type implements Fact.
+func (*ShipmentPacked) Type() string { return "souk.fulfilment.packed.v1" }
+
+// Type implements Fact.
+func (*ShipmentCleared) Type() string { return "souk.fulfilment.cleared.v1" }
+
+// Type implements Fact.
+func (*ShipmentDispatched) Type() string { return "souk.fulfilment.dispatched.v1" }
+
+// Type implements Fact.
+func (*ShipmentDelivered) Type() string { return "souk.fulfilment.delivered.v1" }
+
+// Type implements Fact.
+func (*ShipmentCancelled) Type() string { return "souk.fulfilment.cancelled.v1" }
+
+// Subject implements Fact.
+func (f *ShipmentRequested) Subject() string { return shipmentSubject(f.Shipment) }
+
+// Subject implements Fact.
+func (f *ShipmentPacked) Subject() string { return shipmentSubject(f.Shipment) }
+
+// Subject implements Fact.
+func (f *ShipmentCleared) Subject() string { return shipmentSubject(f.Shipment) }
+
+// Subject implements Fact.
+func (f *ShipmentDispatched) Subject() string { return shipmentSubject(f.Shipment) }
+
+// Subject implements Fact.
+func (f *ShipmentDelivered) Subject() string { return shipmentSubject(f.Shipment) }
+
+// Subject implements Fact.
+func (f *ShipmentCancelled) Subject() string { return shipmentSubject(f.Shipment) }
+
+func shipmentSubject(id shop.ID) string { return "shipment/" + string(id) }
+
+func fulfilmentKinds() []Kind {
+	return []Kind{
+		kind[ShipmentRequested]("a dealer has a parcel to pack",
+			rule("has_lines", "size(data.lines) > 0",
+				func(f *ShipmentRequested) bool { return len(f.Lines) > 0 }),
+			rule("amount_not_negative", "data.amount.amount >= 0",
+				func(f *ShipmentRequested) bool { return f.Amount.Amount >= 0 })),
+		kind[ShipmentPacked]("the parcel is ready; the money may be taken"),
+		kind[ShipmentCleared]("the parcel's money was taken: it may leave"),
+		kind[ShipmentDispatched]("the parcel left the building",
+			rule("has_lines", "size(data.lines) > 0",
+				func(f *ShipmentDispatched) bool { return len(f.Lines) > 0 })),
+		kind[ShipmentDelivered]("the parcel reached its address"),
+		kind[ShipmentCancelled]("the parcel will not leave"),
+	}
+}

@@ -1,0 +1,322 @@
+package event
+
+import (
+	"time"
+
+	"github.com/souk-commerce/souk/shop"
+)
+
+// Contact is how to reach the person who ordered. Personal data: it exists only sealed.
+type Contact struct {
+	Email string `json:"email"`
+}
+
+// OrderLine is one line of an order, priced and frozen at checkout.
+type OrderLine struct {
+	SKU           shop.SKU `json:"sku"`
+	Dealer        shop.ID  `json:"dealer"`
+	Title         string   `json:"title"`
+	Quantity      int64    `json:"quantity"`
+	UnitPrice     int64    `json:"unitPrice"` // minor units of the order's currency
+	Amount        int64    `json:"amount"`    // Quantity times UnitPrice
+	CommissionBPS int64    `json:"commissionBps"`
+}
+
+// OrderCreated says that a customer checked out: lines, prices, tax, shipping and commission are
+// frozen from here. Nothing is held or charged yet.
+type OrderCreated struct {
+	Order    shop.ID                   `json:"order"`
+	Customer shop.ID                   `json:"customer"`
+	Lines    []OrderLine               `json:"lines"`
+	Currency shop.Currency             `json:"currency"`
+	Items    int64                     `json:"items"` // sum of the lines' amounts
+	Shipping int64                     `json:"shipping"`
+	Tax      int64                     `json:"tax"`
+	Total    int64                     `json:"total"`
+	Method   shop.ID                   `json:"method"` // payment's reference to the card, never the card
+	ShipTo   shop.Sealed[shop.Address] `json:"shipTo"`
+	Contact  shop.Sealed[Contact]      `json:"contact"`
+	Deadline time.Time                 `json:"deadline"` // placed by then, or expired
+	Cart     shop.ID                   `json:"cart,omitempty"`
+	Origin   string                    `json:"origin"` // "http", "queue" or "import"
+}
+
+// Parcel is one dealer's part of an order.
+type Parcel struct {
+	Dealer     shop.ID      `json:"dealer"`
+	Lines      []ParcelLine `json:"lines"`
+	Items      int64        `json:"items"`      // minor units
+	Shipping   int64        `json:"shipping"`   // share of the order's shipping
+	Tax        int64        `json:"tax"`        // share of the order's tax
+	Amount     int64        `json:"amount"`     // Items + Shipping + Tax
+	Commission int64        `json:"commission"` // the market's share of Items
+}
+
+// ParcelLine is a quantity of one SKU in a parcel.
+type ParcelLine struct {
+	SKU      shop.SKU `json:"sku"`
+	Quantity int64    `json:"quantity"`
+}
+
+// OrderPlacedV1 is the first form of OrderPlaced, which did not yet split the order by dealer.
+type OrderPlacedV1 struct {
+	Order    shop.ID                   `json:"order"`
+	Customer shop.ID                   `json:"customer"`
+	Payment  shop.ID                   `json:"payment"`
+	Currency shop.Currency             `json:"currency"`
+	Total    int64                     `json:"total"`
+	Lines    []OrderLine               `json:"lines"`
+	ShipTo   shop.Sealed[shop.Address] `json:"shipTo"`
+	Contact  shop.Sealed[Contact]      `json:"contact"`
+}
+
+// OrderPlaced says that stock is held and the money is authorised: the order will be fulfilled.
+type OrderPlaced struct {
+	Order    shop.ID                   `json:"order"`
+	Customer shop.ID                   `json:"customer"`
+	Payment  shop.ID                   `json:"payment"`
+	Currency shop.Currency             `json:"currency"`
+	Total    int64                     `json:"total"`
+	Parcels  []Parcel                  `json:"parcels"`
+	ShipTo   shop.Sealed[shop.Address] `json:"shipTo"`
+	Contact  shop.Sealed[Contact]      `json:"contact"`
+}
+
+// OrderCancelled says that the order ended before it was fulfilled. Holds are released and money is
+// voided or refunded because of it.
+type OrderCancelled struct {
+	Order    shop.ID              `json:"order"`
+	Customer shop.ID              `json:"customer"`
+	Reason   string               `json:"reason"` // "customer", "out_of_stock", "payment_failed", "admin" …
+	By       shop.ID              `json:"by,omitempty"`
+	From     string               `json:"from"` // the status that it left
+	Contact  shop.Sealed[Contact] `json:"contact"`
+}
+
+// OrderExpired says that the deadline passed before stock and money were both there.
+type OrderExpired struct {
+	Order    shop.ID              `json:"order"`
+	Customer shop.ID              `json:"customer"`
+	Contact  shop.Sealed[Contact] `json:"contact"`
+}
+
+// OrderHeld says that the order is stopped: nothing is packed, captured or dispatched.
+type OrderHeld struct {
+	Order  shop.ID `json:"order"`
+	Reason string  `json:"reason"` // "capture_failed", "admin" …
+	By     shop.ID `json:"by,omitempty"`
+}
+
+// OrderApproved says that a held order goes on.
+type OrderApproved struct {
+	Order shop.ID `json:"order"`
+	By    shop.ID `json:"by,omitempty"`
+}
+
+// OrderProgressed says that money moved or parcels did: the derived axes after the change. The
+// counts and amounts are totals so far, not differences.
+type OrderProgressed struct {
+	Order      shop.ID `json:"order"`
+	Payment    string  `json:"payment"`    // the payment axis
+	Fulfilment string  `json:"fulfilment"` // the fulfilment axis
+	Captured   int64   `json:"captured"`
+	Refunded   int64   `json:"refunded"`
+	Dispatched int64   `json:"dispatched"` // parcels
+	Delivered  int64   `json:"delivered"`  // parcels
+	Cause      string  `json:"cause"`      // the fact that moved it, as a key: "payment.captured/…"
+}
+
+// OrderCompleted says that everything was delivered and the return window is closed.
+type OrderCompleted struct {
+	Order    shop.ID `json:"order"`
+	Customer shop.ID `json:"customer"`
+}
+
+// OrderDeadline is a timer's fact: the order's deadline has come.
+type OrderDeadline struct {
+	Order shop.ID `json:"order"`
+}
+
+// OrderReturnWindowClosed is a timer's fact: nothing of the order can be returned any more.
+type OrderReturnWindowClosed struct {
+	Order shop.ID `json:"order"`
+}
+
+// Type implements Fact.
+func (*OrderCreated) Type() string { return "souk.order.created.v1" }
+
+// Type implements Fact.
+func (*OrderPlacedV1) Type() string { return "souk.order.placed.v1" }
+
+// Type implements Fact.
+func (*OrderPlaced) Type() string { return "souk.order.placed.v2" }
+
+// Type implements Fact.
+func (*OrderCancelled) Type() string { return "souk.order.cancelled.v1" }
+
+// Type implements Fact.
+func (*OrderExpired) Type() string { return "souk.order.expired.v1" }
+
+// Type implements Fact.
+func (*OrderHeld) Type() string { return "souk.order.held.v1" }
+
+// Type implements Fact.
+func (*OrderApproved) Type() string { return "souk.order.approved.v1" }
+
+// Type implements Fact.
+func (*OrderProgressed) Type() string { return "souk.order.progressed.v1" }
+
+// Type implements Fact.
+func (*OrderCompleted) Type() string { return "souk.order.completed.v1" }
+
+// Type implements Fact.
+func (*OrderDeadline) Type() string { return "souk.order.deadline.v1" }
+
+// Type implements Fact.
+func (*OrderReturnWindowClosed) Type() string { return "souk.order.return_window_closed.v1" }
+
+// Subject implements Fact.
+func (f *OrderCreated) Subject() string { return orderSubject(f.Order) }
+
+// Subject implements Fact.
+func (f *OrderPlacedV1) Subject() string { return orderSubject(f.Order) }
+
+// Subject implements Fact.
+func (f *OrderPlaced) Subject() string { return orderSubject(f.Order) }
+
+// Subject implements Fact.
+func (f *OrderCancelled) Subject() string { return orderSubject(f.Order) }
+
+// Subject implements Fact.
+func (f *OrderExpired) Subject() string { return orderSubject(f.Order) }
+
+// Subject implements Fact.
+func (f *OrderHeld) Subject() string { return orderSubject(f.Order) }
+
+// Subject implements Fact.
+func (f *OrderApproved) Subject() string { return orderSubject(f.Order) }
+
+// Subject implements Fact.
+func (f *OrderProgressed) Subject() string { return orderSubject(f.Order) }
+
+// Subject implements Fact.
+func (f *OrderCompleted) Subject() string { return orderSubject(f.Order) }
+
+// Subject implements Fact. The timer's facts have a subject of their own: the platform announces
+// them, so they are outside the order's sequence.
+func (f *OrderDeadline) Subject() string { return "timer/order-deadline/" + string(f.Order) }
+
+// Subject implements Fact.
+func (f *OrderReturnWindowClosed) Subject() string {
+	return "timer/order-returns/" + string(f.Order)
+}
+
+func orderSubject(id shop.ID) string { return "order/" + string(id) }
+
+func orderKinds() []Kind {
+	placedV1 := kind[OrderPlacedV1]("stock is held and the money is authorised (first form)",
+		rule("total_positive_or_zero", "data.total >= 0",
+			func(f *OrderPlacedV1) bool { return f.Total >= 0 }))
+	placedV1.Upcast = func(f Fact) Fact { return splitByDealer(f.(*OrderPlacedV1)) }
+	return []Kind{
+		kind[OrderCreated]("a customer checked out; lines and prices are frozen",
+			rule("has_lines", "size(data.lines) > 0",
+				func(f *OrderCreated) bool { return len(f.Lines) > 0 }),
+			rule("quantities_positive", "data.lines.all(l, l.quantity > 0)",
+				func(f *OrderCreated) bool {
+					return all(f.Lines, func(l OrderLine) bool { return l.Quantity > 0 })
+				}),
+			rule("line_amounts_multiply", "data.lines.all(l, l.amount == l.quantity * l.unitPrice)",
+				func(f *OrderCreated) bool {
+					return all(f.Lines, func(l OrderLine) bool { return l.Amount == l.Quantity*l.UnitPrice })
+				}),
+			rule("items_add_up", "data.lines.map(l, l.amount).sum() == data.items",
+				func(f *OrderCreated) bool {
+					return sum(f.Lines, func(l OrderLine) int64 { return l.Amount }) == f.Items
+				}),
+			rule("total_adds_up", "data.items + data.shipping + data.tax == data.total",
+				func(f *OrderCreated) bool { return f.Items+f.Shipping+f.Tax == f.Total }),
+			rule("nothing_negative", "data.shipping >= 0 && data.tax >= 0 && data.total >= 0",
+				func(f *OrderCreated) bool { return f.Shipping >= 0 && f.Tax >= 0 && f.Total >= 0 })),
+		placedV1,
+		kind[OrderPlaced]("stock is held and the money is authorised: the order will be fulfilled",
+			rule("parcels_add_up", "data.parcels.map(p, p.amount).sum() == data.total",
+				func(f *OrderPlaced) bool {
+					return sum(f.Parcels, func(p Parcel) int64 { return p.Amount }) == f.Total
+				}),
+			rule("parcel_amounts_add_up",
+				"data.parcels.all(p, p.items + p.shipping + p.tax == p.amount)",
+				func(f *OrderPlaced) bool {
+					return all(f.Parcels, func(p Parcel) bool { return p.Items+p.Shipping+p.Tax == p.Amount })
+				}),
+			rule("commission_within_items",
+				"data.parcels.all(p, p.commission >= 0 && p.commission <= p.items)",
+				func(f *OrderPlaced) bool {
+					return all(f.Parcels, func(p Parcel) bool { return p.Commission >= 0 && p.Commission <= p.Items })
+				}),
+			rule("parcels_have_lines", "data.parcels.all(p, size(p.lines) > 0)",
+				func(f *OrderPlaced) bool {
+					return all(f.Parcels, func(p Parcel) bool { return len(p.Lines) > 0 })
+				})),
+		kind[OrderCancelled]("the order ended before it was fulfilled"),
+		kind[OrderExpired]("the deadline passed before stock and money were both there"),
+		kind[OrderHeld]("the order is stopped until somebody approves or cancels it"),
+		kind[OrderApproved]("a held order goes on"),
+		kind[OrderProgressed]("money or parcels moved; the derived axes after the change",
+			rule("refunds_within_captures", "data.refunded >= 0 && data.refunded <= data.captured",
+				func(f *OrderProgressed) bool { return f.Refunded >= 0 && f.Refunded <= f.Captured }),
+			rule("deliveries_within_dispatches", "data.delivered >= 0 && data.delivered <= data.dispatched",
+				func(f *OrderProgressed) bool { return f.Delivered >= 0 && f.Delivered <= f.Dispatched })),
+		kind[OrderCompleted]("everything was delivered and the return window is closed"),
+		kind[OrderDeadline]("the order's deadline has come (announced by its timer)"),
+		kind[OrderReturnWindowClosed]("the return window has closed (announced by its timer)"),
+	}
+}
+
+// splitByDealer upcasts the first form: it groups the lines by dealer in the order of appearance and
+// gives whatever the lines do not explain (shipping and tax, which the first form did not carry
+// apart) to the first parcel as shipping, so that the parcels add up to the total.
+func splitByDealer(v1 *OrderPlacedV1) *OrderPlaced {
+	v2 := &OrderPlaced{
+		Order: v1.Order, Customer: v1.Customer, Payment: v1.Payment, Currency: v1.Currency,
+		Total: v1.Total, ShipTo: v1.ShipTo, Contact: v1.Contact,
+	}
+	at := make(map[shop.ID]int)
+	rest := v1.Total
+	for _, l := range v1.Lines {
+		i, ok := at[l.Dealer]
+		if !ok {
+			i = len(v2.Parcels)
+			at[l.Dealer] = i
+			v2.Parcels = append(v2.Parcels, Parcel{Dealer: l.Dealer})
+		}
+		p := &v2.Parcels[i]
+		p.Lines = append(p.Lines, ParcelLine{SKU: l.SKU, Quantity: l.Quantity})
+		p.Items += l.Amount
+		p.Amount += l.Amount
+		p.Commission += l.Amount * l.CommissionBPS / 10_000
+		rest -= l.Amount
+	}
+	if len(v2.Parcels) > 0 {
+		v2.Parcels[0].Shipping += rest
+		v2.Parcels[0].Amount += rest
+	}
+	return v2
+}
+
+func all[T any](list []T, holds func(T) bool) bool {
+	for _, v := range list {
+		if !holds(v) {
+			return false
+		}
+	}
+	return true
+}
+
+func sum[T any](list []T, of func(T) int64) int64 {
+	var s int64
+	for _, v := range list {
+		s += of(v)
+	}
+	return s
+}

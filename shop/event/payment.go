@@ -1,0 +1,251 @@
+package event
+
+import (
+	"time"
+
+	"github.com/souk-commerce/souk/shop"
+)
+
+// PaymentIntended says that a provider is about to be asked to move money. It is committed before
+// the call, so that no call can be forgotten; Key makes the call idempotent at the provider.
+type PaymentIntended struct {
+	Payment   shop.ID    `json:"payment"`
+	Order     shop.ID    `json:"order"`
+	Operation string     `json:"operation"` // "authorise", "capture", "void" or "refund"
+	Attempt   int        `json:"attempt"`   // of this operation, from 1
+	Key       string     `json:"key"`       // the provider's idempotency key
+	Amount    shop.Money `json:"amount"`
+	Method    shop.ID    `json:"method,omitempty"`   // of an authorisation
+	Shipment  shop.ID    `json:"shipment,omitempty"` // of a capture
+	Refund    shop.ID    `json:"refund,omitempty"`   // of a refund
+	Reason    string     `json:"reason,omitempty"`
+	Provider  string     `json:"provider"`
+}
+
+// PaymentAuthorized says that the provider keeps the amount for us.
+type PaymentAuthorized struct {
+	Payment   shop.ID    `json:"payment"`
+	Order     shop.ID    `json:"order"`
+	Attempt   int        `json:"attempt"`
+	Amount    shop.Money `json:"amount"`
+	Reference string     `json:"reference"` // the provider's name for the authorisation
+}
+
+// PaymentRequiresAction says that the customer must confirm with their bank before Until.
+type PaymentRequiresAction struct {
+	Payment shop.ID   `json:"payment"`
+	Order   shop.ID   `json:"order"`
+	Attempt int       `json:"attempt"`
+	Until   time.Time `json:"until"`
+}
+
+// PaymentFailed says that an attempt to authorise ended without money. With Final the payment as a
+// whole has failed and no further attempt is made.
+type PaymentFailed struct {
+	Payment shop.ID `json:"payment"`
+	Order   shop.ID `json:"order"`
+	Attempt int     `json:"attempt"`
+	Reason  string  `json:"reason"` // "declined", "abandoned" …
+	Final   bool    `json:"final"`
+}
+
+// PaymentUnresolved says that a call ended without an answer: the provider is asked again until it
+// tells, and nothing else happens to this operation before.
+type PaymentUnresolved struct {
+	Payment   shop.ID `json:"payment"`
+	Order     shop.ID `json:"order"`
+	Operation string  `json:"operation"`
+	Key       string  `json:"key"`
+}
+
+// PaymentCaptured says that money of one shipment was taken. Totals are frozen from the first one.
+type PaymentCaptured struct {
+	Payment   shop.ID    `json:"payment"`
+	Order     shop.ID    `json:"order"`
+	Shipment  shop.ID    `json:"shipment"`
+	Amount    shop.Money `json:"amount"`
+	Key       string     `json:"key"`
+	Reference string     `json:"reference"`
+}
+
+// PaymentCaptureFailed says that the provider refused a capture: the goods stay.
+type PaymentCaptureFailed struct {
+	Payment  shop.ID `json:"payment"`
+	Order    shop.ID `json:"order"`
+	Shipment shop.ID `json:"shipment"`
+	Key      string  `json:"key"`
+	Reason   string  `json:"reason"`
+}
+
+// PaymentVoided says that an authorisation was given back. Late says that it had arrived after the
+// order had already ended.
+type PaymentVoided struct {
+	Payment shop.ID    `json:"payment"`
+	Order   shop.ID    `json:"order"`
+	Amount  shop.Money `json:"amount"` // what was authorised and is now free
+	Late    bool       `json:"late"`
+}
+
+// PaymentRefunded says that captured money went back to the customer.
+type PaymentRefunded struct {
+	Payment   shop.ID    `json:"payment"`
+	Order     shop.ID    `json:"order"`
+	Refund    shop.ID    `json:"refund"`
+	Shipment  shop.ID    `json:"shipment"` // whose money went back
+	Amount    shop.Money `json:"amount"`
+	Key       string     `json:"key"`
+	Reason    string     `json:"reason"`
+	Reference string     `json:"reference"`
+}
+
+// PaymentRefundFailed says that the provider refused a refund; nothing moved.
+type PaymentRefundFailed struct {
+	Payment shop.ID `json:"payment"`
+	Order   shop.ID `json:"order"`
+	Refund  shop.ID `json:"refund"`
+	Key     string  `json:"key"`
+	Reason  string  `json:"reason"`
+}
+
+// PaymentCaseOpened says that a person has to look: the provider does not tell, or its answers
+// contradict ours.
+type PaymentCaseOpened struct {
+	Payment   shop.ID `json:"payment"`
+	Order     shop.ID `json:"order"`
+	Key       string  `json:"key"` // of the operation in doubt
+	Operation string  `json:"operation"`
+	Reason    string  `json:"reason"`
+}
+
+// PaymentCaseClosed says that the doubt is gone, and how.
+type PaymentCaseClosed struct {
+	Payment    shop.ID `json:"payment"`
+	Order      shop.ID `json:"order"`
+	Key        string  `json:"key"`
+	Resolution string  `json:"resolution"`
+}
+
+// PaymentCheckDue is a timer's fact: ask the provider about an operation without an answer.
+type PaymentCheckDue struct {
+	Payment shop.ID `json:"payment"`
+	Key     string  `json:"key"`
+	Round   int     `json:"round"`
+}
+
+// Type implements Fact.
+func (*PaymentIntended) Type() string { return "souk.payment.intended.v1" }
+
+// Type implements Fact.
+func (*PaymentAuthorized) Type() string { return "souk.payment.authorized.v1" }
+
+// Type implements Fact.
+func (*PaymentRequiresAction) Type() string { return "souk.payment.requires_action.v1" }
+
+// Type implements Fact.
+func (*PaymentFailed) Type() string { return "souk.payment.failed.v1" }
+
+// Type implements Fact.
+func (*PaymentUnresolved) Type() string { return "souk.payment.unresolved.v1" }
+
+// Type implements Fact.
+func (*PaymentCaptured) Type() string { return "souk.payment.captured.v1" }
+
+// Type implements Fact.
+func (*PaymentCaptureFailed) Type() string { return "souk.payment.capture_failed.v1" }
+
+// Type implements Fact.
+func (*PaymentVoided) Type() string { return "souk.payment.voided.v1" }
+
+// Type implements Fact.
+func (*PaymentRefunded) Type() string { return "souk.payment.refunded.v1" }
+
+// Type implements Fact.
+func (*PaymentRefundFailed) Type() string { return "souk.payment.refund_failed.v1" }
+
+// Type implements Fact.
+func (*PaymentCaseOpened) Type() string { return "souk.payment.case_opened.v1" }
+
+// Type implements Fact.
+func (*PaymentCaseClosed) Type() string { return "souk.payment.case_closed.v1" }
+
+// Type implements Fact.
+func (*PaymentCheckDue) Type() string { return "souk.payment.check_due.v1" }
+
+// Subject implements Fact.
+func (f *PaymentIntended) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentAuthorized) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentRequiresAction) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentFailed) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentUnresolved) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentCaptured) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentCaptureFailed) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentVoided) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentRefunded) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentRefundFailed) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentCaseOpened) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentCaseClosed) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentCheckDue) Subject() string { return "timer/payment-check/" + string(f.Payment) }
+
+func paymentSubject(id shop.ID) string { return "payment/" + string(id) }
+
+func paymentKinds() []Kind {
+	const amountPositive = "data.amount.amount > 0"
+	return []Kind{
+		kind[PaymentIntended]("a provider is about to be asked to move money",
+			rule("has_key", "size(data.key) > 0",
+				func(f *PaymentIntended) bool { return f.Key != "" }),
+			rule("amount_not_negative", "data.amount.amount >= 0",
+				func(f *PaymentIntended) bool { return f.Amount.Amount >= 0 }),
+			rule("known_operation",
+				"data.operation in ['authorise', 'capture', 'void', 'refund']",
+				func(f *PaymentIntended) bool {
+					switch f.Operation {
+					case "authorise", "capture", "void", "refund":
+						return true
+					}
+					return false
+				})),
+		kind[PaymentAuthorized]("the provider keeps the amount for us",
+			rule("amount_not_negative", "data.amount.amount >= 0",
+				func(f *PaymentAuthorized) bool { return f.Amount.Amount >= 0 })),
+		kind[PaymentRequiresAction]("the customer must confirm with their bank"),
+		kind[PaymentFailed]("an attempt to authorise ended without money"),
+		kind[PaymentUnresolved]("a call ended without an answer; the provider is asked until it tells"),
+		kind[PaymentCaptured]("money of one shipment was taken; totals are frozen",
+			rule("amount_positive", amountPositive,
+				func(f *PaymentCaptured) bool { return f.Amount.Amount > 0 })),
+		kind[PaymentCaptureFailed]("the provider refused a capture: the goods stay"),
+		kind[PaymentVoided]("an authorisation was given back"),
+		kind[PaymentRefunded]("captured money went back to the customer",
+			rule("amount_positive", amountPositive,
+				func(f *PaymentRefunded) bool { return f.Amount.Amount > 0 })),
+		kind[PaymentRefundFailed]("the provider refused a refund; nothing moved"),
+		kind[PaymentCaseOpened]("a person has to look at an operation"),
+		kind[PaymentCaseClosed]("the doubt about an operation is gone"),
+		kind[PaymentCheckDue]("it is time to ask the provider again (announced by its timer)"),
+	}
+}

@@ -1,0 +1,79 @@
+package room
+
+import (
+	"context"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop/event"
+)
+
+// Reaction is one line of a room's react.go: when this fact, do that.
+type Reaction struct {
+	Name    string // "<room>.<what>-on-<fact>": the subscription's name for ever
+	Fact    event.Fact
+	Class   platform.Class
+	Ordered bool
+	Retry   platform.Retry // zero: platform.DefaultRetry
+	Handle  func(ctx context.Context, f event.Fact, c Cause) error
+}
+
+// On makes a reaction to facts of type F. The cause that do is given names the fact, so whatever it
+// announces points back.
+func On[F event.Fact](
+	name string, class platform.Class, do func(ctx context.Context, f F, c Cause) error,
+) Reaction {
+	var zero F
+	return Reaction{
+		Name: name, Fact: zero, Class: class,
+		Handle: func(ctx context.Context, f event.Fact, c Cause) error {
+			return do(ctx, f.(F), c)
+		},
+	}
+}
+
+// Subscription turns a reaction into the platform's terms. It listens to every version that upcasts
+// to the reaction's fact.
+func (r Reaction) Subscription(cat *event.Catalogue) platform.Subscription {
+	retry := r.Retry
+	if retry.Attempts == 0 {
+		retry = platform.DefaultRetry()
+	}
+	return platform.Subscription{
+		Name: r.Name, Types: cat.Versions(r.Fact.Type()), Class: r.Class, Ordered: r.Ordered,
+		Retry: retry,
+		Handle: func(ctx context.Context, e platform.Event) error {
+			f, err := FactOf(cat, e)
+			if err != nil {
+				return err
+			}
+			return r.Handle(ctx, f, CauseOf(e))
+		},
+	}
+}
+
+// FactOf returns the fact that an event carries, in its newest version.
+func FactOf(cat *event.Catalogue, e platform.Event) (event.Fact, error) {
+	if f, ok := e.Value.(event.Fact); ok {
+		return cat.Upcast(f), nil
+	}
+	return cat.Decode(e.Type, e.Data)
+}
+
+// CauseOf makes the cause of whatever follows from e.
+func CauseOf(e platform.Event) Cause {
+	c := Cause{Correlation: e.Correlation, Causation: e.ID, TraceParent: e.TraceParent}
+	if c.Correlation == "" {
+		c.Correlation = e.ID
+	}
+	return c
+}
+
+// CloudEvent puts an event into the envelope in which it leaves the system.
+func CloudEvent(e platform.Event) event.CloudEvent {
+	return event.CloudEvent{
+		SpecVersion: "1.0", ID: e.ID, Source: event.Source(e.Type), Type: e.Type, Subject: e.Subject,
+		Time: e.Time, DataContentType: "application/json", IdempotencyKey: e.Idempotency,
+		CorrelationID: e.Correlation, CausationID: e.Causation, TraceParent: e.TraceParent,
+		PartitionKey: e.Subject, Sequence: e.Sequence, Data: e.Data,
+	}
+}
