@@ -8,7 +8,7 @@ type Listed struct {
 	Dealer        shop.ID    `json:"dealer"`
 	Title         string     `json:"title"`
 	Price         shop.Money `json:"price"`
-	CommissionBPS int64      `json:"commissionBps"` // the market's share, in 1/10,000 of the amount
+	CommissionBPS int64      `json:"commissionBps" doc:"the market's share, in 1/10,000"`
 }
 
 // Repriced says that a listing has another price from now on. Orders keep theirs.

@@ -37,8 +37,10 @@ type CloudEvent struct {
 	Data            json.RawMessage `json:"data"`
 }
 
-// Invariant is one semantic rule of a kind, in both its forms. Where CEL and Go disagree, the
-// property test in shop/event/contract fails.
+// Invariant is one semantic rule of a kind, in both its forms. A kind's rules are read in order and
+// the first that fails is the answer, so a rule may rely on those before it (on a list that is not
+// null, say). Overflow fails a rule. Where CEL and Go disagree, the property test in
+// shop/event/contract fails.
 type Invariant struct {
 	Name  string               // stable, as in "total_adds_up"
 	CEL   string               // over the variable "data", which is the JSON payload
@@ -53,14 +55,6 @@ type Kind struct {
 	New        func() Fact
 	// Upcast turns a fact of this version into one of a newer version; nil for the newest.
 	Upcast func(Fact) Fact
-}
-
-// rule makes an Invariant of a typed predicate.
-func rule[T Fact](name, cel string, holds func(T) bool) Invariant {
-	return Invariant{Name: name, CEL: cel, Holds: func(f Fact) bool {
-		t, ok := f.(T)
-		return ok && holds(t)
-	}}
 }
 
 // kind makes a Kind of a fact's pointer type.
@@ -127,7 +121,8 @@ func (c *Catalogue) Upcast(f Fact) Fact {
 	return f
 }
 
-// Check refuses a fact of unknown type, or one that breaks an invariant of its kind, which it names.
+// Check refuses a fact of unknown type, or one that breaks an invariant of its kind: it names the
+// first.
 func (c *Catalogue) Check(f Fact) error {
 	k, ok := c.kinds[f.Type()]
 	if !ok {
@@ -135,7 +130,8 @@ func (c *Catalogue) Check(f Fact) error {
 	}
 	for _, inv := range k.Invariants {
 		if !inv.Holds(f) {
-			return shop.Errorf(shop.Internal, "%s breaks its invariant %s: %s", k.Type, inv.Name, inv.CEL)
+			return shop.Errorf(shop.Internal, "%s breaks its invariant %s: %s",
+				k.Type, inv.Name, inv.CEL)
 		}
 	}
 	return nil

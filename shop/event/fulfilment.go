@@ -10,7 +10,7 @@ type ShipmentRequested struct {
 	Dealer   shop.ID                   `json:"dealer"`
 	Payment  shop.ID                   `json:"payment"`
 	Lines    []ParcelLine              `json:"lines"`
-	Amount   shop.Money                `json:"amount"` // to capture when it is packed
+	Amount   shop.Money                `json:"amount" doc:"to capture when the parcel is packed"`
 	ShipTo   shop.Sealed[shop.Address] `json:"shipTo"`
 }
 

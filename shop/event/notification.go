@@ -6,11 +6,11 @@ import "github.com/souk-commerce/souk/shop"
 type MessageSent struct {
 	Message  shop.ID              `json:"message"`
 	Customer shop.ID              `json:"customer"`
-	Topic    string               `json:"topic"` // "order_placed", "order_cancelled" …
+	Topic    string               `json:"topic" doc:"order_placed, order_cancelled …"`
 	Order    shop.ID              `json:"order"`
 	Contact  shop.Sealed[Contact] `json:"contact"`
 	Title    string               `json:"title"`
-	Text     string               `json:"text"` // holds no personal data
+	Text     string               `json:"text" doc:"holds no personal data"`
 }
 
 // Type implements Fact.

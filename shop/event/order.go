@@ -17,8 +17,8 @@ type OrderLine struct {
 	Dealer        shop.ID  `json:"dealer"`
 	Title         string   `json:"title"`
 	Quantity      int64    `json:"quantity"`
-	UnitPrice     int64    `json:"unitPrice"` // minor units of the order's currency
-	Amount        int64    `json:"amount"`    // Quantity times UnitPrice
+	UnitPrice     int64    `json:"unitPrice" doc:"minor units of the order's currency"`
+	Amount        int64    `json:"amount" doc:"quantity times unitPrice"`
 	CommissionBPS int64    `json:"commissionBps"`
 }
 
@@ -29,27 +29,27 @@ type OrderCreated struct {
 	Customer shop.ID                   `json:"customer"`
 	Lines    []OrderLine               `json:"lines"`
 	Currency shop.Currency             `json:"currency"`
-	Items    int64                     `json:"items"` // sum of the lines' amounts
+	Items    int64                     `json:"items" doc:"sum of the lines' amounts"`
 	Shipping int64                     `json:"shipping"`
 	Tax      int64                     `json:"tax"`
 	Total    int64                     `json:"total"`
-	Method   shop.ID                   `json:"method"` // payment's reference to the card, never the card
+	Method   shop.ID                   `json:"method" doc:"names the card, never holds it"`
 	ShipTo   shop.Sealed[shop.Address] `json:"shipTo"`
 	Contact  shop.Sealed[Contact]      `json:"contact"`
-	Deadline time.Time                 `json:"deadline"` // placed by then, or expired
+	Deadline time.Time                 `json:"deadline" doc:"placed by then, or expired"`
 	Cart     shop.ID                   `json:"cart,omitempty"`
-	Origin   string                    `json:"origin"` // "http", "queue" or "import"
+	Origin   string                    `json:"origin" doc:"http, queue or import"`
 }
 
 // Parcel is one dealer's part of an order.
 type Parcel struct {
 	Dealer     shop.ID      `json:"dealer"`
 	Lines      []ParcelLine `json:"lines"`
-	Items      int64        `json:"items"`      // minor units
-	Shipping   int64        `json:"shipping"`   // share of the order's shipping
-	Tax        int64        `json:"tax"`        // share of the order's tax
-	Amount     int64        `json:"amount"`     // Items + Shipping + Tax
-	Commission int64        `json:"commission"` // the market's share of Items
+	Items      int64        `json:"items" doc:"minor units"`
+	Shipping   int64        `json:"shipping" doc:"share of the order's shipping"`
+	Tax        int64        `json:"tax" doc:"share of the order's tax"`
+	Amount     int64        `json:"amount" doc:"items + shipping + tax"`
+	Commission int64        `json:"commission" doc:"the market's share of items, in minor units"`
 }
 
 // ParcelLine is a quantity of one SKU in a parcel.
@@ -87,9 +87,9 @@ type OrderPlaced struct {
 type OrderCancelled struct {
 	Order    shop.ID              `json:"order"`
 	Customer shop.ID              `json:"customer"`
-	Reason   string               `json:"reason"` // "customer", "out_of_stock", "payment_failed", "admin" …
+	Reason   string               `json:"reason" doc:"customer, out_of_stock, payment_failed …"`
 	By       shop.ID              `json:"by,omitempty"`
-	From     string               `json:"from"` // the status that it left
+	From     string               `json:"from" doc:"the status that it left"`
 	Contact  shop.Sealed[Contact] `json:"contact"`
 }
 
@@ -103,7 +103,7 @@ type OrderExpired struct {
 // OrderHeld says that the order is stopped: nothing is packed, captured or dispatched.
 type OrderHeld struct {
 	Order  shop.ID `json:"order"`
-	Reason string  `json:"reason"` // "capture_failed", "admin" …
+	Reason string  `json:"reason" doc:"capture_failed, admin …"`
 	By     shop.ID `json:"by,omitempty"`
 }
 
@@ -117,13 +117,13 @@ type OrderApproved struct {
 // counts and amounts are totals so far, not differences.
 type OrderProgressed struct {
 	Order      shop.ID `json:"order"`
-	Payment    string  `json:"payment"`    // the payment axis
-	Fulfilment string  `json:"fulfilment"` // the fulfilment axis
+	Payment    string  `json:"payment" doc:"the payment axis"`
+	Fulfilment string  `json:"fulfilment" doc:"the fulfilment axis"`
 	Captured   int64   `json:"captured"`
 	Refunded   int64   `json:"refunded"`
-	Dispatched int64   `json:"dispatched"` // parcels
-	Delivered  int64   `json:"delivered"`  // parcels
-	Cause      string  `json:"cause"`      // the fact that moved it, as a key: "payment.captured/…"
+	Dispatched int64   `json:"dispatched" doc:"parcels"`
+	Delivered  int64   `json:"delivered" doc:"parcels"`
+	Cause      string  `json:"cause" doc:"the fact that moved it, as in payment.captured/…"`
 }
 
 // OrderCompleted says that everything was delivered and the return window is closed.
@@ -214,66 +214,115 @@ func (f *OrderReturnWindowClosed) Subject() string {
 func orderSubject(id shop.ID) string { return "order/" + string(id) }
 
 func orderKinds() []Kind {
-	placedV1 := kind[OrderPlacedV1]("stock is held and the money is authorised (first form)",
-		rule("total_positive_or_zero", "data.total >= 0",
-			func(f *OrderPlacedV1) bool { return f.Total >= 0 }))
-	placedV1.Upcast = func(f Fact) Fact { return splitByDealer(f.(*OrderPlacedV1)) }
 	return []Kind{
 		kind[OrderCreated]("a customer checked out; lines and prices are frozen",
-			rule("has_lines", "size(data.lines) > 0",
-				func(f *OrderCreated) bool { return len(f.Lines) > 0 }),
-			rule("quantities_positive", "data.lines.all(l, l.quantity > 0)",
-				func(f *OrderCreated) bool {
-					return all(f.Lines, func(l OrderLine) bool { return l.Quantity > 0 })
-				}),
-			rule("line_amounts_multiply", "data.lines.all(l, l.amount == l.quantity * l.unitPrice)",
-				func(f *OrderCreated) bool {
-					return all(f.Lines, func(l OrderLine) bool { return l.Amount == l.Quantity*l.UnitPrice })
-				}),
-			rule("items_add_up", "data.lines.map(l, l.amount).sum() == data.items",
-				func(f *OrderCreated) bool {
-					return sum(f.Lines, func(l OrderLine) int64 { return l.Amount }) == f.Items
-				}),
-			rule("total_adds_up", "data.items + data.shipping + data.tax == data.total",
-				func(f *OrderCreated) bool { return f.Items+f.Shipping+f.Tax == f.Total }),
-			rule("nothing_negative", "data.shipping >= 0 && data.tax >= 0 && data.total >= 0",
-				func(f *OrderCreated) bool { return f.Shipping >= 0 && f.Tax >= 0 && f.Total >= 0 })),
-		placedV1,
+			orderCreatedRules()...),
+		orderPlacedV1(),
 		kind[OrderPlaced]("stock is held and the money is authorised: the order will be fulfilled",
-			rule("parcels_add_up", "data.parcels.map(p, p.amount).sum() == data.total",
-				func(f *OrderPlaced) bool {
-					return sum(f.Parcels, func(p Parcel) int64 { return p.Amount }) == f.Total
-				}),
-			rule("parcel_amounts_add_up",
-				"data.parcels.all(p, p.items + p.shipping + p.tax == p.amount)",
-				func(f *OrderPlaced) bool {
-					return all(f.Parcels, func(p Parcel) bool { return p.Items+p.Shipping+p.Tax == p.Amount })
-				}),
-			rule("commission_within_items",
-				"data.parcels.all(p, p.commission >= 0 && p.commission <= p.items)",
-				func(f *OrderPlaced) bool {
-					return all(f.Parcels, func(p Parcel) bool { return p.Commission >= 0 && p.Commission <= p.Items })
-				}),
-			rule("parcels_have_lines", "data.parcels.all(p, size(p.lines) > 0)",
-				func(f *OrderPlaced) bool {
-					return all(f.Parcels, func(p Parcel) bool { return len(p.Lines) > 0 })
-				})),
+			orderPlacedRules()...),
 		kind[OrderCancelled]("the order ended before it was fulfilled"),
 		kind[OrderExpired]("the deadline passed before stock and money were both there"),
 		kind[OrderHeld]("the order is stopped until somebody approves or cancels it"),
 		kind[OrderApproved]("a held order goes on"),
 		kind[OrderProgressed]("money or parcels moved; the derived axes after the change",
 			rule("refunds_within_captures", "data.refunded >= 0 && data.refunded <= data.captured",
-				func(f *OrderProgressed) bool { return f.Refunded >= 0 && f.Refunded <= f.Captured }),
-			rule("deliveries_within_dispatches", "data.delivered >= 0 && data.delivered <= data.dispatched",
-				func(f *OrderProgressed) bool { return f.Delivered >= 0 && f.Delivered <= f.Dispatched })),
+				func(f *OrderProgressed) bool {
+					return f.Refunded >= 0 && f.Refunded <= f.Captured
+				}),
+			rule("deliveries_within_dispatches",
+				"data.delivered >= 0 && data.delivered <= data.dispatched",
+				func(f *OrderProgressed) bool {
+					return f.Delivered >= 0 && f.Delivered <= f.Dispatched
+				})),
 		kind[OrderCompleted]("everything was delivered and the return window is closed"),
 		kind[OrderDeadline]("the order's deadline has come (announced by its timer)"),
 		kind[OrderReturnWindowClosed]("the return window has closed (announced by its timer)"),
 	}
 }
 
-// splitByDealer upcasts the first form: it groups the lines by dealer in the order of appearance and
+func orderCreatedRules() []Invariant {
+	return []Invariant{
+		rule("has_lines", "size(data.lines) > 0",
+			func(f *OrderCreated) bool { return len(f.Lines) > 0 }),
+		rule("quantities_positive", "data.lines.all(l, l.quantity > 0)",
+			func(f *OrderCreated) bool {
+				return all(f.Lines, func(l OrderLine) bool { return l.Quantity > 0 })
+			}),
+		rule("line_amounts_multiply", "data.lines.all(l, l.amount == l.quantity * l.unitPrice)",
+			func(f *OrderCreated) bool {
+				return all(f.Lines, func(l OrderLine) bool {
+					return isProduct(l.Amount, l.Quantity, l.UnitPrice)
+				})
+			}),
+		rule("items_add_up", "data.lines.map(l, l.amount).sum() == data.items",
+			func(f *OrderCreated) bool { return addUp(f.Lines, lineAmount, f.Items) }),
+		rule("total_adds_up", "data.items + data.shipping + data.tax == data.total",
+			func(f *OrderCreated) bool { return partsOf(f.Total, f.Items, f.Shipping, f.Tax) }),
+		rule("nothing_negative", "data.shipping >= 0 && data.tax >= 0 && data.total >= 0",
+			func(f *OrderCreated) bool { return f.Shipping >= 0 && f.Tax >= 0 && f.Total >= 0 }),
+	}
+}
+
+// orderPlacedV1 states what the upcaster needs to make a true second version of a first one.
+func orderPlacedV1() Kind {
+	k := kind[OrderPlacedV1]("stock is held and the money is authorised (first form)",
+		rule("has_lines", "size(data.lines) > 0",
+			func(f *OrderPlacedV1) bool { return len(f.Lines) > 0 }),
+		rule("amounts_not_negative", "data.lines.all(l, l.amount >= 0)",
+			func(f *OrderPlacedV1) bool {
+				return all(f.Lines, func(l OrderLine) bool { return l.Amount >= 0 })
+			}),
+		rule("commission_is_a_share",
+			"data.lines.all(l, l.commissionBps >= 0 && l.commissionBps <= 10000)",
+			func(f *OrderPlacedV1) bool {
+				return all(f.Lines, func(l OrderLine) bool {
+					return l.CommissionBPS >= 0 && l.CommissionBPS <= wholeBPS
+				})
+			}),
+		rule("lines_within_total", "data.lines.map(l, l.amount).sum() <= data.total",
+			func(f *OrderPlacedV1) bool {
+				items, ok := sumOf(f.Lines, lineAmount)
+				return ok && items <= f.Total
+			}))
+	k.Upcast = func(f Fact) Fact { return splitByDealer(f.(*OrderPlacedV1)) }
+	return k
+}
+
+func orderPlacedRules() []Invariant {
+	return []Invariant{
+		rule("has_parcels", "size(data.parcels) > 0",
+			func(f *OrderPlaced) bool { return len(f.Parcels) > 0 }),
+		rule("parcels_add_up", "data.parcels.map(p, p.amount).sum() == data.total",
+			func(f *OrderPlaced) bool {
+				return addUp(f.Parcels, func(p Parcel) int64 { return p.Amount }, f.Total)
+			}),
+		rule("parcel_amounts_add_up",
+			"data.parcels.all(p, p.items + p.shipping + p.tax == p.amount)",
+			func(f *OrderPlaced) bool {
+				return all(f.Parcels, func(p Parcel) bool {
+					return partsOf(p.Amount, p.Items, p.Shipping, p.Tax)
+				})
+			}),
+		rule("commission_within_items",
+			"data.parcels.all(p, p.commission >= 0 && p.commission <= p.items)",
+			func(f *OrderPlaced) bool {
+				return all(f.Parcels, func(p Parcel) bool {
+					return p.Commission >= 0 && p.Commission <= p.Items
+				})
+			}),
+		rule("parcels_have_lines", "data.parcels.all(p, size(p.lines) > 0)",
+			func(f *OrderPlaced) bool {
+				return all(f.Parcels, func(p Parcel) bool { return len(p.Lines) > 0 })
+			}),
+	}
+}
+
+func lineAmount(l OrderLine) int64 { return l.Amount }
+
+// wholeBPS is the whole of an amount, in basis points.
+const wholeBPS = 10_000
+
+// splitByDealer upcasts the first form: it groups the lines by dealer, first come first, and
 // gives whatever the lines do not explain (shipping and tax, which the first form did not carry
 // apart) to the first parcel as shipping, so that the parcels add up to the total.
 func splitByDealer(v1 *OrderPlacedV1) *OrderPlaced {
@@ -294,7 +343,7 @@ func splitByDealer(v1 *OrderPlacedV1) *OrderPlaced {
 		p.Lines = append(p.Lines, ParcelLine{SKU: l.SKU, Quantity: l.Quantity})
 		p.Items += l.Amount
 		p.Amount += l.Amount
-		p.Commission += l.Amount * l.CommissionBPS / 10_000
+		p.Commission += share(l.Amount, l.CommissionBPS)
 		rest -= l.Amount
 	}
 	if len(v2.Parcels) > 0 {
@@ -304,19 +353,8 @@ func splitByDealer(v1 *OrderPlacedV1) *OrderPlaced {
 	return v2
 }
 
-func all[T any](list []T, holds func(T) bool) bool {
-	for _, v := range list {
-		if !holds(v) {
-			return false
-		}
-	}
-	return true
-}
-
-func sum[T any](list []T, of func(T) int64) int64 {
-	var s int64
-	for _, v := range list {
-		s += of(v)
-	}
-	return s
+// share is bps 1/10,000 of amount, rounded down. Splitting the amount first keeps the largest one
+// that Money allows from overflowing.
+func share(amount, bps int64) int64 {
+	return amount/wholeBPS*bps + amount%wholeBPS*bps/wholeBPS
 }

@@ -11,13 +11,13 @@ import (
 type PaymentIntended struct {
 	Payment   shop.ID    `json:"payment"`
 	Order     shop.ID    `json:"order"`
-	Operation string     `json:"operation"` // "authorise", "capture", "void" or "refund"
-	Attempt   int        `json:"attempt"`   // of this operation, from 1
-	Key       string     `json:"key"`       // the provider's idempotency key
+	Operation string     `json:"operation" enum:"authorise,capture,void,refund"`
+	Attempt   int        `json:"attempt" doc:"of this operation, from 1"`
+	Key       string     `json:"key" doc:"the provider's idempotency key"`
 	Amount    shop.Money `json:"amount"`
-	Method    shop.ID    `json:"method,omitempty"`   // of an authorisation
-	Shipment  shop.ID    `json:"shipment,omitempty"` // of a capture
-	Refund    shop.ID    `json:"refund,omitempty"`   // of a refund
+	Method    shop.ID    `json:"method,omitempty" doc:"of an authorisation"`
+	Shipment  shop.ID    `json:"shipment,omitempty" doc:"of a capture"`
+	Refund    shop.ID    `json:"refund,omitempty" doc:"of a refund"`
 	Reason    string     `json:"reason,omitempty"`
 	Provider  string     `json:"provider"`
 }
@@ -28,7 +28,7 @@ type PaymentAuthorized struct {
 	Order     shop.ID    `json:"order"`
 	Attempt   int        `json:"attempt"`
 	Amount    shop.Money `json:"amount"`
-	Reference string     `json:"reference"` // the provider's name for the authorisation
+	Reference string     `json:"reference" doc:"the provider's name for the authorisation"`
 }
 
 // PaymentRequiresAction says that the customer must confirm with their bank before Until.
@@ -45,7 +45,7 @@ type PaymentFailed struct {
 	Payment shop.ID `json:"payment"`
 	Order   shop.ID `json:"order"`
 	Attempt int     `json:"attempt"`
-	Reason  string  `json:"reason"` // "declined", "abandoned" …
+	Reason  string  `json:"reason" doc:"declined, abandoned …"`
 	Final   bool    `json:"final"`
 }
 
@@ -82,7 +82,7 @@ type PaymentCaptureFailed struct {
 type PaymentVoided struct {
 	Payment shop.ID    `json:"payment"`
 	Order   shop.ID    `json:"order"`
-	Amount  shop.Money `json:"amount"` // what was authorised and is now free
+	Amount  shop.Money `json:"amount" doc:"what was authorised and is now free"`
 	Late    bool       `json:"late"`
 }
 
@@ -91,7 +91,7 @@ type PaymentRefunded struct {
 	Payment   shop.ID    `json:"payment"`
 	Order     shop.ID    `json:"order"`
 	Refund    shop.ID    `json:"refund"`
-	Shipment  shop.ID    `json:"shipment"` // whose money went back
+	Shipment  shop.ID    `json:"shipment" doc:"whose money went back"`
 	Amount    shop.Money `json:"amount"`
 	Key       string     `json:"key"`
 	Reason    string     `json:"reason"`
@@ -112,7 +112,7 @@ type PaymentRefundFailed struct {
 type PaymentCaseOpened struct {
 	Payment   shop.ID `json:"payment"`
 	Order     shop.ID `json:"order"`
-	Key       string  `json:"key"` // of the operation in doubt
+	Key       string  `json:"key" doc:"of the operation in doubt"`
 	Operation string  `json:"operation"`
 	Reason    string  `json:"reason"`
 }
@@ -234,7 +234,7 @@ func paymentKinds() []Kind {
 				func(f *PaymentAuthorized) bool { return f.Amount.Amount >= 0 })),
 		kind[PaymentRequiresAction]("the customer must confirm with their bank"),
 		kind[PaymentFailed]("an attempt to authorise ended without money"),
-		kind[PaymentUnresolved]("a call ended without an answer; the provider is asked until it tells"),
+		kind[PaymentUnresolved]("a call ended without an answer; we ask until the provider tells"),
 		kind[PaymentCaptured]("money of one shipment was taken; totals are frozen",
 			rule("amount_positive", amountPositive,
 				func(f *PaymentCaptured) bool { return f.Amount.Amount > 0 })),
