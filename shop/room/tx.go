@@ -137,7 +137,22 @@ func (tx *Tx) Add(key platform.Key, moves ...platform.Move) {
 		tx.state.move(e, moves)
 		return
 	}
-	e.moves = append(e.moves, moves...)
+	e.moves = merge(e.moves, moves)
+}
+
+// merge adds more to moves. A commit may move a counter once, so two moves of it become one.
+func merge(moves, more []platform.Move) []platform.Move {
+next:
+	for _, m := range more {
+		for i := range moves {
+			if moves[i].Counter == m.Counter && moves[i].Floor == m.Floor {
+				moves[i].Delta += m.Delta
+				continue next
+			}
+		}
+		moves = append(moves, m)
+	}
+	return moves
 }
 
 // Delete removes the record at key under the same condition as Put.
