@@ -11,6 +11,7 @@ import (
 type PaymentIntended struct {
 	Payment   shop.ID    `json:"payment"`
 	Order     shop.ID    `json:"order"`
+	Customer  shop.ID    `json:"customer,omitempty" doc:"of an authorisation"`
 	Operation string     `json:"operation" enum:"authorise,capture,void,refund"`
 	Attempt   int        `json:"attempt" doc:"of this operation, from 1"`
 	Key       string     `json:"key" doc:"the provider's idempotency key"`
@@ -129,7 +130,8 @@ type PaymentCaseClosed struct {
 type PaymentCheckDue struct {
 	Payment shop.ID `json:"payment"`
 	Key     string  `json:"key"`
-	Round   int     `json:"round"`
+	Round   int     `json:"round" doc:"how often it was asked before"`
+	Missing int     `json:"missing,omitempty" doc:"how often in a row it knew of nothing"`
 }
 
 // Type implements Fact.
