@@ -7,7 +7,7 @@
 // algorithm to choose, no key to fetch and no header field to misread.
 //
 // It promises that Verify never accepts what Issue, or another holder of the signing key, did not
-// sign; that a token ends at its expiry; and that a retired key is refused within a minute. It refuses
-// to keep accounts, passwords or sessions. The app imports it; it imports the platform's ports, never
-// another room.
+// sign; that a token ends at its expiry; and that a retired key is refused within a minute. It
+// refuses to keep accounts, passwords or sessions. The app imports it; it imports the platform's
+// ports, never another room.
 package identity

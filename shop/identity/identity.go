@@ -64,7 +64,8 @@ func (s *Service) Issue(ctx context.Context, c room.Caller, life time.Duration) 
 		return "", err
 	}
 	if life < time.Second || life > MaxLife {
-		return "", shop.Errorf(shop.Invalid, "a token lives between 1s and %s, not %s", MaxLife, life)
+		return "", shop.Errorf(shop.Invalid,
+			"a token lives between 1s and %s, not %s", MaxLife, life)
 	}
 	now := s.clock.Now()
 	payload, err := json.Marshal(claims{
@@ -95,8 +96,8 @@ func (s *Service) sign(ctx context.Context, payload []byte) (string, error) {
 	return "", shop.Errorf(shop.Busy, "the signing key is being changed; try again")
 }
 
-// Verify returns the caller that a token speaks for. Every refusal has the code Unauthorised and does
-// not say more than the bearer may know; the error is Unavailable if the keys cannot be read.
+// Verify returns the caller that a token speaks for. Every refusal has the code Unauthorised and
+// says no more than the bearer may know; the error is Unavailable if the keys cannot be read.
 func (s *Service) Verify(ctx context.Context, token string) (room.Caller, error) {
 	now := s.clock.Now()
 	if err := s.refresh(ctx, now, false); err != nil {

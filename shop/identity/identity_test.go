@@ -92,7 +92,7 @@ func forge(t testing.TB, keys *chain, kid, header, payload string) string {
 	return message + "." + b64(ed25519.Sign(keys.private[kid], []byte(message)))
 }
 
-// Goal: a token speaks for exactly whom it was issued for, for exactly as long. Method: issue one and
+// Goal: a token speaks for exactly whom it was issued for, exactly as long. Method: issue one and
 // move the clock to both sides of each edge.
 func TestIssuedTokenLivesItsLife(t *testing.T) {
 	t.Parallel()
@@ -126,7 +126,7 @@ func TestIssuedTokenLivesItsLife(t *testing.T) {
 // their relatives, each made from a good token.
 func TestForgedTokensAreRefused(t *testing.T) {
 	t.Parallel()
-	s, keys, clock := open()
+	s, keys, _ := open()
 	ctx := t.Context()
 	good, err := s.Issue(ctx, room.Caller{ID: "cus_1", Role: room.Customer()}, time.Hour)
 	if err != nil {
@@ -182,7 +182,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 
 const ourHeader = `{"alg":"EdDSA","kid":"k1","typ":"JWT"}`
 
-// Goal: what a key of ours signed is still checked claim by claim. Method: one wrong claim at a time.
+// Goal: what a key of ours signed is still checked. Method: one wrong claim at a time.
 func TestWrongClaimsAreRefused(t *testing.T) {
 	t.Parallel()
 	s, keys, clock := open()
@@ -216,7 +216,7 @@ func TestWrongClaimsAreRefused(t *testing.T) {
 		vectors[name] = forge(t, keys, "k1", ourHeader, c)
 	}
 	refuseAll(t, s, vectors)
-	if _, err := s.Verify(t.Context(), forge(t, keys, "k1", ourHeader, lives(life))); err != nil {
+	if _, err := s.Verify(t.Context(), forge(t, keys, "k1", ourHeader, lives("%s", life))); err != nil {
 		t.Errorf("the same method with nothing wrong is refused: %v", err)
 	}
 }
@@ -295,22 +295,19 @@ func TestUnknownKeysAreNotAmplified(t *testing.T) {
 func TestIssueRefuses(t *testing.T) {
 	t.Parallel()
 	s, _, _ := open()
-	for name, f := range map[string]func() (string, error){
-		"nobody":   func() (string, error) { return s.Issue(t.Context(), room.Caller{}, time.Hour) },
-		"no role":  func() (string, error) { return s.Issue(t.Context(), room.Caller{ID: "a"}, time.Hour) },
-		"too long": func() (string, error) { return issue(t, s, identity.MaxLife+1) },
-		"too short": func() (string, error) {
-			return issue(t, s, time.Millisecond)
-		},
+	for name, f := range map[string]struct {
+		who  room.Caller
+		life time.Duration
+	}{
+		"nobody":    {life: time.Hour},
+		"no role":   {who: room.Caller{ID: "a"}, life: time.Hour},
+		"too long":  {who: room.Caller{ID: "a", Role: room.Admin()}, life: identity.MaxLife + 1},
+		"too short": {who: room.Caller{ID: "a", Role: room.Admin()}, life: time.Millisecond},
 	} {
-		if _, err := f(); shop.CodeOf(err) != shop.Invalid {
+		if _, err := s.Issue(t.Context(), f.who, f.life); shop.CodeOf(err) != shop.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-}
-
-func issue(t *testing.T, s *identity.Service, life time.Duration) (string, error) {
-	return s.Issue(t.Context(), room.Caller{ID: "a", Role: room.Admin()}, life)
 }
 
 // FuzzVerify: whatever comes, Verify answers with a refusal, and never with a caller.

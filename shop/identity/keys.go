@@ -29,7 +29,7 @@ type ring struct {
 	present bool
 }
 
-// refresh reads the accepted keys again when they are old, or, if now is pressing, older than askAgain.
+// refresh reads the accepted keys again when they are old or, when pressing, older than askAgain.
 // Remembered tokens are forgotten when the keys have changed.
 func (s *Service) refresh(ctx context.Context, now time.Time, pressing bool) error {
 	limit := freshFor
@@ -81,8 +81,8 @@ func (s *Service) lookup(head string) (ed25519.PublicKey, bool) {
 	return key, ok && len(key) == ed25519.PublicKeySize
 }
 
-// header is the encoded header of every token that the key signs. Key ids are made by the platform
-// from letters, digits, '-' and '_', so they need no escaping; others sign nothing that is accepted.
+// header is the encoded header of every token that the key signs. The platform makes key ids of
+// letters, digits, '-' and '_', so they need no escaping.
 func header(kid string) string {
 	return encode([]byte(`{"alg":"EdDSA","kid":"` + kid + `","typ":"JWT"}`))
 }
@@ -98,8 +98,8 @@ func decode(s string) ([]byte, error) {
 }
 
 // recent remembers what was verified, at most 2·most tokens: when the young generation is full it
-// becomes the old one, and what was not asked for since then is forgotten. Verifying a signature costs
-// some fifty microseconds, remembering one a few hundred nanoseconds.
+// becomes the old one, and what was not asked for since then is forgotten. Verifying a signature
+// costs some fifty microseconds, remembering one a few hundred nanoseconds.
 type recent struct {
 	most       int
 	young, old map[[sha256.Size]byte]verified
