@@ -36,6 +36,7 @@ type OrderCreated struct {
 	Method   shop.ID                   `json:"method" doc:"names the card, never holds it"`
 	ShipTo   shop.Sealed[shop.Address] `json:"shipTo"`
 	Contact  shop.Sealed[Contact]      `json:"contact"`
+	At       time.Time                 `json:"at" doc:"when the customer ordered"`
 	Deadline time.Time                 `json:"deadline" doc:"placed by then, or expired"`
 	Cart     shop.ID                   `json:"cart,omitempty"`
 	Origin   string                    `json:"origin" doc:"http, queue or import"`
@@ -105,6 +106,7 @@ type OrderHeld struct {
 	Order  shop.ID `json:"order"`
 	Reason string  `json:"reason" doc:"capture_failed, admin …"`
 	By     shop.ID `json:"by,omitempty"`
+	Cause  string  `json:"cause,omitempty" doc:"the fact that stopped it; none if a person did"`
 }
 
 // OrderApproved says that a held order goes on.
@@ -116,14 +118,15 @@ type OrderApproved struct {
 // OrderProgressed says that money moved or parcels did: the derived axes after the change. The
 // counts and amounts are totals so far, not differences.
 type OrderProgressed struct {
-	Order      shop.ID `json:"order"`
-	Payment    string  `json:"payment" doc:"the payment axis"`
-	Fulfilment string  `json:"fulfilment" doc:"the fulfilment axis"`
-	Captured   int64   `json:"captured"`
-	Refunded   int64   `json:"refunded"`
-	Dispatched int64   `json:"dispatched" doc:"parcels"`
-	Delivered  int64   `json:"delivered" doc:"parcels"`
-	Cause      string  `json:"cause" doc:"the fact that moved it, as in payment.captured/…"`
+	Order      shop.ID   `json:"order"`
+	Payment    string    `json:"payment" doc:"the payment axis"`
+	Fulfilment string    `json:"fulfilment" doc:"the fulfilment axis"`
+	Captured   int64     `json:"captured"`
+	Refunded   int64     `json:"refunded"`
+	Dispatched int64     `json:"dispatched" doc:"parcels"`
+	Delivered  int64     `json:"delivered" doc:"parcels"`
+	Deadline   time.Time `json:"deadline" doc:"the order's; a required action may move it"`
+	Cause      string    `json:"cause" doc:"the fact that moved it, as in payment.captured/…"`
 }
 
 // OrderCompleted says that everything was delivered and the return window is closed.
@@ -134,7 +137,8 @@ type OrderCompleted struct {
 
 // OrderDeadline is a timer's fact: the order's deadline has come.
 type OrderDeadline struct {
-	Order shop.ID `json:"order"`
+	Order shop.ID   `json:"order"`
+	Due   time.Time `json:"due" doc:"which deadline; the order may have got a later one since"`
 }
 
 // OrderReturnWindowClosed is a timer's fact: nothing of the order can be returned any more.
