@@ -66,7 +66,9 @@ type Write struct {
 	Moves  []Move
 }
 
-// Batch is everything that one commit does. No key may occur twice among Writes.
+// Batch is everything that one commit does. Nothing may occur twice in it: no key among Writes, no
+// counter in one Write, no subject with the same sequence among Events, no timer's key among Timers
+// and Cancel together. Otherwise it is ErrInvalid.
 type Batch struct {
 	Writes []Write
 	Events []Event

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -214,12 +215,25 @@ func (tx *Tx) SetTimer(key string, due time.Time, f event.Fact) error {
 		return err
 	}
 	e.Idempotency = key
+	tx.forgetTimer(key)
 	tx.batch.Timers = append(tx.batch.Timers, platform.Timer{Key: key, Due: due, Event: e})
 	return nil
 }
 
-// CancelTimer cancels the timer of that key, if it is set.
-func (tx *Tx) CancelTimer(key string) { tx.batch.Cancel = append(tx.batch.Cancel, key) }
+// CancelTimer cancels the timer of that key, if it is set. Of several calls for one key in a unit of
+// work, to set and to cancel, the last counts.
+func (tx *Tx) CancelTimer(key string) {
+	tx.forgetTimer(key)
+	tx.batch.Cancel = append(tx.batch.Cancel, key)
+}
+
+// forgetTimer takes out what this unit of work said of a timer before.
+func (tx *Tx) forgetTimer(key string) {
+	tx.batch.Timers = slices.DeleteFunc(tx.batch.Timers, func(t platform.Timer) bool {
+		return t.Key == key
+	})
+	tx.batch.Cancel = slices.DeleteFunc(tx.batch.Cancel, func(k string) bool { return k == key })
+}
 
 // Now is the desk's clock, for the facts of this unit of work.
 func (tx *Tx) Now() time.Time { return tx.desk.Clock.Now().UTC() }
