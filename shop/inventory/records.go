@@ -1,0 +1,116 @@
+package inventory
+
+import (
+	"strconv"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// The counters of a stock record. It has no value, so moving them needs no read and no version, and
+// moves of one SKU commute.
+const (
+	OnHand    = "onHand"
+	Available = "available"
+	Reserved  = "reserved"
+)
+
+// Movement says that units came in or went out by hand. Its record makes a movement happen once.
+type Movement struct {
+	SKU      shop.SKU `json:"sku"`
+	Quantity int64    `json:"quantity"`
+	Reason   string   `json:"reason"`
+}
+
+// counted is the value of a stock record whose units were counted. Writing it makes the commit of a
+// count conditional on the counters that the counter saw.
+type counted struct {
+	Movement shop.ID `json:"counted"`
+}
+
+// policy says into how many allotments a SKU's stock is split. A SKU without one has one allotment.
+type policy struct {
+	Allotments int `json:"allotments"`
+}
+
+// chunk is what one part of a large hold keeps now.
+type chunk struct {
+	Items []event.StockItem `json:"items"`
+}
+
+// shipment is how far a shipment has been consumed.
+type shipment struct {
+	SKUs   int `json:"skus"`   // distinct ones consumed so far
+	Chunks int `json:"chunks"` // facts so far
+}
+
+// StockKey is the key of one allotment of a SKU's stock: its counters are OnHand, Available and
+// Reserved. Allotments are numbered from 0.
+func StockKey(sku shop.SKU, allotment int) platform.Key {
+	return platform.Key{Part: stockPart(sku), Sort: twoDigits(allotment)}
+}
+
+// HoldKey is the key of an order's Hold.
+func HoldKey(order shop.ID) platform.Key {
+	return platform.Key{Part: "hold/" + string(order), Sort: "hold"}
+}
+
+// MovementKey is the key of a Movement.
+func MovementKey(id shop.ID) platform.Key {
+	return platform.Key{Part: "movement/" + string(id), Sort: "movement"}
+}
+
+const allotmentsPart = "allotments"
+
+func policyKey(sku shop.SKU) platform.Key {
+	return platform.Key{Part: allotmentsPart, Sort: string(sku)}
+}
+
+func stockPart(sku shop.SKU) string { return "stock/" + string(sku) }
+
+func chunkKey(order shop.ID, n int) platform.Key {
+	return platform.Key{Part: "hold/" + string(order), Sort: "chunk/" + strconv.Itoa(n)}
+}
+
+func shipmentKey(order, id shop.ID) platform.Key {
+	return platform.Key{Part: "hold/" + string(order), Sort: "shipment/" + string(id)}
+}
+
+// twoDigits keeps allotments in the order of their numbers.
+func twoDigits(n int) string { return string([]byte{'0' + byte(n/10), '0' + byte(n%10)}) }
+
+// reserve, release, consume and move are the only ways in which stock changes. Each keeps
+// available = onHand - reserved, whatever the numbers are.
+func reserve(tx *room.Tx, items []event.StockItem) {
+	for _, i := range items {
+		tx.Add(StockKey(i.SKU, i.Allotment),
+			platform.Move{Counter: Available, Delta: -i.Quantity},
+			platform.Move{Counter: Reserved, Delta: i.Quantity})
+	}
+}
+
+func release(tx *room.Tx, items []event.StockItem) {
+	for _, i := range items {
+		tx.Add(StockKey(i.SKU, i.Allotment),
+			platform.Move{Counter: Reserved, Delta: -i.Quantity},
+			platform.Move{Counter: Available, Delta: i.Quantity})
+	}
+}
+
+func consume(tx *room.Tx, items []event.StockItem) {
+	for _, i := range items {
+		tx.Add(StockKey(i.SKU, i.Allotment),
+			platform.Move{Counter: Reserved, Delta: -i.Quantity},
+			platform.Move{Counter: OnHand, Delta: -i.Quantity})
+	}
+}
+
+func move(tx *room.Tx, sku shop.SKU, spread []int64) {
+	for i, n := range spread { // also where n is 0, so that every allotment has its record
+		tx.Add(StockKey(sku, i),
+			platform.Move{Counter: Available, Delta: n},
+			platform.Move{Counter: OnHand, Delta: n})
+	}
+}
