@@ -1,0 +1,200 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/souk-commerce/souk/platform"
+)
+
+// The first byte of every Pebble key names its table.
+const (
+	tableRecord    = 'r' // escaped part, sort → record
+	tableLog       = 'l' // position → event
+	tableSubject   = 's' // escaped subject, sequence → position
+	tableTimer     = 't' // timer key → due, event
+	tableDue       = 'd' // due, timer key → nothing
+	tableCursor    = 'c' // subscription → position, paused
+	tableException = 'x' // escaped subscription, position → failure
+	tableDead      = 'y' // escaped subscription, position → failure
+)
+
+// appendEscaped appends s so that encoded strings sort as s does and none is a prefix of another:
+// 0x00 becomes 0x00 0xFF, and 0x00 0x01 ends it.
+func appendEscaped(dst []byte, s string) []byte {
+	for i := range len(s) {
+		dst = append(dst, s[i])
+		if s[i] == 0 {
+			dst = append(dst, 0xFF)
+		}
+	}
+	return append(dst, 0x00, 0x01)
+}
+
+// cutEscaped is the reverse: it returns the string and what follows it.
+func cutEscaped(src []byte) (string, []byte, error) {
+	out := make([]byte, 0, len(src))
+	for i := 0; i+1 < len(src); i++ {
+		if src[i] != 0 {
+			out = append(out, src[i])
+			continue
+		}
+		if src[i+1] == 0x01 {
+			return string(out), src[i+2:], nil
+		}
+		if src[i+1] != 0xFF {
+			break
+		}
+		out = append(out, 0)
+		i++
+	}
+	return "", nil, fmt.Errorf("key %x: %w", src, platform.ErrCorrupt)
+}
+
+func recordKey(dst []byte, k platform.Key) []byte {
+	return append(appendEscaped(append(dst, tableRecord), k.Part), k.Sort...)
+}
+
+func parseRecordKey(raw []byte) (platform.Key, error) {
+	part, sort, err := cutEscaped(raw[1:])
+	return platform.Key{Part: part, Sort: string(sort)}, err
+}
+
+func logKey(dst []byte, pos uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, tableLog), pos)
+}
+
+func subjectKey(dst []byte, subject string, seq int64) []byte {
+	dst = appendEscaped(append(dst, tableSubject), subject)
+	return binary.BigEndian.AppendUint64(dst, uint64(seq))
+}
+
+func timerKey(dst []byte, key string) []byte {
+	return append(append(dst, tableTimer), key...)
+}
+
+func dueKey(dst []byte, due time.Time, key string) []byte {
+	dst = binary.BigEndian.AppendUint64(append(dst, tableDue), uint64(due.UnixNano()))
+	return append(dst, key...)
+}
+
+func cursorKey(name string) []byte { return append([]byte{tableCursor}, name...) }
+
+func failureKey(table byte, name string, pos uint64) []byte {
+	return binary.BigEndian.AppendUint64(appendEscaped([]byte{table}, name), pos)
+}
+
+// tableEnd is the first key after a table or a prefix.
+func tableEnd(prefix []byte) []byte {
+	end := slices.Clone(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		end[i]++
+		if end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+// appendRecord encodes version, counters in the order of their names, and value.
+func appendRecord(dst []byte, r *state) []byte {
+	dst = binary.AppendUvarint(dst, uint64(r.version))
+	dst = binary.AppendUvarint(dst, uint64(len(r.counters)))
+	for _, c := range r.counters {
+		dst = appendString(dst, c.name)
+		dst = binary.AppendVarint(dst, c.n)
+	}
+	return append(dst, r.value...)
+}
+
+// decodeRecord reads what appendRecord wrote. The value is a copy.
+func decodeRecord(raw []byte) (*state, error) {
+	d := decoder{raw: raw}
+	r := &state{version: int64(d.uvarint())}
+	n := d.uvarint()
+	if n > uint64(len(raw)) {
+		return nil, fmt.Errorf("record: %w", platform.ErrCorrupt)
+	}
+	for range n {
+		name := d.string()
+		r.counters = append(r.counters, counter{name: name, n: d.varint()})
+	}
+	r.value = slices.Clone(d.raw)
+	return r, d.err
+}
+
+// appendEvent encodes an event. The position is in the key.
+func appendEvent(dst []byte, e *platform.Event) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(e.Time.UnixNano()))
+	dst = binary.AppendVarint(dst, e.Sequence)
+	for _, s := range [...]string{
+		e.ID, e.Type, e.Subject, e.Correlation, e.Causation, e.Idempotency, e.TraceParent,
+	} {
+		dst = appendString(dst, s)
+	}
+	return append(dst, e.Data...)
+}
+
+// decodeEvent reads what appendEvent wrote. Nothing of it aliases raw.
+func decodeEvent(raw []byte) (platform.Event, error) {
+	if len(raw) < 8 {
+		return platform.Event{}, fmt.Errorf("event: %w", platform.ErrCorrupt)
+	}
+	e := platform.Event{Time: time.Unix(0, int64(binary.BigEndian.Uint64(raw))).UTC()}
+	d := decoder{raw: raw[8:]}
+	e.Sequence = d.varint()
+	for _, s := range [...]*string{
+		&e.ID, &e.Type, &e.Subject, &e.Correlation, &e.Causation, &e.Idempotency, &e.TraceParent,
+	} {
+		*s = d.string()
+	}
+	e.Data = slices.Clone(d.raw)
+	return e, d.err
+}
+
+func appendString(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// decoder reads values off the front of raw and remembers the first failure.
+type decoder struct {
+	raw []byte
+	err error
+}
+
+func (d *decoder) fail() {
+	d.raw, d.err = nil, fmt.Errorf("stored value: %w", platform.ErrCorrupt)
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.raw)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.raw = d.raw[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.raw)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.raw = d.raw[n:]
+	return v
+}
+
+func (d *decoder) string() string {
+	n := d.uvarint()
+	if n > uint64(len(d.raw)) {
+		d.fail()
+		return ""
+	}
+	s := string(d.raw[:n])
+	d.raw = d.raw[n:]
+	return s
+}

@@ -1,0 +1,351 @@
+package embedded
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/souk-commerce/souk/platform"
+)
+
+// FormatVersion is the layout of a data directory that this code reads and writes.
+const FormatVersion = 1
+
+// Options opens a platform. The zero value is a platform in memory.
+type Options struct {
+	Dir       string                     // "" keeps everything in memory
+	FS        vfs.FS                     // nil is the disk, or memory when Dir is ""
+	Clock     platform.Clock             // nil is the machine's
+	Check     func(platform.Event) error // refuses an event that breaks its contract; may be nil
+	Log       *slog.Logger               // nil is silent
+	Chance    io.Reader                  // nil is the machine's; keys are made of it
+	ReadOnly  bool                       // opens without delivering or writing, for checkers
+	MinFree   uint64                     // bytes of disk below which nothing is written; 0 is 64 MiB
+	CacheSize int64                      // bytes of block cache; 0 is 32 MiB
+}
+
+// Platform is the embedded world. See platform.Platform for its methods.
+type Platform struct {
+	db    *pebble.DB
+	fs    vfs.FS
+	dir   string
+	clock platform.Clock
+	check func(platform.Event) error
+	log   *slog.Logger
+
+	mu        sync.Mutex
+	overlay   map[string]*pending // decided, not durable
+	open      *group              // being collected
+	writing   *group              // being written
+	head      uint64              // last decided position
+	lastTime  time.Time           // of the event at head
+	nextDue   time.Time           // no timer is due before it; zero: none is set
+	cursorsAt time.Time           // when cursors were last put into a group
+	failed    error
+	closed    bool
+	scratch   []byte // key under construction
+	encoded   []byte // value under construction
+
+	broken    atomic.Pointer[error] // what Pebble called fatal
+	full      atomic.Bool
+	work      chan struct{} // a group waits
+	stop      chan struct{} // closed by Close
+	committed chan struct{} // closed when the committer has ended
+	readers   sync.RWMutex  // held for reading around every use of db
+	gone      bool          // db is closed; under readers
+
+	delivery *delivery
+	stats    stats
+	minFree  uint64
+	readOnly bool
+
+	files  *files
+	keys   *keys
+	queues map[string]*queue // under mu
+}
+
+var _ platform.Platform = (*Platform)(nil)
+
+// idleWait bounds every wait of the scheduler, so that nothing is missed for longer than that.
+const idleWait = time.Second
+
+// Open opens or makes a data directory. It recovers to the last durable commit. It fails with
+// ErrInUse when another process has it open, ErrVersion when a newer Souk wrote it, and ErrCorrupt,
+// naming the place, when the log is damaged before its last durable commit.
+func Open(o Options) (*Platform, error) {
+	p := newPlatform(o)
+	if err := p.checkFormat(o.ReadOnly); err != nil {
+		return nil, err
+	}
+	db, err := pebble.Open(p.path("db"), p.pebbleOptions(o))
+	if err != nil {
+		return nil, explainOpen(p.dir, err)
+	}
+	p.db = db
+	if err := p.recover(o); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	go p.runCommitter() // ends in Close
+	return p, nil
+}
+
+func newPlatform(o Options) *Platform {
+	p := &Platform{
+		fs: o.FS, dir: o.Dir, clock: o.Clock, check: o.Check, log: o.Log,
+		overlay: make(map[string]*pending), queues: make(map[string]*queue),
+		work: make(chan struct{}, 1), stop: make(chan struct{}), committed: make(chan struct{}),
+		minFree: o.MinFree, readOnly: o.ReadOnly,
+	}
+	if p.fs == nil {
+		p.fs = vfs.Default
+		if p.dir == "" {
+			p.fs = vfs.NewMem()
+		}
+	}
+	if p.clock == nil {
+		p.clock = SystemClock{}
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	if p.minFree == 0 {
+		p.minFree = 64 << 20
+	}
+	p.delivery = newDelivery(p)
+	return p
+}
+
+// recover finds the end of the log and opens what stands on the store.
+func (p *Platform) recover(o Options) error {
+	if err := p.findHead(); err != nil {
+		return err
+	}
+	if err := p.findNextDue(); err != nil {
+		return err
+	}
+	p.delivery.recovered(p.head)
+	if o.Chance == nil {
+		o.Chance = rand.Reader
+	}
+	var err error
+	if p.keys, err = newKeys(p.fs, p.path("keys"), &store{p: p, prefix: "keys/"}, o.Chance); err != nil {
+		return err
+	}
+	if p.files, err = newFiles(p.fs, p.path("files")); err != nil {
+		return err
+	}
+	if p.delivery.exceptions, err = p.loadFailures(tableException); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (p *Platform) findHead() (err error) {
+	it, err := p.db.NewIter(&pebble.IterOptions{
+		LowerBound: []byte{tableLog}, UpperBound: []byte{tableLog + 1},
+	})
+	if err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	if !it.Last() {
+		return it.Error()
+	}
+	e, err := decodeEvent(it.Value())
+	if err != nil {
+		return fmt.Errorf("the last event of the log: %w", err)
+	}
+	p.head, p.lastTime = decode64(it.Key()[1:]), e.Time
+	return nil
+}
+
+func (p *Platform) findNextDue() error {
+	lower := []byte{tableDue}
+	return p.scan(context.Background(), lower, tableEnd(lower), false,
+		func(key, _ []byte) (bool, error) {
+			p.nextDue = timeOf(decode64(key[1:]))
+			return false, nil
+		})
+}
+
+// Files implements platform.Platform.
+func (p *Platform) Files() platform.Files { return p.files }
+
+// Keys implements platform.Platform.
+func (p *Platform) Keys() platform.Keys { return p.keys }
+
+// Delivery implements platform.Platform.
+func (p *Platform) Delivery() platform.Delivery { return p.delivery }
+
+// Queue implements platform.Platform.
+func (p *Platform) Queue(name string, policy platform.QueuePolicy) (platform.Queue, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q := p.queues[name]; q != nil {
+		return q, nil
+	}
+	q, err := newQueue(&store{p: p, prefix: "queue/"}, p.clock, name, policy)
+	if err != nil {
+		return nil, err
+	}
+	p.queues[name] = q
+	return q, nil
+}
+
+// Features implements the optional interface that the conformance suite and the console read.
+func (p *Platform) Features() platform.Features {
+	return platform.Features{
+		Name: "embedded", GlobalOrder: true, Snapshot: true, AddsCommute: true,
+		Durable: p.dir != "" || p.fs != nil, TimerLateness: idleWait,
+		MaxMessageBytes: platform.MaxItemBytes,
+	}
+}
+
+// Close stops delivery, waits for handlers (at most their time-out), writes what was decided, and
+// closes the store. A second Close does nothing.
+func (p *Platform) Close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.mu.Unlock()
+	p.delivery.shut()
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	close(p.stop)
+	<-p.committed
+	p.readers.Lock()
+	defer p.readers.Unlock()
+	p.gone = true
+	return p.closeDB()
+}
+
+// closeDB saves the cursors where the log was written last and closes Pebble.
+func (p *Platform) closeDB() error {
+	p.mu.Lock()
+	failed := p.failed
+	p.mu.Unlock()
+	if failed == nil && !p.readOnly {
+		if err := p.delivery.saveAll(); err != nil {
+			p.log.Warn("cursors were not saved; some events will be delivered again", "error", err)
+		}
+	}
+	return p.db.Close()
+}
+
+// enter keeps the store open until leave; false when it is closed.
+func (p *Platform) enter() bool {
+	p.readers.RLock()
+	if p.gone {
+		p.readers.RUnlock()
+		return false
+	}
+	return true
+}
+
+func (p *Platform) leave() { p.readers.RUnlock() }
+
+// durableHead is the position of the last event on disk.
+func (p *Platform) durableHead() uint64 { return p.delivery.published.Load() }
+
+// path names a file or folder of the data directory.
+func (p *Platform) path(name string) string {
+	if p.dir == "" {
+		return "souk/" + name
+	}
+	return path.Join(p.dir, name)
+}
+
+// format is the content of the file that says which layout a directory has.
+type format struct {
+	Souk int `json:"souk"`
+}
+
+// checkFormat makes the directory and its format file, or refuses one of another version.
+func (p *Platform) checkFormat(readOnly bool) error {
+	name := p.path("FORMAT")
+	f, err := p.fs.Open(name)
+	if err == nil {
+		raw, err := io.ReadAll(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		var have format
+		if err := json.Unmarshal(raw, &have); err != nil {
+			return fmt.Errorf("%s is not a data directory of Souk: %w", p.dir, platform.ErrCorrupt)
+		}
+		if have.Souk != FormatVersion {
+			return fmt.Errorf("%s has format %d, this Souk reads %d; use the Souk that wrote it: %w",
+				p.dir, have.Souk, FormatVersion, platform.ErrVersion)
+		}
+		return nil
+	}
+	if readOnly {
+		return fmt.Errorf("%s is not a data directory of Souk: %w", p.dir, platform.ErrNotFound)
+	}
+	return p.writeFormat(name)
+}
+
+func (p *Platform) writeFormat(name string) error {
+	dir := p.fs.PathDir(name)
+	if err := p.fs.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	raw, err := json.Marshal(format{Souk: FormatVersion})
+	if err != nil {
+		return err
+	}
+	if err := replacePrivate(p.fs, dir, p.fs.PathBase(name), raw); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return syncDir(p.fs, p.fs.PathDir(dir))
+}
+
+func (p *Platform) pebbleOptions(o Options) *pebble.Options {
+	cache := o.CacheSize
+	if cache == 0 {
+		cache = 32 << 20
+	}
+	opts := &pebble.Options{
+		FS:                          p.fs,
+		Logger:                      pebbleLog{p},
+		ReadOnly:                    o.ReadOnly,
+		CacheSize:                   cache,
+		MemTableSize:                32 << 20,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       24,
+		LBaseMaxBytes:               64 << 20,
+		FormatMajorVersion:          pebble.FormatNewest,
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		opts.Levels[i].BlockSize = 16 << 10
+	}
+	return opts
+}
+
+// explainOpen says what a person can do about an error of Pebble's.
+func explainOpen(dir string, err error) error {
+	switch {
+	case isLocked(err):
+		return fmt.Errorf("%s is open in another process; stop that one first: %w", dir, platform.ErrInUse)
+	case pebble.IsCorruptionError(err):
+		return fmt.Errorf("%s is damaged; restore a backup: %w: %w", dir, platform.ErrCorrupt, err)
+	}
+	return fmt.Errorf("open %s: %w", dir, err)
+}

@@ -1,0 +1,119 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/souk-commerce/souk/platform"
+)
+
+// maxDeadCounted bounds the work of counting dead letters for a status.
+const maxDeadCounted = 10_000
+
+// Status implements platform.Delivery.
+func (d *delivery) Status(ctx context.Context) ([]platform.SubscriptionStatus, error) {
+	now := d.p.clock.Now()
+	list := make([]platform.SubscriptionStatus, 0, len(d.subs))
+	for _, s := range d.subs {
+		dead, err := d.p.failures(ctx, appendEscaped([]byte{tableDead}, s.name), nil, maxDeadCounted)
+		if err != nil {
+			return nil, err
+		}
+		st := s.status(now)
+		st.DeadLetters = len(dead)
+		list = append(list, st)
+	}
+	return list, nil
+}
+
+func (s *subscription) status(now time.Time) platform.SubscriptionStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := platform.SubscriptionStatus{
+		Name: s.name, Class: s.class, Paused: s.paused, Waiting: len(s.waiting),
+		Done: s.done, Failed: s.failed,
+	}
+	for _, it := range s.open.list[s.open.head:] {
+		if !it.done && s.waiting[it.pos] == nil {
+			st.Pending++
+		}
+	}
+	if s.behind { // what is still in the log counts as one, since it is not known how much matches
+		st.Pending++
+	}
+	if s.open.len() > 0 {
+		st.Oldest = now.Sub(s.open.front().event.Time)
+	}
+	for _, it := range s.waiting {
+		if it.queued {
+			st.Pending, st.Waiting = st.Pending+1, st.Waiting-1
+		}
+		st.Oldest = max(st.Oldest, now.Sub(it.event.Time))
+	}
+	return st
+}
+
+// Pause implements platform.Delivery.
+func (d *delivery) Pause(ctx context.Context, subscription string, paused bool) error {
+	s := d.byName[subscription]
+	if s == nil {
+		return fmt.Errorf("subscription %q: %w", subscription, platform.ErrNotFound)
+	}
+	s.mu.Lock()
+	s.paused = paused
+	s.workLocked()
+	s.mu.Unlock()
+	return d.p.flushCursors(ctx)
+}
+
+// Replay implements platform.Delivery. It moves the cursor back: what follows is delivered again, and
+// survives a restart.
+func (d *delivery) Replay(
+	ctx context.Context, subscription string, from time.Time, dry bool,
+) (int, error) {
+	s := d.byName[subscription]
+	if s == nil {
+		return 0, fmt.Errorf("subscription %q: %w", subscription, platform.ErrNotFound)
+	}
+	at, err := history{d.p}.Seek(ctx, from)
+	if err != nil {
+		return 0, err
+	}
+	pos, err := parseCursor(at)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	err = d.p.scanLog(ctx, pos, d.published.Load(), func(_ uint64, e platform.Event) error {
+		if s.match[e.Type] {
+			n++
+		}
+		return nil
+	})
+	if err != nil || dry {
+		return n, err
+	}
+	s.rewind(pos)
+	return n, d.p.flushCursors(ctx)
+}
+
+// rewind moves the cursor back to pos. Handlers that run finish, but no longer count.
+func (s *subscription) rewind(pos uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if pos >= s.last {
+		return
+	}
+	s.count(-int64(s.queue.len()))
+	for s.queue.len() > 0 {
+		s.queue.pop().queued = false
+	}
+	for _, it := range s.waiting { // those that were queued again must be found again
+		s.soonerLocked(it.fail.Next)
+	}
+	s.open, s.busy = fifo[*item]{}, make(map[string]*fifo[*item])
+	s.epoch++
+	s.last, s.behind, s.unsaved = pos, true, true
+	s.catchUpLocked()
+}

@@ -1,0 +1,480 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/souk-commerce/souk/platform"
+)
+
+// state is a record as the sequencer sees it: the newest decided version, durable or not.
+type state struct {
+	version  int64 // 0: there is none
+	value    []byte
+	counters []counter // sorted by name
+}
+
+type counter struct {
+	name string
+	n    int64
+}
+
+func (s *state) counter(name string) int64 {
+	for _, c := range s.counters {
+		if c.name == name {
+			return c.n
+		}
+	}
+	return 0
+}
+
+func (s *state) move(name string, delta int64) {
+	i, ok := slices.BinarySearchFunc(s.counters, name, func(c counter, name string) int {
+		return strings.Compare(c.name, name)
+	})
+	if !ok {
+		s.counters = slices.Insert(s.counters, i, counter{name: name})
+	}
+	s.counters[i].n += delta
+}
+
+// pending is the newest decided value of a key whose group is not on disk yet. Either record or raw
+// is used, by table; an absent one is nil.
+type pending struct {
+	record *state
+	raw    []byte
+	group  *group
+}
+
+// group is what one fsync makes durable: the commits that were decided while the one before was being
+// written.
+type group struct {
+	batch   *pebble.Batch
+	dirty   []*pending // records to encode when the group is taken
+	keys    []string   // of the overlay, including those of dirty
+	at      []string   // key of each dirty
+	events  []logged
+	commits int
+	taken   chan struct{} // closed when the committer has taken it
+	done    chan struct{} // closed when it is durable, or has failed
+	err     error
+}
+
+// logged is an event with its place in the log.
+type logged struct {
+	pos   uint64
+	event platform.Event
+}
+
+// maxGroupBytes bounds the memory that a slow disk can make the sequencer collect. Commits wait for
+// the next group beyond it.
+const maxGroupBytes = 8 << 20
+
+// change is a checked batch with its keys encoded, ready to be decided.
+type change struct {
+	batch  *platform.Batch
+	prefix string // of the room: "order/", or "" inside the adapter
+	keys   [][]byte
+	states []*state
+}
+
+// commit decides c and waits until it is durable.
+func (p *Platform) commit(ctx context.Context, c *change) error {
+	g, err := p.decide(ctx, c)
+	if err != nil || g == nil {
+		return err
+	}
+	<-g.done // never longer than one fsync after the one that is running; ctx could not undo it
+	return g.err
+}
+
+// decide sequences c into the group being collected. After it returns nil the commit will happen
+// unless the disk fails, and later decisions already see it.
+func (p *Platform) decide(ctx context.Context, c *change) (*group, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("%w: %w", platform.ErrThrottled, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.open != nil && p.open.batch.Len() > maxGroupBytes {
+		taken := p.open.taken
+		p.mu.Unlock()
+		<-taken
+		p.mu.Lock()
+	}
+	if err := p.writable(); err != nil {
+		return nil, err
+	}
+	if err := p.examine(c); err != nil {
+		return nil, err
+	}
+	g := p.collect()
+	p.writeRecords(g, c)
+	p.appendEvents(g, c.batch.Events)
+	for i := range c.batch.Timers {
+		if err := p.setTimer(g, c.prefix, &c.batch.Timers[i]); err != nil {
+			return nil, p.fail(err)
+		}
+	}
+	for _, key := range c.batch.Cancel {
+		if err := p.cancelTimer(g, c.prefix+key); err != nil {
+			return nil, p.fail(err)
+		}
+	}
+	g.commits++
+	return g, nil
+}
+
+// collect returns the group being collected, making one and waking the committer if there is none.
+// The caller holds mu.
+func (p *Platform) collect() *group {
+	if p.open == nil {
+		p.open = &group{
+			batch: p.db.NewBatch(), taken: make(chan struct{}), done: make(chan struct{}),
+		}
+		select {
+		case p.work <- struct{}{}:
+		default:
+		}
+	}
+	return p.open
+}
+
+// examine reads the newest state of every record and refuses what the batch does not expect:
+// versions first, then sequences, then bounds.
+func (p *Platform) examine(c *change) error {
+	c.states = make([]*state, len(c.batch.Writes))
+	for i := range c.batch.Writes {
+		w := &c.batch.Writes[i]
+		s, err := p.newest(c.keys[i])
+		if err != nil {
+			return p.fail(err)
+		}
+		if w.Expect != platform.Any && w.Expect != s.version {
+			return &platform.ConflictError{Key: w.Key, Want: w.Expect, Have: s.version}
+		}
+		c.states[i] = s
+	}
+	for i := range c.batch.Events {
+		if err := p.examineSequence(&c.batch.Events[i]); err != nil {
+			return err
+		}
+	}
+	for i := range c.batch.Writes {
+		w := &c.batch.Writes[i]
+		for _, m := range w.Moves {
+			if have := c.states[i].counter(m.Counter); have+m.Delta < m.Floor {
+				return &platform.BoundError{
+					Key: w.Key, Counter: m.Counter, Have: have, Delta: m.Delta, Floor: m.Floor,
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// examineSequence refuses an event whose place in its subject is taken.
+func (p *Platform) examineSequence(e *platform.Event) error {
+	if e.Sequence == 0 {
+		return nil
+	}
+	p.scratch = subjectKey(p.scratch[:0], e.Subject, e.Sequence)
+	taken := p.overlay[string(p.scratch)] != nil
+	if !taken {
+		_, closer, err := p.db.Get(p.scratch)
+		switch {
+		case err == nil:
+			taken = true
+			_ = closer.Close() // releasing a read cannot fail
+		case !errors.Is(err, pebble.ErrNotFound):
+			return p.fail(err)
+		}
+	}
+	if taken {
+		return &platform.ConflictError{
+			Key: platform.Key{Part: e.Subject}, Want: e.Sequence - 1, Have: e.Sequence,
+		}
+	}
+	return nil
+}
+
+// newest returns the newest decided state of a record. The caller holds mu and must not change it.
+func (p *Platform) newest(key []byte) (*state, error) {
+	if o := p.overlay[string(key)]; o != nil {
+		return o.record, nil
+	}
+	raw, closer, err := p.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return &state{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = closer.Close() }()
+	return decodeRecord(raw)
+}
+
+// writeRecords moves every written record to its next state in the overlay. The encoding happens once
+// a group, when the committer takes it, however often a hot record was written in between.
+func (p *Platform) writeRecords(g *group, c *change) {
+	for i := range c.batch.Writes {
+		w, s := &c.batch.Writes[i], c.states[i]
+		next := &state{version: s.version + 1, value: s.value, counters: s.counters}
+		switch w.Kind {
+		case platform.Check:
+			continue
+		case platform.Delete:
+			if s.version == 0 {
+				continue
+			}
+			next = &state{}
+		case platform.Put:
+			next.value = slices.Clone(w.Value)
+		case platform.Add:
+		}
+		if len(w.Moves) > 0 {
+			next.counters = slices.Clone(s.counters)
+			for _, m := range w.Moves {
+				next.move(m.Counter, m.Delta)
+			}
+		}
+		p.overwrite(g, c.keys[i], next)
+	}
+}
+
+func (p *Platform) overwrite(g *group, key []byte, next *state) {
+	if o := p.overlay[string(key)]; o != nil && o.group == g {
+		o.record = next
+		return
+	}
+	o := &pending{record: next, group: g}
+	k := string(key)
+	p.overlay[k] = o
+	g.keys = append(g.keys, k)
+	g.dirty = append(g.dirty, o)
+	g.at = append(g.at, k)
+}
+
+// appendEvents gives events their positions and times. Time never runs backwards along the log,
+// whatever the clock does.
+func (p *Platform) appendEvents(g *group, events []platform.Event) {
+	if len(events) == 0 {
+		return
+	}
+	if now := p.clock.Now().UTC(); now.After(p.lastTime) {
+		p.lastTime = now
+	}
+	for _, e := range events {
+		p.head++
+		e.Time = p.lastTime
+		p.scratch = logKey(p.scratch[:0], p.head)
+		p.encoded = appendEvent(p.encoded[:0], &e)
+		_ = g.batch.Set(p.scratch, p.encoded, nil) // a batch in memory cannot fail
+		if e.Sequence > 0 {
+			p.scratch = subjectKey(p.scratch[:0], e.Subject, e.Sequence)
+			p.encoded = be64(p.encoded[:0], p.head)
+			_ = g.batch.Set(p.scratch, p.encoded, nil)
+			k := string(p.scratch)
+			p.overlay[k] = &pending{group: g}
+			g.keys = append(g.keys, k)
+		}
+		g.events = append(g.events, logged{pos: p.head, event: e})
+	}
+}
+
+// writable says why nothing can be written now, if so. The caller holds mu.
+func (p *Platform) writable() error {
+	switch {
+	case p.failed != nil:
+		return fmt.Errorf("%w: the disk failed: %w", platform.ErrClosed, p.failed)
+	case p.closed:
+		return platform.ErrClosed
+	case p.full.Load():
+		return fmt.Errorf("%w: the disk is nearly full; free some space and writing resumes by itself",
+			platform.ErrReadOnly)
+	}
+	return nil
+}
+
+// fail stops the platform for good: after an error of the disk nothing that it says can be trusted
+// before a restart has recovered the log. The caller holds mu.
+func (p *Platform) fail(err error) error {
+	if p.failed == nil {
+		p.failed = err
+		p.log.Error("the disk failed; restart to recover to the last durable commit", "error", err)
+	}
+	return fmt.Errorf("the disk failed: %w", err)
+}
+
+// check refuses a batch that breaks a rule or a limit, before anything is locked.
+func (p *Platform) checkBatch(c *change) error {
+	b := c.batch
+	if b.Items() > platform.MaxItems {
+		return fmt.Errorf("%d items in a commit, at most %d: %w",
+			b.Items(), platform.MaxItems, platform.ErrTooLarge)
+	}
+	size, err := p.checkWrites(c)
+	if err != nil {
+		return err
+	}
+	for i := range b.Events {
+		n, err := p.checkEvent(c.prefix, &b.Events[i], false)
+		if err != nil {
+			return err
+		}
+		size += n
+	}
+	for i := range b.Timers {
+		n, err := p.checkEvent(c.prefix, &b.Timers[i].Event, true)
+		if err != nil {
+			return err
+		}
+		if err := checkTimerKey(b.Timers[i].Key); err != nil {
+			return err
+		}
+		size += n
+	}
+	for _, key := range b.Cancel {
+		if err := checkTimerKey(key); err != nil {
+			return err
+		}
+	}
+	if size > platform.MaxBatchBytes {
+		return fmt.Errorf("%d bytes in a commit, at most %d: %w",
+			size, platform.MaxBatchBytes, platform.ErrTooLarge)
+	}
+	return nil
+}
+
+func (p *Platform) checkWrites(c *change) (size int, err error) {
+	c.keys = make([][]byte, len(c.batch.Writes))
+	for i := range c.batch.Writes {
+		w := &c.batch.Writes[i]
+		n, err := checkWrite(w)
+		if err != nil {
+			return 0, err
+		}
+		size += n
+		c.keys[i] = recordKey(
+			make([]byte, 0, len(c.prefix)+len(w.Key.Part)+len(w.Key.Sort)+4),
+			platform.Key{Part: c.prefix + w.Key.Part, Sort: w.Key.Sort})
+	}
+	if twice(c.keys) {
+		return 0, fmt.Errorf("a record is written twice in one commit: %w", platform.ErrInvalid)
+	}
+	return size, nil
+}
+
+// twice reports whether a key occurs twice. Small batches are compared pair by pair.
+func twice(keys [][]byte) bool {
+	if len(keys) > 16 {
+		seen := make(map[string]bool, len(keys))
+		for _, k := range keys {
+			if seen[string(k)] {
+				return true
+			}
+			seen[string(k)] = true
+		}
+		return false
+	}
+	for i := range keys {
+		for j := range i {
+			if string(keys[i]) == string(keys[j]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func checkWrite(w *platform.Write) (size int, err error) {
+	if err := checkKey(w.Key); err != nil {
+		return 0, err
+	}
+	if w.Expect < platform.Any {
+		return 0, fmt.Errorf("a record cannot have version %d: %w", w.Expect, platform.ErrInvalid)
+	}
+	switch {
+	case w.Kind < platform.Put || w.Kind > platform.Check:
+		return 0, fmt.Errorf("a write of kind %d: %w", w.Kind, platform.ErrInvalid)
+	case w.Kind != platform.Put && w.Value != nil,
+		(w.Kind == platform.Delete || w.Kind == platform.Check) && w.Moves != nil,
+		w.Kind == platform.Add && len(w.Moves) == 0:
+		return 0, fmt.Errorf("a write with parts that its kind does not have: %w", platform.ErrInvalid)
+	}
+	size = len(w.Key.Part) + len(w.Key.Sort) + len(w.Value)
+	for _, m := range w.Moves {
+		size += len(m.Counter) + 8
+	}
+	if size > platform.MaxItemBytes {
+		return 0, fmt.Errorf("%d bytes in one record, at most %d: %w",
+			size, platform.MaxItemBytes, platform.ErrTooLarge)
+	}
+	return size, nil
+}
+
+func checkKey(k platform.Key) error {
+	switch {
+	case k.Part == "":
+		return fmt.Errorf("a key without a partition: %w", platform.ErrInvalid)
+	case len(k.Part) > platform.MaxPartBytes:
+		return fmt.Errorf("a partition of %d bytes: %w", len(k.Part), platform.ErrTooLarge)
+	case len(k.Sort) > platform.MaxSortBytes:
+		return fmt.Errorf("a sort key of %d bytes: %w", len(k.Sort), platform.ErrTooLarge)
+	}
+	return nil
+}
+
+func checkTimerKey(key string) error {
+	if key == "" || len(key) > platform.MaxSubjectBytes {
+		return fmt.Errorf("a timer key of %d bytes: %w", len(key), platform.ErrInvalid)
+	}
+	return nil
+}
+
+// checkEvent refuses an event that is malformed, is not the room's, or breaks its contract.
+func (p *Platform) checkEvent(prefix string, e *platform.Event, timer bool) (size int, err error) {
+	switch {
+	case e.Type == "" || e.Subject == "" || e.ID == "" && !timer || e.Sequence < 0:
+		return 0, fmt.Errorf("an event without id, type or subject: %w", platform.ErrInvalid)
+	case timer && e.Sequence != 0:
+		return 0, fmt.Errorf("a timer's event with a sequence: %w", platform.ErrInvalid)
+	case len(e.Subject) > platform.MaxSubjectBytes:
+		return 0, fmt.Errorf("a subject of %d bytes: %w", len(e.Subject), platform.ErrTooLarge)
+	case prefix != "" && !ownType(prefix, e.Type):
+		return 0, fmt.Errorf("room %s cannot announce %s: %w", prefix, e.Type, platform.ErrInvalid)
+	}
+	size = len(e.ID) + len(e.Type) + len(e.Subject) + len(e.Data) + len(e.Correlation) +
+		len(e.Causation) + len(e.Idempotency) + len(e.TraceParent)
+	if size > platform.MaxItemBytes {
+		return 0, fmt.Errorf("%d bytes in one event, at most %d: %w",
+			size, platform.MaxItemBytes, platform.ErrTooLarge)
+	}
+	if p.check != nil {
+		if err := p.check(*e); err != nil {
+			return 0, fmt.Errorf("%w: %w", platform.ErrContract, err)
+		}
+	}
+	return size, nil
+}
+
+// ownType reports whether typ is "souk.<room>.…" for the prefix "<room>/".
+func ownType(prefix, typ string) bool {
+	rest, ok := strings.CutPrefix(typ, "souk.")
+	room := prefix[:len(prefix)-1]
+	return ok && len(rest) > len(room) && rest[:len(room)] == room && rest[len(room)] == '.'
+}
+
+func be64(dst []byte, n uint64) []byte {
+	return append(dst, byte(n>>56), byte(n>>48), byte(n>>40), byte(n>>32),
+		byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+}
+
+// timeOf turns nanoseconds since 1970 into a time.
+func timeOf(n uint64) time.Time { return time.Unix(0, int64(n)).UTC() }

@@ -1,0 +1,211 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/souk-commerce/souk/platform"
+)
+
+// store is the platform's store as one room sees it. The adapter's own parts use it with no prefix.
+type store struct {
+	p      *Platform
+	prefix string
+}
+
+var _ platform.Store = (*store)(nil)
+
+// Store implements platform.Platform.
+func (p *Platform) Store(room string) platform.Store {
+	return &store{p: p, prefix: room + "/"}
+}
+
+// Commit implements platform.Store.
+func (s *store) Commit(ctx context.Context, b platform.Batch) error {
+	if b.Items() == 0 {
+		return nil
+	}
+	c := &change{batch: &b, prefix: s.prefix}
+	if err := s.p.checkBatch(c); err != nil {
+		return err
+	}
+	return s.p.commit(ctx, c)
+}
+
+// Get implements platform.Store.
+func (s *store) Get(ctx context.Context, key platform.Key) (platform.Record, error) {
+	if err := checkKey(key); err != nil {
+		return platform.Record{}, err
+	}
+	raw := recordKey(make([]byte, 0, len(s.prefix)+len(key.Part)+len(key.Sort)+4),
+		platform.Key{Part: s.prefix + key.Part, Sort: key.Sort})
+	st, err := s.p.durable(ctx, raw)
+	if err != nil {
+		return platform.Record{}, err
+	}
+	if st.version == 0 {
+		return platform.Record{}, platform.ErrNotFound
+	}
+	return st.export(key), nil
+}
+
+func (s *state) export(key platform.Key) platform.Record {
+	rec := platform.Record{Key: key, Version: s.version, Value: s.value}
+	if len(s.counters) > 0 {
+		rec.Counters = make(map[string]int64, len(s.counters))
+		for _, c := range s.counters {
+			rec.Counters[c.name] = c.n
+		}
+	}
+	return rec
+}
+
+// durable reads a record and waits until what it read is on disk. Pebble shows a batch to readers
+// before it is synced, so the overlay is asked after the read: a key that is not in it then was
+// durable when it was read.
+func (p *Platform) durable(ctx context.Context, key []byte) (*state, error) {
+	for {
+		st, err := p.read(key)
+		if err != nil {
+			return nil, err
+		}
+		p.mu.Lock()
+		o, failed := p.overlay[string(key)], p.failed
+		p.mu.Unlock()
+		if failed != nil {
+			return nil, fmt.Errorf("%w: the disk failed: %w", platform.ErrClosed, failed)
+		}
+		if o == nil {
+			return st, nil
+		}
+		if err := o.group.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (g *group) wait(ctx context.Context) error {
+	select {
+	case <-g.done:
+		return g.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *Platform) read(key []byte) (*state, error) {
+	if !p.enter() {
+		return nil, platform.ErrClosed
+	}
+	defer p.leave()
+	raw, closer, err := p.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return &state{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	defer func() { _ = closer.Close() }()
+	return decodeRecord(raw)
+}
+
+// List implements platform.Store.
+func (s *store) List(ctx context.Context, q platform.Query) ([]platform.Record, error) {
+	if q.Limit < 1 || q.Limit > platform.MaxList {
+		return nil, fmt.Errorf("a list of %d records, allowed are 1 to %d: %w",
+			q.Limit, platform.MaxList, platform.ErrInvalid)
+	}
+	if err := checkKey(platform.Key{Part: q.Part, Sort: q.After}); err != nil {
+		return nil, err
+	}
+	lower := recordKey(nil, platform.Key{Part: s.prefix + q.Part, Sort: q.Prefix})
+	upper := tableEnd(lower)
+	if q.After != "" {
+		after := recordKey(nil, platform.Key{Part: s.prefix + q.Part, Sort: q.After})
+		if q.Reverse {
+			upper = smaller(upper, after)
+		} else {
+			lower = larger(lower, append(after, 0))
+		}
+	}
+	if bytes.Compare(lower, upper) >= 0 {
+		return nil, nil
+	}
+	var list []platform.Record
+	err := s.p.scan(ctx, lower, upper, q.Reverse, func(key, raw []byte) (bool, error) {
+		k, err := parseRecordKey(key)
+		if err != nil {
+			return false, err
+		}
+		st, err := decodeRecord(raw)
+		if err != nil {
+			return false, err
+		}
+		k.Part = strings.TrimPrefix(k.Part, s.prefix)
+		list = append(list, st.export(k))
+		return len(list) < q.Limit, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, s.p.settled(ctx)
+}
+
+// settled waits until everything that Pebble showed to readers so far is durable.
+func (p *Platform) settled(ctx context.Context) error {
+	p.mu.Lock()
+	g := p.writing
+	p.mu.Unlock()
+	if g == nil {
+		return nil
+	}
+	return g.wait(ctx)
+}
+
+// scan walks keys from lower to upper, or backwards, until fn says no.
+func (p *Platform) scan(
+	ctx context.Context, lower, upper []byte, reverse bool,
+	fn func(key, value []byte) (more bool, err error),
+) (err error) {
+	if !p.enter() {
+		return platform.ErrClosed
+	}
+	defer p.leave()
+	it, err := p.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return fmt.Errorf("scan: %w", err)
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	move, valid := it.Next, it.First()
+	if reverse {
+		move, valid = it.Prev, it.Last()
+	}
+	for ; valid; valid = move() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if more, err := fn(it.Key(), it.Value()); err != nil || !more {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+func smaller(a, b []byte) []byte {
+	if bytes.Compare(a, b) < 0 {
+		return a
+	}
+	return b
+}
+
+func larger(a, b []byte) []byte {
+	if bytes.Compare(a, b) > 0 {
+		return a
+	}
+	return b
+}
