@@ -12,6 +12,7 @@ type ShipmentRequested struct {
 	Lines    []ParcelLine              `json:"lines"`
 	Amount   shop.Money                `json:"amount" doc:"to capture when the parcel is packed"`
 	ShipTo   shop.Sealed[shop.Address] `json:"shipTo"`
+	Parcels  int                       `json:"parcels" doc:"how many the order has in all"`
 }
 
 // ShipmentPacked says that the parcel is ready; the money may be taken now.

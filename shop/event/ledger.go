@@ -24,7 +24,7 @@ type LedgerPosted struct {
 	Order       shop.ID       `json:"order"`
 	Currency    shop.Currency `json:"currency"`
 	Entries     []Entry       `json:"entries"`
-	Splits      []ParcelSplit `json:"splits,omitempty" doc:"of an authorisation"`
+	Splits      []ParcelSplit `json:"splits,omitempty" doc:"what it moves of each parcel"`
 	Cause       string        `json:"cause" doc:"id of the event that is booked"`
 }
 

@@ -1,6 +1,10 @@
 package event
 
-import "github.com/souk-commerce/souk/shop"
+import (
+	"time"
+
+	"github.com/souk-commerce/souk/shop"
+)
 
 // MessageSent says that a person was told something, once.
 type MessageSent struct {
@@ -11,6 +15,7 @@ type MessageSent struct {
 	Contact  shop.Sealed[Contact] `json:"contact"`
 	Title    string               `json:"title"`
 	Text     string               `json:"text" doc:"holds no personal data"`
+	At       time.Time            `json:"at" doc:"when it was sent"`
 }
 
 // Type implements Fact.
