@@ -1,0 +1,176 @@
+package fulfilment
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+)
+
+// State is where a shipment is in its life. The set is closed; the zero State is none of them.
+type State struct{ name string }
+
+// Requested is a parcel that the dealer has yet to pack.
+func Requested() State { return State{"requested"} }
+
+// Packed is a parcel that waits for its money.
+func Packed() State { return State{"packed"} }
+
+// Cleared is a packed parcel whose money was taken: it may leave.
+func Cleared() State { return State{"cleared"} }
+
+// Dispatched is a parcel on its way.
+func Dispatched() State { return State{"dispatched"} }
+
+// Delivered is a parcel that arrived. It stays so.
+func Delivered() State { return State{"delivered"} }
+
+// Cancelled is a parcel that will not leave. It stays so.
+func Cancelled() State { return State{"cancelled"} }
+
+// States lists them all in the order of a parcel's life, the cancelled one last.
+func States() []State {
+	return []State{Requested(), Packed(), Cleared(), Dispatched(), Delivered(), Cancelled()}
+}
+
+// String returns the state's name.
+func (s State) String() string { return s.name }
+
+// MarshalText writes the state's name.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.name), nil }
+
+// UnmarshalText reads a state's name and refuses any other text.
+func (s *State) UnmarshalText(text []byte) error {
+	for _, known := range States() {
+		if known.name == string(text) {
+			*s = known
+			return nil
+		}
+	}
+	return shop.Errorf(shop.Invalid, "there is no shipment state %q", text)
+}
+
+// Shipment is one dealer's parcel of an order. A shipment without a dealer is one that was closed
+// because its order was cancelled before the parcel was asked for; it is never seen by anybody.
+type Shipment struct {
+	ID       shop.ID                   `json:"id"`
+	Order    shop.ID                   `json:"order"`
+	Customer shop.ID                   `json:"customer,omitempty"`
+	Dealer   shop.ID                   `json:"dealer,omitempty"`
+	Payment  shop.ID                   `json:"payment,omitempty"`
+	Lines    []event.ParcelLine        `json:"lines,omitempty"`
+	Amount   shop.Money                `json:"amount"` // taken when it is packed
+	ShipTo   shop.Sealed[shop.Address] `json:"shipTo"`
+	Parcels  int                       `json:"parcels,omitempty"` // of the order, this one included
+	State    State                     `json:"state"`
+	Tracking string                    `json:"tracking,omitempty"`
+	Seq      int64                     `json:"seq"`
+}
+
+// ID names the n-th parcel of an order, n from 1: the same parcel has the same name for ever, which
+// makes asking for it twice harmless.
+func ID(order shop.ID, n int) shop.ID {
+	return shop.ID(fmt.Sprintf("shp_%s_%d", strings.TrimPrefix(string(order), "ord_"), n))
+}
+
+// Pack decides what follows when the dealer says that the parcel is ready. A parcel that costs
+// nothing is cleared at once, since there is no money to wait for. Packing what is packed or further
+// on says nothing new.
+func (s *Shipment) Pack() ([]event.Fact, error) {
+	switch s.State {
+	case Requested():
+	case Cancelled():
+		return nil, s.refuse("packed", "")
+	default:
+		return nil, nil
+	}
+	facts := []event.Fact{&event.ShipmentPacked{
+		Shipment: s.ID, Order: s.Order, Payment: s.Payment, Dealer: s.Dealer, Amount: s.Amount,
+	}}
+	if s.Amount.Amount == 0 {
+		facts = append(facts, &event.ShipmentCleared{Shipment: s.ID, Order: s.Order})
+	}
+	return facts, nil
+}
+
+// Clear decides what follows when the parcel's money was taken. It answers platform.ErrNotYet while
+// the parcel is not packed, and says nothing about a parcel that is cleared already or cancelled.
+func (s *Shipment) Clear() ([]event.Fact, error) {
+	switch s.State {
+	case Requested():
+		return nil, fmt.Errorf("%s is not packed: %w", s.ID, platform.ErrNotYet)
+	case Packed():
+		return []event.Fact{&event.ShipmentCleared{Shipment: s.ID, Order: s.Order}}, nil
+	}
+	return nil, nil
+}
+
+// Dispatch decides what follows when the parcel is handed to the carrier. It refuses a parcel whose
+// money was not taken.
+func (s *Shipment) Dispatch(tracking string) ([]event.Fact, error) {
+	switch s.State {
+	case Cleared():
+		return []event.Fact{&event.ShipmentDispatched{
+			Shipment: s.ID, Order: s.Order, Lines: s.Lines, Tracking: tracking,
+		}}, nil
+	case Dispatched(), Delivered():
+		return nil, nil
+	case Packed():
+		return nil, s.refuse("dispatched", "its money has not been taken yet; try again shortly")
+	}
+	return nil, s.refuse("dispatched", "pack it first")
+}
+
+// Deliver decides what follows when the parcel arrived.
+func (s *Shipment) Deliver() ([]event.Fact, error) {
+	switch s.State {
+	case Dispatched():
+		return []event.Fact{&event.ShipmentDelivered{
+			Shipment: s.ID, Order: s.Order, Dealer: s.Dealer,
+		}}, nil
+	case Delivered():
+		return nil, nil
+	}
+	return nil, s.refuse("delivered", "dispatch it first")
+}
+
+// Cancel decides what follows when the order was cancelled: what has left is let go, everything else
+// is closed.
+func (s *Shipment) Cancel() ([]event.Fact, error) {
+	switch s.State {
+	case Requested(), Packed(), Cleared():
+		return []event.Fact{&event.ShipmentCancelled{Shipment: s.ID, Order: s.Order}}, nil
+	}
+	return nil, nil
+}
+
+func (s *Shipment) refuse(verb, hint string) error {
+	err := shop.Errorf(shop.Illegal,
+		"shipment %s is %s and cannot be %s; nothing was done", s.ID, s.State, verb)
+	if s.State == Cancelled() || hint == "" {
+		return err
+	}
+	return err.WithHint("%s", hint)
+}
+
+// follow brings the shipment to where a fact says it is.
+func (s *Shipment) follow(f event.Fact, seq int64) {
+	switch f := f.(type) {
+	case *event.ShipmentPacked:
+		s.State = Packed()
+	case *event.ShipmentCleared:
+		s.State = Cleared()
+	case *event.ShipmentDispatched:
+		s.State, s.Tracking = Dispatched(), f.Tracking
+	case *event.ShipmentDelivered:
+		s.State = Delivered()
+	case *event.ShipmentCancelled:
+		s.State = Cancelled()
+	}
+	s.Seq = seq
+}
+
+// closedEarly reports that the order was cancelled before it was seen to be placed.
+func (s *Shipment) closedEarly() bool { return s.State == Cancelled() && s.Dealer == "" }

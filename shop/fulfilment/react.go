@@ -1,0 +1,157 @@
+package fulfilment
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// chunk is how many shipments one commit asks for: each is a record, a line in its dealer's list and
+// a fact, which keeps a commit within 90 of platform.MaxItems.
+const chunk = 30
+
+// captureWait is how long money that was taken by hand may wait for its parcel to be packed.
+const captureWait = 7 * 24 * time.Hour
+
+// Reactions implements room.Room. An order that expired was never placed, so it has no shipments and
+// its end is not listened to.
+func (s *Service) Reactions() []room.Reaction {
+	clear := room.On("fulfilment.clear-on-payment-captured", platform.Standard,
+		s.clearOnPaymentCaptured)
+	clear.Retry = platform.DefaultRetry()
+	clear.Retry.NotYet = captureWait
+	return []room.Reaction{
+		room.On("fulfilment.request-on-order-placed", platform.Standard, s.requestOnOrderPlaced),
+		room.On("fulfilment.cancel-on-order-cancelled", platform.Standard,
+			s.cancelOnOrderCancelled),
+		clear,
+	}
+}
+
+// requestOnOrderPlaced asks every dealer of the order for a parcel, in as many commits as it takes.
+// A shipment's record is its own mark, so it does not matter where an earlier run broke off.
+func (s *Service) requestOnOrderPlaced(
+	ctx context.Context, f *event.OrderPlaced, c room.Cause,
+) error {
+	for first := 1; first <= len(f.Parcels); first += chunk {
+		err := s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) error {
+			return request(ctx, tx, f, first)
+		})
+		if err != nil {
+			return fmt.Errorf("request the shipments of %s: %w", f.Order, err)
+		}
+	}
+	return nil
+}
+
+// request asks for one chunk of parcels, unless the order was cancelled first.
+func request(ctx context.Context, tx *room.Tx, f *event.OrderPlaced, first int) error {
+	one, err := room.Get[Shipment](ctx, tx, shipmentKey(ID(f.Order, 1)))
+	if err != nil || one != nil && one.closedEarly() {
+		return err
+	}
+	for n := first; n < first+chunk && n <= len(f.Parcels); n++ {
+		id, p := ID(f.Order, n), f.Parcels[n-1]
+		known, err := room.Get[Shipment](ctx, tx, shipmentKey(id))
+		if err != nil {
+			return err
+		}
+		if known != nil {
+			continue
+		}
+		err = tx.Announce(ctx, &event.ShipmentRequested{
+			Shipment: id, Order: f.Order, Customer: f.Customer, Dealer: p.Dealer,
+			Payment: f.Payment, Lines: p.Lines, ShipTo: f.ShipTo, Parcels: len(f.Parcels),
+			Amount: shop.Money{Amount: p.Amount, Currency: f.Currency},
+		}, 1)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cancelOnOrderCancelled closes every parcel of the order that has not left, whether it was asked for
+// or not: the parcel's record decides which of the two came first. When not even the first parcel is
+// known, closing that one stops all of them (see request).
+func (s *Service) cancelOnOrderCancelled(
+	ctx context.Context, f *event.OrderCancelled, c room.Cause,
+) error {
+	if f.From == "pending_payment" || f.From == "draft" {
+		return nil // it was never placed, so there is nothing to ship
+	}
+	parcels := 1
+	for first := 1; first <= parcels; first += chunk {
+		err := s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) error {
+			one, err := room.Get[Shipment](ctx, tx, shipmentKey(ID(f.Order, 1)))
+			if err != nil {
+				return err
+			}
+			if one != nil {
+				parcels = max(1, one.Parcels)
+			}
+			return closeParcels(ctx, tx, f.Order, first, min(first+chunk-1, parcels))
+		})
+		if err != nil {
+			return fmt.Errorf("cancel the shipments of %s: %w", f.Order, err)
+		}
+	}
+	return nil
+}
+
+func closeParcels(ctx context.Context, tx *room.Tx, order shop.ID, first, last int) error {
+	for n := first; n <= last; n++ {
+		id := ID(order, n)
+		sh, err := room.Get[Shipment](ctx, tx, shipmentKey(id))
+		if err != nil {
+			return err
+		}
+		if sh == nil {
+			sh = &Shipment{ID: id, Order: order, State: Requested()}
+		}
+		facts, err := sh.Cancel()
+		if err != nil {
+			return err
+		}
+		if err := announce(ctx, tx, sh.Seq, facts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearOnPaymentCaptured lets the parcel leave whose money was taken. Money that was taken before its
+// parcel is packed waits for that.
+func (s *Service) clearOnPaymentCaptured(
+	ctx context.Context, f *event.PaymentCaptured, c room.Cause,
+) error {
+	return s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) error {
+		sh, err := room.Get[Shipment](ctx, tx, shipmentKey(f.Shipment))
+		if err != nil {
+			return err
+		}
+		if sh == nil {
+			return fmt.Errorf("%s is not known: %w", f.Shipment, platform.ErrNotYet)
+		}
+		facts, err := sh.Clear()
+		if err != nil {
+			return err
+		}
+		return announce(ctx, tx, sh.Seq, facts)
+	})
+}
+
+// announce commits facts of one shipment behind its last.
+func announce(ctx context.Context, tx *room.Tx, last int64, facts []event.Fact) error {
+	for i, f := range facts {
+		if err := tx.Announce(ctx, f, last+int64(i)+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}

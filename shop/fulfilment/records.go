@@ -1,0 +1,81 @@
+package fulfilment
+
+import (
+	"context"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// The room keeps two kinds of record:
+//
+//	shipment/<id>   shipment   the Shipment
+//	dealer/<id>     <shipment> empty: the dealer's shipments, in the order of their names
+
+// listed is the empty record of a list.
+type listed struct{}
+
+func shipmentKey(id shop.ID) platform.Key {
+	return platform.Key{Part: "shipment/" + string(id), Sort: "shipment"}
+}
+
+func dealerPart(dealer shop.ID) string { return "dealer/" + string(dealer) }
+
+// Apply implements room.Room: it changes the room's records by one of its own facts.
+func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.Meta) error {
+	switch f := f.(type) {
+	case *event.ShipmentRequested:
+		room.Put(tx, shipmentKey(f.Shipment), &Shipment{
+			ID: f.Shipment, Order: f.Order, Customer: f.Customer, Dealer: f.Dealer,
+			Payment: f.Payment, Lines: f.Lines, Amount: f.Amount, ShipTo: f.ShipTo,
+			Parcels: f.Parcels, State: Requested(), Seq: m.Sequence,
+		})
+		index := platform.Key{Part: dealerPart(f.Dealer), Sort: string(f.Shipment)}
+		room.Put(tx, index, &listed{})
+		return nil
+	case *event.ShipmentPacked:
+		return follow(ctx, tx, f, f.Shipment, m)
+	case *event.ShipmentCleared:
+		return follow(ctx, tx, f, f.Shipment, m)
+	case *event.ShipmentDispatched:
+		return follow(ctx, tx, f, f.Shipment, m)
+	case *event.ShipmentDelivered:
+		return follow(ctx, tx, f, f.Shipment, m)
+	case *event.ShipmentCancelled:
+		return applyCancelled(ctx, tx, f, m)
+	}
+	return nil
+}
+
+func follow(
+	ctx context.Context, tx *room.Tx, f event.Fact, id shop.ID, m room.Meta,
+) error {
+	sh, err := room.Get[Shipment](ctx, tx, shipmentKey(id))
+	if err != nil {
+		return err
+	}
+	if sh == nil {
+		return shop.Errorf(shop.Internal, "%s of %s, which was never requested", f.Type(), id)
+	}
+	sh.follow(f, m.Sequence)
+	room.Put(tx, shipmentKey(id), sh)
+	return nil
+}
+
+// applyCancelled also closes a parcel that was never requested, so that it cannot be any more.
+func applyCancelled(
+	ctx context.Context, tx *room.Tx, f *event.ShipmentCancelled, m room.Meta,
+) error {
+	sh, err := room.Get[Shipment](ctx, tx, shipmentKey(f.Shipment))
+	if err != nil {
+		return err
+	}
+	if sh == nil {
+		sh = &Shipment{ID: f.Shipment, Order: f.Order}
+	}
+	sh.follow(f, m.Sequence)
+	room.Put(tx, shipmentKey(f.Shipment), sh)
+	return nil
+}

@@ -1,0 +1,179 @@
+package fulfilment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// MaxPage bounds one page of a list.
+const MaxPage = 100
+
+// Service is the room. It is safe for concurrent use.
+type Service struct{ desk *room.Desk }
+
+var _ room.Room = (*Service)(nil)
+
+// New opens the room at its desk, whose Apply it sets to its own.
+func New(desk *room.Desk) *Service {
+	s := &Service{desk: desk}
+	desk.Apply = s.Apply
+	return s
+}
+
+// Name implements room.Room.
+func (*Service) Name() string { return "fulfilment" }
+
+// Get returns a shipment that who may see: its dealer, its customer, an administrator or a machine of
+// the operator's. To everybody else it does not exist (NotFound).
+func (s *Service) Get(ctx context.Context, who room.Caller, id shop.ID) (*Shipment, error) {
+	return find(ctx, s.desk.Begin(room.Cause{}), who, id)
+}
+
+// Address opens the address of a shipment for its dealer, its customer or an administrator; to
+// everybody else it is NotFound. It is nil, without an error, when the person was erased.
+func (s *Service) Address(
+	ctx context.Context, who room.Caller, sh *Shipment,
+) (*shop.Address, error) {
+	if !sees(who, sh) || who.May(room.ServiceRole()) {
+		return nil, noSuch(sh.ID)
+	}
+	a, err := sh.ShipTo.Open(ctx, s.desk.Keys)
+	if errors.Is(err, platform.ErrErased) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the address of %s: %w", sh.ID, err)
+	}
+	return &a, nil
+}
+
+// List returns a dealer's shipments, newest order first, at most limit (1 to MaxPage), after the
+// shipment that the page before ended with; "" begins. A dealer sees only the own ones.
+func (s *Service) List(
+	ctx context.Context, who room.Caller, dealer, after shop.ID, limit int,
+) ([]*Shipment, error) {
+	if !who.May(room.Admin(), room.ServiceRole()) && !(who.May(room.Dealer()) && who.ID == dealer) {
+		return nil, shop.Errorf(shop.NotFound, "there is no dealer %q for you", dealer)
+	}
+	if limit < 1 || limit > MaxPage {
+		return nil, shop.Errorf(shop.Invalid, "a page has 1 to %d shipments, not %d", MaxPage, limit)
+	}
+	rows, err := s.desk.Store.List(ctx, platform.Query{
+		Part: dealerPart(dealer), After: string(after), Limit: limit, Reverse: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the shipments of %s: %w", dealer, err)
+	}
+	tx := s.desk.Begin(room.Cause{})
+	list := make([]*Shipment, 0, len(rows))
+	for _, row := range rows {
+		sh, err := room.Get[Shipment](ctx, tx, shipmentKey(shop.ID(row.Key.Sort)))
+		if err != nil {
+			return nil, err
+		}
+		if sh != nil {
+			list = append(list, sh)
+		}
+	}
+	return list, nil
+}
+
+// Pack says that the parcel is ready; its money is taken because of it. Only the dealer of the
+// shipment, an administrator or a machine of the operator's may. Doing it again changes nothing.
+// It refuses a cancelled shipment (Illegal).
+func (s *Service) Pack(ctx context.Context, who room.Caller, id shop.ID) (*Shipment, error) {
+	return s.step(ctx, who, id, (*Shipment).Pack)
+}
+
+// Dispatch says that the parcel left, under the same rules as Pack. tracking is the carrier's name for
+// the parcel, at most 100 characters, and may be empty. It refuses a shipment that is not cleared.
+func (s *Service) Dispatch(
+	ctx context.Context, who room.Caller, id shop.ID, tracking string,
+) (*Shipment, error) {
+	decide, err := dispatching(tracking)
+	if err != nil {
+		return nil, err
+	}
+	return s.step(ctx, who, id, decide)
+}
+
+// Deliver says that the parcel arrived, under the same rules as Pack. It refuses a shipment that was
+// not dispatched.
+func (s *Service) Deliver(ctx context.Context, who room.Caller, id shop.ID) (*Shipment, error) {
+	return s.step(ctx, who, id, (*Shipment).Deliver)
+}
+
+// decision is what a step of a shipment announces, or why it may not be taken.
+type decision func(*Shipment) ([]event.Fact, error)
+
+func dispatching(tracking string) (decision, error) {
+	if err := shop.CheckText("tracking", tracking, 0, 100); err != nil {
+		return nil, err
+	}
+	return func(sh *Shipment) ([]event.Fact, error) { return sh.Dispatch(tracking) }, nil
+}
+
+func (s *Service) step(
+	ctx context.Context, who room.Caller, id shop.ID, decide decision,
+) (sh *Shipment, err error) {
+	err = s.desk.Do(ctx, room.RequestCause(ctx), func(ctx context.Context, tx *room.Tx) error {
+		sh, err = take(ctx, tx, who, id, decide)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sh, nil
+}
+
+// take is one step inside a unit of work. It returns the shipment after it.
+func take(
+	ctx context.Context, tx *room.Tx, who room.Caller, id shop.ID, decide decision,
+) (*Shipment, error) {
+	sh, err := find(ctx, tx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	if who.May(room.Customer()) {
+		return nil, shop.Errorf(shop.Forbidden, "only the dealer of %s moves it", id)
+	}
+	facts, err := decide(sh)
+	if err != nil {
+		return nil, err
+	}
+	return sh, announce(ctx, tx, sh.Seq, facts)
+}
+
+// find reads a shipment that who may see.
+func find(ctx context.Context, tx *room.Tx, who room.Caller, id shop.ID) (*Shipment, error) {
+	sh, err := room.Get[Shipment](ctx, tx, shipmentKey(id))
+	if err != nil {
+		return nil, err
+	}
+	if sh == nil || !sees(who, sh) {
+		return nil, noSuch(id)
+	}
+	return sh, nil
+}
+
+func sees(who room.Caller, sh *Shipment) bool {
+	switch {
+	case sh.Dealer == "":
+		return false // closed before anybody was asked to pack it
+	case who.May(room.Admin(), room.ServiceRole()):
+		return true
+	case who.May(room.Dealer()):
+		return who.ID == sh.Dealer
+	}
+	return who.May(room.Customer()) && who.ID == sh.Customer
+}
+
+func noSuch(id shop.ID) error {
+	return shop.Errorf(shop.NotFound, "there is no shipment %q", id)
+}
