@@ -262,7 +262,8 @@ func parcelNumber(shipment shop.ID) string {
 	return string(shipment)[strings.LastIndex(string(shipment), "_")+1:]
 }
 
-// refundName is what tells the refunds of one order apart.
+// refundName is what tells the refunds of one order apart: the refund's id without its prefix and
+// without the order's name, which would make the transaction's id too long.
 func refundName(order, refund shop.ID) string {
-	return strings.TrimPrefix(nameOf(refund), nameOf(order)+"_")
+	return strings.Replace(nameOf(refund), nameOf(order)+"_", "", 1)
 }

@@ -1,0 +1,60 @@
+package notification
+
+import (
+	"context"
+	"time"
+
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// MessageView is a message as the API shows it.
+type MessageView struct {
+	ID    shop.ID   `json:"id"`
+	Topic string    `json:"topic" enum:"order_placed,order_cancelled,order_expired,order_dispatched"`
+	Order shop.ID   `json:"order"`
+	Title string    `json:"title"`
+	Text  string    `json:"text"`
+	At    time.Time `json:"at"`
+	To    string    `json:"to,omitempty" doc:"the email address; absent when the person was erased"`
+}
+
+// GetMessagesIn asks for a page of a mailbox.
+type GetMessagesIn struct {
+	Customer string `query:"customer" maxLength:"64" doc:"whose; left out, the caller's own"`
+	Limit    int    `query:"limit"    minimum:"1" maximum:"100" default:"20"`
+	Cursor   string `query:"cursor"   maxLength:"80" doc:"next of the page before"`
+}
+
+// GetMessagesOut answers GET /v1/messages.
+type GetMessagesOut struct {
+	Body struct {
+		Items []MessageView `json:"items" maxItems:"100" doc:"newest first"`
+		Next  string        `json:"next,omitempty" doc:"the cursor of the next page, if there may be one"`
+	}
+}
+
+// GetMessages answers GET /v1/messages.
+func (s *Service) GetMessages(ctx context.Context, in *GetMessagesIn) (*GetMessagesOut, error) {
+	who := room.CallerOf(ctx)
+	customer := shop.ID(in.Customer)
+	if customer == "" {
+		customer = who.ID
+	}
+	page, err := s.Mailbox(ctx, who, customer, in.Cursor, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &GetMessagesOut{}
+	out.Body.Items, out.Body.Next = make([]MessageView, len(page.Messages)), page.Next
+	for i, m := range page.Messages {
+		to, err := s.Email(ctx, who, m)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Items[i] = MessageView{
+			ID: m.ID, Topic: m.Topic, Order: m.Order, Title: m.Title, Text: m.Text, At: m.At, To: to,
+		}
+	}
+	return out, nil
+}

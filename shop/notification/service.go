@@ -1,0 +1,86 @@
+package notification
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// MaxPage bounds one page of a mailbox.
+const MaxPage = 100
+
+// Service is the room. It is safe for concurrent use.
+type Service struct{ desk *room.Desk }
+
+var _ room.Room = (*Service)(nil)
+
+// New opens the room at its desk, whose Apply it sets to its own.
+func New(desk *room.Desk) *Service {
+	s := &Service{desk: desk}
+	desk.Apply = s.Apply
+	return s
+}
+
+// Name implements room.Room.
+func (*Service) Name() string { return "notification" }
+
+// Page is a part of a mailbox.
+type Page struct {
+	Messages []*Message // newest first
+	Next     string     // where the next page begins; "" when there is none
+}
+
+// Mailbox returns a page of a customer's messages, newest first: at most limit (1 to MaxPage), after
+// the Next of the page before ("" begins). Only the customer and administrators may read it; to
+// everybody else it does not exist (NotFound).
+func (s *Service) Mailbox(
+	ctx context.Context, who room.Caller, customer shop.ID, after string, limit int,
+) (Page, error) {
+	if who.ID != customer && !who.May(room.Admin()) || customer == "" {
+		return Page{}, shop.Errorf(shop.NotFound, "there is no mailbox %q for you", customer)
+	}
+	if limit < 1 || limit > MaxPage {
+		return Page{}, shop.Errorf(shop.Invalid, "a page has 1 to %d messages, not %d", MaxPage, limit)
+	}
+	rows, err := s.desk.Store.List(ctx, platform.Query{
+		Part: customerPart(customer), After: after, Limit: limit, Reverse: true,
+	})
+	if err != nil {
+		return Page{}, fmt.Errorf("list the messages of %s: %w", customer, err)
+	}
+	tx := s.desk.Begin(room.Cause{})
+	page := Page{Messages: make([]*Message, 0, len(rows))}
+	for _, row := range rows {
+		m, err := room.Get[Message](ctx, tx, messageKey(shop.ID(row.Key.Sort[placeWidth:])))
+		if err != nil {
+			return Page{}, err
+		}
+		if m != nil {
+			page.Messages = append(page.Messages, m)
+		}
+	}
+	if len(rows) == limit {
+		page.Next = rows[limit-1].Key.Sort
+	}
+	return page, nil
+}
+
+// Email opens the address that a message is for, for those who may read its mailbox. It is "",
+// without an error, when the person was erased.
+func (s *Service) Email(ctx context.Context, who room.Caller, m *Message) (string, error) {
+	if who.ID != m.Customer && !who.May(room.Admin()) {
+		return "", shop.Errorf(shop.NotFound, "there is no message %q for you", m.ID)
+	}
+	contact, err := m.Contact.Open(ctx, s.desk.Keys)
+	if errors.Is(err, platform.ErrErased) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("open the contact of %s: %w", m.ID, err)
+	}
+	return contact.Email, nil
+}
