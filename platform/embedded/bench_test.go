@@ -42,7 +42,7 @@ func BenchmarkCommit(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					i := n.Add(1)
-					id, counter := fmt.Sprintf("o%d", i), fmt.Sprintf("c%d", i%10_000)
+					id, counter := fmt.Sprintf("o%012d", i), fmt.Sprintf("c%d", i%10_000)
 					if hot {
 						counter = "c"
 					}

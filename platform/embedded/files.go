@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -17,49 +18,45 @@ import (
 )
 
 const (
-	filesTemp = "tmp" // beside the shelves: what is being written; emptied when it is opened
+	filesTemp = "tmp" // beside the shelves: what is being written; emptied before the first Put
 	copyBytes = 64 << 10
 )
 
 // files is platform.Files in a directory: one file per content, named after its SHA-256. A file
 // appears under its name only when it is whole and on disk, so a crash leaves at most rubbish in
-// the directory for temporary files, which the next opening removes.
+// the directory for temporary files, which is emptied before the next use.
 type files struct {
 	fs      vfs.FS
 	root    string
 	temp    string
 	next    atomic.Uint64    // names temporary files
 	shelves [256]atomic.Bool // the directories of two hex digits that are known to be on disk
+
+	mu    sync.Mutex
+	ready bool // under mu: the directory for temporary files is there and was emptied
 }
 
 var _ platform.Files = (*files)(nil)
 
-// newFiles opens the content in dir as dir/ab/cdef…, making dir if needed, and removes what a crash
-// left half-written. The caller has made sure that no other process uses dir.
+// newFiles opens the content in dir as dir/ab/cdef…. Nothing is written before the first Put. The
+// caller has made sure that no other process uses dir.
 func newFiles(fs vfs.FS, dir string) (*files, error) {
-	f := &files{fs: fs, root: dir}
-	f.temp = fs.PathJoin(f.root, filesTemp)
-	if err := fs.RemoveAll(f.temp); err != nil && !isNotExist(err) {
-		return nil, fmt.Errorf("remove half-written files: %w", err)
+	if dir == "" {
+		return nil, fmt.Errorf("files without a directory: %w", platform.ErrInvalid)
 	}
-	if err := fs.MkdirAll(f.temp, 0o700); err != nil {
-		return nil, fmt.Errorf("make the directory for files: %w", err)
-	}
-	for _, d := range []string{dir, fs.PathDir(dir)} {
-		if err := syncDir(fs, d); err != nil {
-			return nil, fmt.Errorf("open the directory for files: %w", err)
-		}
-	}
-	return f, nil
+	return &files{fs: fs, root: dir, temp: fs.PathJoin(dir, filesTemp)}, nil
 }
 
 // Put implements platform.Files. Content that is there already is written once more in its place:
 // that is how a damaged file is healed.
 func (f *files) Put(ctx context.Context, r io.Reader) (digest string, err error) {
+	if err := f.prepare(); err != nil {
+		return "", fmt.Errorf("store a file: %w", err)
+	}
 	name := f.fs.PathJoin(f.temp, strconv.FormatUint(f.next.Add(1), 10))
 	defer func() {
 		if err != nil {
-			// The opening error is the one to report; what stays is removed at the next opening.
+			// The first error is the one to report; what stays is removed after a restart.
 			_ = f.fs.Remove(name)
 		}
 	}()
@@ -76,6 +73,28 @@ func (f *files) Put(ctx context.Context, r io.Reader) (digest string, err error)
 		return "", fmt.Errorf("store a file: %w", err)
 	}
 	return digest, nil
+}
+
+// prepare makes the directories and removes what a crash left half-written, once.
+func (f *files) prepare() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ready {
+		return nil
+	}
+	if err := f.fs.RemoveAll(f.temp); err != nil && !isNotExist(err) {
+		return err
+	}
+	if err := f.fs.MkdirAll(f.temp, 0o700); err != nil {
+		return err
+	}
+	for _, dir := range []string{f.root, f.fs.PathDir(f.root)} {
+		if err := syncDir(f.fs, dir); err != nil {
+			return err
+		}
+	}
+	f.ready = true
+	return nil
 }
 
 // publish moves a whole, synced temporary file to its place and makes the move durable.

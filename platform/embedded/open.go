@@ -33,7 +33,7 @@ type Options struct {
 	Chance    io.Reader                  // nil is the machine's; keys are made of it
 	ReadOnly  bool                       // opens without delivering or writing, for checkers
 	MinFree   uint64                     // bytes of disk below which nothing is written; 0 is 64 MiB
-	CacheSize int64                      // bytes of block cache; 0 is 32 MiB
+	CacheSize int64                      // bytes of block cache; 0 is 64 MiB
 }
 
 // Platform is the embedded world. See platform.Platform for its methods.
@@ -77,6 +77,9 @@ type Platform struct {
 }
 
 var _ platform.Platform = (*Platform)(nil)
+
+// memTableBytes is the size at which a memtable is written out.
+const memTableBytes = 32 << 20
 
 // idleWait bounds every wait of the scheduler, so that nothing is missed for longer than that.
 const idleWait = time.Second
@@ -318,14 +321,15 @@ func (p *Platform) writeFormat(name string) error {
 func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 	cache := o.CacheSize
 	if cache == 0 {
-		cache = 32 << 20
+		cache = 64 << 20
 	}
+	cache += 3 * memTableBytes // Pebble takes the memory of its memtables out of the cache
 	opts := &pebble.Options{
 		FS:                          p.fs,
 		Logger:                      pebbleLog{p},
 		ReadOnly:                    o.ReadOnly,
 		CacheSize:                   cache,
-		MemTableSize:                32 << 20,
+		MemTableSize:                memTableBytes,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       24,
