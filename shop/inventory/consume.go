@@ -76,7 +76,7 @@ func (s *Service) fill(
 			return nil, i, err
 		}
 		records += len(parts)
-		if records > maxTakes {
+		if len(takes) > 0 && records > s.most {
 			return takes, i, nil
 		}
 		takes = append(takes, parts...)

@@ -17,7 +17,8 @@ const (
 	MaxUnits int64 = 1_000_000_000
 	// MaxAllotments bounds into how many allotments the stock of one SKU can be split.
 	MaxAllotments = 16
-	// maxTakes bounds the stock and chunk records of one commit. With the hold, a mark and a fact it
+	// maxTakes bounds the stock and chunk records of one commit, and is not less than MaxAllotments,
+	// so that the units of one SKU always fit. With the hold, a mark and a fact it
 	// stays well below platform.MaxItems.
 	maxTakes = 80
 )
@@ -53,10 +54,10 @@ func plus(a, b int64) int64 {
 }
 
 // nextGather decides the next fact of a hold that is not decided yet: everything at once if it fits
-// into one commit, else the next chunk, else that it is held. share says from which allotments a
-// SKU's units are taken; h is nil before the first fact.
+// into one commit, which takes from at most most stock records, else the next chunk, else that it is
+// held. share says from which allotments a SKU's units are taken; h is nil before the first fact.
 func nextGather(
-	h *Hold, order shop.ID, want []event.StockItem,
+	h *Hold, order shop.ID, want []event.StockItem, most int,
 	share func(event.StockItem) []event.StockItem,
 ) event.Fact {
 	if h == nil {
@@ -65,11 +66,11 @@ func nextGather(
 	if h.Taken == len(want) {
 		return &event.StockHeld{Order: order, Chunks: len(h.Chunks)}
 	}
-	takes := make([]event.StockItem, 0, min(len(want)-h.Taken, maxTakes))
+	takes := make([]event.StockItem, 0, min(len(want)-h.Taken, most))
 	next := h.Taken
 	for ; next < len(want); next++ {
 		parts := share(want[next])
-		if len(takes)+len(parts) > maxTakes {
+		if len(takes)+len(parts) > most {
 			break
 		}
 		takes = append(takes, parts...)

@@ -52,7 +52,7 @@ func (s *Service) gatherStep(
 		case err != nil:
 			return err
 		case h == nil || h.State == Gathering():
-			f := nextGather(h, g.order, g.want, s.share(g))
+			f := nextGather(h, g.order, g.want, s.most, s.share(g))
 			_, held := f.(*event.StockHeld)
 			more = !held
 			return tx.Announce(ctx, f, h.next())

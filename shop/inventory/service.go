@@ -24,11 +24,12 @@ type Service struct {
 	desk   *room.Desk
 	owners Owners
 	split  *allotments
+	most   int // stock and chunk records that one commit writes; tests make it small
 }
 
 // New opens the room at a desk, whose Apply becomes the room's own.
 func New(desk *room.Desk, owners Owners) *Service {
-	s := &Service{desk: desk, owners: owners, split: newAllotments(desk.Store)}
+	s := &Service{desk: desk, owners: owners, split: newAllotments(desk.Store), most: maxTakes}
 	desk.Apply = s.Apply
 	return s
 }

@@ -1,0 +1,233 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+)
+
+// Goal: the ways of a small order, each with exactly its facts. Method: deliver facts by hand, every
+// one twice, and look at the shelf and at the hold's history.
+func TestSmallOrders(t *testing.T) {
+	t.Parallel()
+	one := items("B", 2, "A", 1, "B", 1) // B is on two lines
+	ship := items("A", 1, "B", 3)
+	tests := []struct {
+		name               string
+		facts              []event.Fact
+		onHandB, reservedB int64
+		state              State
+		story              string
+	}{
+		{"held", []event.Fact{created("ord_1", one...)}, 5, 3, Held(), "held"},
+		{"short", []event.Fact{created("ord_1", items("A", 1, "B", 6)...)}, 5, 0, Rejected(), "rejected"},
+		{"unknown", []event.Fact{created("ord_1", items("A", 1, "C", 1)...)}, 5, 0, Rejected(), "rejected"},
+		{
+			"expired", []event.Fact{created("ord_1", one...), expired("ord_1")},
+			5, 0, Released(), "held released",
+		},
+		{
+			"placed", []event.Fact{created("ord_1", one...), placed("ord_1")},
+			5, 3, Committed(), "held committed",
+		},
+		{
+			"placed and cancelled",
+			[]event.Fact{created("ord_1", one...), placed("ord_1"), cancelled("ord_1")},
+			5, 0, Released(), "held committed released",
+		},
+		{
+			"cancelled before it was placed, in the order of arrival",
+			[]event.Fact{created("ord_1", one...), cancelled("ord_1"), placed("ord_1")},
+			5, 0, Released(), "held released",
+		},
+		{
+			"cancelled before it was created, in the order of arrival",
+			[]event.Fact{cancelled("ord_1"), created("ord_1", one...)},
+			5, 0, Released(), "released",
+		},
+		{
+			"shipped in two parcels",
+			[]event.Fact{
+				created("ord_1", one...), placed("ord_1"),
+				dispatched("ord_1", 1, items("B", 2)...),
+				dispatched("ord_1", 2, items("B", 1, "A", 1)...), cancelled("ord_1"),
+			},
+			2, 0, Consumed(), "held committed consumed",
+		},
+		{
+			"cancelled when one of two parcels had left",
+			[]event.Fact{
+				created("ord_1", one...), placed("ord_1"),
+				dispatched("ord_1", 1, items("B", 2)...), cancelled("ord_1"),
+			},
+			3, 0, Released(), "held committed consumed released",
+		},
+		{
+			"a parcel that left although the order was cancelled",
+			[]event.Fact{
+				created("ord_1", one...), placed("ord_1"), cancelled("ord_1"),
+				dispatched("ord_1", 1, ship...),
+			},
+			2, 0, Released(), "held committed released",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.receive(5, "A", "B")
+			for _, f := range tt.facts {
+				w.must(f, f)
+			}
+			w.must(tt.facts...)
+			w.level("B", tt.onHandB, tt.reservedB)
+			if got := w.state("ord_1"); got != tt.state {
+				t.Errorf("the hold is %s, want %s", got, tt.state)
+			}
+			w.story("ord_1", tt.story)
+			w.audit()
+		})
+	}
+}
+
+// Goal: what comes too early waits, and what cannot be is refused loudly. Method: deliver facts before
+// those that they need.
+func TestTooEarlyOrImpossible(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.receive(5, "A")
+	early := func(f event.Fact) {
+		t.Helper()
+		if err := w.deliver(f); !errors.Is(err, platform.ErrNotYet) {
+			t.Errorf("%s: %v, want ErrNotYet", f.Type(), err)
+		}
+	}
+	early(placed("ord_1"))
+	early(dispatched("ord_1", 1, items("A", 1)...))
+	w.must(created("ord_1", items("A", 1)...))
+	early(dispatched("ord_1", 1, items("A", 1)...))
+	w.must(placed("ord_1"))
+	if err := w.deliver(dispatched("ord_1", 1, items("A", 2)...)); shop.CodeOf(err) != shop.Internal {
+		t.Errorf("more left than was kept: %v", err)
+	}
+	w.must(created("ord_2", items("A", 9)...))
+	if err := w.deliver(placed("ord_2")); shop.CodeOf(err) != shop.Internal {
+		t.Errorf("a rejected order was placed: %v", err)
+	}
+	w.level("A", 5, 1)
+	w.audit()
+}
+
+// Goal: N buyers of k units make exactly k holds, also when the stock is split and when every order
+// is delivered twice. Method: 32 goroutines deliver 1,000 orders, each twice.
+func TestThousandBuyersOfTenUnits(t *testing.T) {
+	t.Parallel()
+	for _, split := range []int{1, 4} {
+		t.Run(fmt.Sprintf("%d allotments", split), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.receive(10, "HOT")
+			if split > 1 {
+				if err := w.s.Allot(t.Context(), "mov_split", "HOT", split); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var wg sync.WaitGroup
+			for g := range 32 {
+				wg.Go(func() {
+					for i := g / 2; i < 1000; i += 16 {
+						f := created(shop.ID(fmt.Sprintf("ord_%d", i)), items("HOT", 1)...)
+						if err := w.deliver(f); err != nil {
+							t.Errorf("%s: %v", f.Order, err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			count := map[State]int{}
+			for i := range 1000 {
+				count[w.state(shop.ID(fmt.Sprintf("ord_%d", i)))]++
+			}
+			if count[Held()] != 10 || count[Rejected()] != 990 {
+				t.Errorf("%v", count)
+			}
+			w.level("HOT", 10, 10)
+			w.audit()
+		})
+	}
+}
+
+// Goal: an order larger than any allotment is had as long as all together have enough, and given back
+// to where it came from. Method: 12 units in 4 allotments, orders of 10 and 3 units.
+func TestAllotments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.receive(12, "HOT")
+	for range 2 {
+		if err := w.s.Allot(t.Context(), "mov_split", "HOT", 4); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.must(created("ord_1", items("HOT", 10)...), created("ord_2", items("HOT", 3)...))
+	if w.state("ord_1") != Held() || w.state("ord_2") != Rejected() {
+		t.Errorf("ord_1 is %s, ord_2 is %s", w.state("ord_1"), w.state("ord_2"))
+	}
+	w.must(placed("ord_1"), dispatched("ord_1", 1, items("HOT", 9)...), cancelled("ord_1"))
+	w.level("HOT", 3, 0)
+	if err := w.s.Adjust(t.Context(), "mov_lost", "HOT", -2); err != nil {
+		t.Error(err)
+	}
+	if err := w.s.Adjust(t.Context(), "mov_more", "HOT", -2); shop.CodeOf(err) != shop.Conflict {
+		t.Errorf("took more than there is: %v", err)
+	}
+	w.receive(9, "HOT")
+	w.restart() // it learns anew which SKUs are split
+	w.must(created("ord_3", items("HOT", 10)...))
+	w.level("HOT", 10, 10)
+	for n, want := range map[int]shop.Code{
+		1: shop.Invalid, MaxAllotments + 1: shop.Invalid, 3: shop.Conflict,
+	} {
+		id := shop.ID(fmt.Sprintf("mov_split_%d", n))
+		if err := w.s.Allot(t.Context(), id, "HOT", n); shop.CodeOf(err) != want {
+			t.Errorf("%d allotments: %v", n, err)
+		}
+	}
+	w.audit()
+}
+
+// Goal: a movement happens once, under its bounds. Method: repeat and misuse movements.
+func TestMovements(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), context.Background()
+	w.receive(5, "A")
+	w.must(created("ord_1", items("A", 3)...))
+	tests := []struct {
+		id   shop.ID
+		sku  shop.SKU
+		n    int64
+		want error
+	}{
+		{"mov_1", "A", -2, nil},
+		{"mov_1", "A", -2, nil}, // again
+		{"mov_1", "A", -1, shop.Errorf(shop.KeyReused, "")},
+		{"mov_1", "B", -2, shop.Errorf(shop.KeyReused, "")},
+		{"mov_2", "A", -1, shop.Errorf(shop.Conflict, "")}, // the rest is reserved
+		{"mov_3", "A", 0, shop.Errorf(shop.Invalid, "")},
+		{"mov_4", "A", MaxUnits + 1, shop.Errorf(shop.Invalid, "")},
+		{"mov_5", "A", 4, nil},
+	}
+	for _, tt := range tests {
+		err := w.s.Adjust(ctx, tt.id, tt.sku, tt.n)
+		if (err == nil) != (tt.want == nil) || err != nil && shop.CodeOf(err) != shop.CodeOf(tt.want) {
+			t.Errorf("%s %s %d: %v", tt.id, tt.sku, tt.n, err)
+		}
+	}
+	w.level("A", 7, 3)
+	w.audit()
+}
