@@ -1,0 +1,223 @@
+package payment
+
+import (
+	"context"
+	"time"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// pursue brings an operation one step further: it calls the provider if this is certainly the first
+// call, and otherwise asks what became of it. The caller has entered the operation.
+func (s *Service) pursue(
+	ctx context.Context, c room.Cause, due event.PaymentCheckDue, fresh bool,
+) error {
+	p, op, err := s.read(ctx, due)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !op.State.open() && op.State != action:
+		return nil
+	case p.blocked(op):
+		return s.do(ctx, c, p.ID, func(_ context.Context, u *unit) error { return u.ask(&due, 1) })
+	case op.Kind == Void && p.Granted && p.Authorised == p.Captured:
+		return s.conclude(ctx, c, due, Outcome{ // captures took the rest: nothing is left to free
+			Verdict: Succeeded, Payment: p.ID, Amount: p.money(0),
+		}, nil)
+	case fresh:
+		return s.send(ctx, c, due, p.Customer, p.Method, p.request(op))
+	}
+	out := s.status(ctx, due.Key)
+	if out.Verdict != Missing {
+		due.Missing = 0
+		return s.conclude(ctx, c, due, out, nil)
+	}
+	due.Missing++
+	if due.Missing < s.opt.Policy.Missing || due.Round > s.opt.Policy.ResendUntil {
+		return s.conclude(ctx, c, due, out, nil)
+	}
+	// It was denied often enough that the first call must have been lost. The same key makes even a
+	// wrong belief harmless.
+	due.Missing = 0
+	s.nums.resent.Add(1)
+	return s.send(ctx, c, due, p.Customer, p.Method, p.request(op))
+}
+
+func (s *Service) read(
+	ctx context.Context, due event.PaymentCheckDue,
+) (*Payment, *Operation, error) {
+	p, err := room.Get[Payment](ctx, s.desk.Begin(room.Cause{}), paymentKey(due.Payment))
+	if err != nil {
+		return nil, nil, err
+	}
+	if p == nil {
+		return nil, nil, platform.ErrNotYet
+	}
+	op := p.operation(due.Key)
+	if op == nil {
+		return nil, nil, platform.ErrNotYet
+	}
+	return p, op, nil
+}
+
+// request is an operation as the provider is asked for it, without the token.
+func (p *Payment) request(op *Operation) Request {
+	r := Request{
+		Operation: op.Kind, Key: op.Key, Payment: p.ID, Order: p.Order, Amount: p.money(op.Amount),
+	}
+	switch op.Kind {
+	case Refund:
+		if part := p.part(op.Shipment); part != nil {
+			r.Of, r.Reference = part.Key, part.Reference
+		}
+	case Capture, Void:
+		if a := p.last(Authorise); a != nil {
+			r.Of, r.Reference = a.Key, a.Reference
+		}
+	}
+	return r
+}
+
+// send calls the provider, with nothing held, and commits what it answers.
+func (s *Service) send(
+	ctx context.Context, c room.Cause, due event.PaymentCheckDue, customer, method shop.ID, r Request,
+) error {
+	if r.Operation == Authorise {
+		token, refusal, err := s.token(ctx, customer, method)
+		if err != nil {
+			return err
+		}
+		if refusal != "" {
+			return s.conclude(ctx, c, due, unpayable(due, refusal), nil)
+		}
+		r.Token = token
+	}
+	s.calls.spend(due.Key)
+	s.nums.calls.Add(1)
+	limited, cancel := context.WithTimeout(ctx, s.opt.Policy.CallTimeout)
+	out, err := s.opt.Provider.Do(limited, r)
+	cancel()
+	if err != nil || out.Verdict == Missing {
+		out = Outcome{}
+	}
+	if out.Verdict == Unknown {
+		s.nums.unanswered.Add(1)
+	}
+	return s.conclude(ctx, c, due, out, nil)
+}
+
+// unpayable is the outcome of an authorisation whose token is not there. When a call may have been
+// made before the token went away, only the provider knows the outcome.
+func unpayable(due event.PaymentCheckDue, refusal string) Outcome {
+	if due.Round > 0 {
+		return Outcome{}
+	}
+	return Outcome{Verdict: Refused, Reason: refusal}
+}
+
+// status asks the provider what became of an operation. No answer is Unknown.
+func (s *Service) status(ctx context.Context, key string) Outcome {
+	s.nums.questions.Add(1)
+	limited, cancel := context.WithTimeout(ctx, s.opt.Policy.CallTimeout)
+	defer cancel()
+	out, err := s.opt.Provider.Status(limited, key)
+	if err != nil {
+		return Outcome{}
+	}
+	return out
+}
+
+// conclude commits what follows from an outcome: facts, and the timer that goes on asking. What also
+// does goes into the same commit; it may be nil.
+func (s *Service) conclude(
+	ctx context.Context, c room.Cause, due event.PaymentCheckDue, out Outcome,
+	also func(ctx context.Context, u *unit) error,
+) error {
+	return s.do(ctx, c, due.Payment, func(ctx context.Context, u *unit) error {
+		if u.p == nil || u.p.operation(due.Key) == nil {
+			return platform.ErrNotYet
+		}
+		if also != nil {
+			if err := also(ctx, u); err != nil {
+				return err
+			}
+		}
+		op := u.p.operation(due.Key)
+		was := op.State
+		out.Until = s.limit(u, out)
+		facts := u.p.settle(op, out, s.opt.Policy.Attempts)
+		if err := u.announce(ctx, facts...); err != nil {
+			return err
+		}
+		if err := s.followUp(ctx, u, due); err != nil {
+			return err
+		}
+		return s.timers(ctx, u, due, was)
+	})
+}
+
+// limit bounds the customer's time to confirm.
+func (s *Service) limit(u *unit, out Outcome) (until time.Time) {
+	if out.Verdict != Action {
+		return out.Until
+	}
+	most := u.tx.Now().Add(s.opt.Policy.ActionLimit)
+	if out.Until.IsZero() || out.Until.After(most) {
+		return most
+	}
+	return out.Until.UTC()
+}
+
+// followUp intends what an outcome makes necessary: money that was captured after the order had
+// ended goes back, and an authorisation that the customer did not confirm in time is given up.
+func (s *Service) followUp(ctx context.Context, u *unit, due event.PaymentCheckDue) error {
+	op := u.p.operation(due.Key)
+	switch {
+	case op.Kind == Capture && op.State == done && u.p.Closed:
+		if back := u.p.giveBack(op.Shipment); back != nil {
+			return u.announce(ctx, back)
+		}
+	case op.State == action && !u.p.Closed && !u.tx.Now().Before(u.p.Until):
+		return u.announce(ctx, u.p.planVoid()...)
+	}
+	return nil
+}
+
+// timers sets what has to be looked at again: this operation, and a void that waited for it.
+func (s *Service) timers(
+	ctx context.Context, u *unit, due event.PaymentCheckDue, was Stage,
+) error {
+	op := u.p.operation(due.Key)
+	switch {
+	case op.State.open():
+		due.Round++
+		if due.Round >= s.opt.Policy.CaseAfter && !op.Case {
+			err := u.announce(ctx, &event.PaymentCaseOpened{
+				Payment: u.p.ID, Order: u.p.Order, Key: op.Key, Operation: op.Kind, Reason: "no_answer",
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if err := u.ask(&due, due.Round); err != nil {
+			return err
+		}
+	case op.State == action && was != action:
+		again := &event.PaymentCheckDue{Payment: u.p.ID, Key: op.Key}
+		if err := u.tx.SetTimer(timerKey(op.Key), u.p.Until, again); err != nil {
+			return err
+		}
+	case was == unresolved || was == action && op.State != action:
+		u.tx.CancelTimer(timerKey(op.Key))
+	}
+	void := u.p.last(Void)
+	if void == nil || void.Key == due.Key || void.State != intended || u.p.blocked(void) {
+		return nil
+	}
+	return u.tx.SetTimer(timerKey(void.Key), u.tx.Now(),
+		&event.PaymentCheckDue{Payment: u.p.ID, Key: void.Key})
+}

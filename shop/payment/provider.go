@@ -1,0 +1,63 @@
+package payment
+
+import (
+	"context"
+	"time"
+
+	"github.com/souk-commerce/souk/shop"
+)
+
+// Provider moves money outside the system. Implementations are safe for concurrent use.
+type Provider interface {
+	// Do performs one operation. The same Key must have its effect once. A nil error with a verdict
+	// other than Missing is the provider's answer; any error, a time-out above all, says that the
+	// outcome is not known, whatever may have happened. Errors must not carry the token.
+	Do(ctx context.Context, r Request) (Outcome, error)
+	// Status tells what became of the operation with that key, without any effect. Missing says that
+	// the provider knows of none; an error says nothing.
+	Status(ctx context.Context, key string) (Outcome, error)
+}
+
+// The operations, as facts and requests name them.
+const (
+	Authorise = "authorise"
+	Capture   = "capture"
+	Void      = "void"
+	Refund    = "refund"
+)
+
+// Request is one operation as the provider is asked for it.
+type Request struct {
+	Operation string
+	Key       string // idempotency key, and our name for the operation
+	Payment   shop.ID
+	Order     shop.ID
+	Amount    shop.Money
+	Token     string // of the card; only to authorise. Never logged, never kept by the caller
+	Of        string // key of the operation that this one acts on: the authorisation, or the capture
+	Reference string // the provider's name for that operation, where it is known
+}
+
+// Verdict is what a provider says of an operation.
+type Verdict uint8
+
+// The verdicts. Unknown is never a provider's answer: it stands for the lack of one.
+const (
+	Unknown   Verdict = iota
+	Missing           // the provider knows of no such operation
+	Pending           // it is being worked on
+	Action            // the customer must confirm with their bank
+	Succeeded         // the money moved, or is kept
+	Refused           // it did not, and will not under this key
+)
+
+// Outcome is a provider's answer.
+type Outcome struct {
+	Verdict   Verdict
+	Payment   shop.ID    // as the provider has it; compared with ours
+	Amount    shop.Money // that moved; compared with ours
+	Reference string     // the provider's name for the operation
+	Reason    string     // of a refusal: a short word, as in "declined"
+	Again     bool       // of a refused authorisation: another attempt may succeed
+	Until     time.Time  // of an action: the customer's time limit
+}

@@ -1,0 +1,217 @@
+package payment
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// Dues answers what an order owes. The order room satisfies it; where rooms run apart it is answered
+// from read-only keys of the order room.
+type Dues interface {
+	// Due returns what is due for an order, or a NotFound error. The read is strongly consistent.
+	Due(ctx context.Context, order shop.ID) (Due, error)
+}
+
+// Due is what an order owes, by whom, and how it is paid.
+type Due struct {
+	Customer shop.ID
+	Method   shop.ID    // from Vault
+	Amount   shop.Money // the order's total
+	Open     bool       // the order still waits for its payment
+	Deadline time.Time  // of the order
+}
+
+// Options is what the app decides for the room. Name and Provider are required.
+type Options struct {
+	Name     string // of the provider, as in "sandbox": part of facts and of the webhook's path
+	Provider Provider
+	Describe func(token string) Card // what may be shown of a token; nil shows "card"
+	Secrets  [][]byte                // that webhooks may be signed with, newest first; none refuses all
+	Policy   Policy
+}
+
+// Policy bounds waiting and asking. A zero field has the value of DefaultPolicy.
+type Policy struct {
+	CallTimeout time.Duration // of one call to the provider
+	FirstCheck  time.Duration // after a call without an answer; doubles with every round
+	LastCheck   time.Duration // bound of that wait, kept for as long as it takes
+	CaseAfter   int           // rounds without an answer after which a case is opened
+	Missing     int           // times in a row the provider must deny an operation before it is sent again
+	ResendUntil int           // round after which nothing is sent again, only asked
+	Attempts    int           // authorisations of one payment, while the refusal says "again"
+	ActionLimit time.Duration // for the customer to confirm, whatever the provider grants
+}
+
+// DefaultPolicy asks after 0.5, 1, 2 … 60 seconds, opens a case after about two minutes, and sends
+// nothing again after about ten hours, since providers forget idempotency keys after a day.
+func DefaultPolicy() Policy {
+	return Policy{
+		CallTimeout: 10 * time.Second, FirstCheck: 500 * time.Millisecond, LastCheck: time.Minute,
+		CaseAfter: 8, Missing: 3, ResendUntil: 600, Attempts: 3, ActionLimit: 15 * time.Minute,
+	}
+}
+
+func (p Policy) orDefault() Policy {
+	d := DefaultPolicy()
+	for _, f := range []struct{ have, std *time.Duration }{
+		{&p.CallTimeout, &d.CallTimeout}, {&p.FirstCheck, &d.FirstCheck},
+		{&p.LastCheck, &d.LastCheck}, {&p.ActionLimit, &d.ActionLimit},
+	} {
+		if *f.have == 0 {
+			*f.have = *f.std
+		}
+	}
+	for _, f := range []struct{ have, std *int }{
+		{&p.CaseAfter, &d.CaseAfter}, {&p.Missing, &d.Missing},
+		{&p.ResendUntil, &d.ResendUntil}, {&p.Attempts, &d.Attempts},
+	} {
+		if *f.have == 0 {
+			*f.have = *f.std
+		}
+	}
+	return p
+}
+
+// wait is how long to wait before the given round of asking, from 1.
+func (p Policy) wait(round int) time.Duration {
+	return min(p.FirstCheck<<min(max(round-1, 0), 20), p.LastCheck)
+}
+
+// Service is the payment room. It is safe for concurrent use.
+type Service struct {
+	desk  *room.Desk
+	dues  Dues
+	opt   Options
+	calls *calls
+	nums  numbers
+}
+
+var _ room.Room = (*Service)(nil)
+
+// New makes the room. It panics without a provider, its name, or dues: that is a fault of the wiring.
+func New(desk *room.Desk, dues Dues, opt Options) *Service {
+	if opt.Provider == nil || opt.Name == "" || dues == nil {
+		panic("payment: the room needs a provider, its name, and dues")
+	}
+	opt.Policy = opt.Policy.orDefault()
+	return &Service{desk: desk, dues: dues, opt: opt, calls: newCalls()}
+}
+
+// Name implements room.Room.
+func (s *Service) Name() string { return "payment" }
+
+// Apply implements room.Room.
+func (s *Service) Apply(
+	ctx context.Context, tx *room.Tx, f event.Fact, m room.Meta,
+) error {
+	id := paymentOf(f)
+	if id == "" {
+		return nil
+	}
+	p, err := room.Get[Payment](ctx, tx, paymentKey(id))
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		p = &Payment{}
+	}
+	p.Apply(f, m.Sequence)
+	room.Put(tx, paymentKey(id), p)
+	switch f := f.(type) {
+	case *event.PaymentCaseOpened:
+		room.Put(tx, caseKey(id, f.Key), (*Case)(f))
+	case *event.PaymentCaseClosed:
+		key := caseKey(id, f.Key)
+		if _, err := room.Get[Case](ctx, tx, key); err != nil {
+			return err
+		}
+		tx.Delete(key)
+	}
+	return nil
+}
+
+// paymentOf names the payment whose record a fact changes; "" for every other fact.
+func paymentOf(f event.Fact) shop.ID {
+	switch f := f.(type) {
+	case *event.PaymentIntended:
+		return f.Payment
+	case *event.PaymentAuthorized:
+		return f.Payment
+	case *event.PaymentRequiresAction:
+		return f.Payment
+	case *event.PaymentFailed:
+		return f.Payment
+	case *event.PaymentUnresolved:
+		return f.Payment
+	case *event.PaymentCaptured:
+		return f.Payment
+	case *event.PaymentCaptureFailed:
+		return f.Payment
+	case *event.PaymentVoided:
+		return f.Payment
+	case *event.PaymentRefunded:
+		return f.Payment
+	case *event.PaymentRefundFailed:
+		return f.Payment
+	case *event.PaymentCaseOpened:
+		return f.Payment
+	case *event.PaymentCaseClosed:
+		return f.Payment
+	}
+	return ""
+}
+
+// Payment returns the payment, or NotFound. The value is the caller's own.
+func (s *Service) Payment(ctx context.Context, id shop.ID) (*Payment, error) {
+	p, err := room.Get[Payment](ctx, s.desk.Begin(room.Cause{}), paymentKey(id))
+	if err == nil && p == nil {
+		err = shop.Errorf(shop.NotFound, "there is no payment %s", id)
+	}
+	return p, err
+}
+
+// Cases lists the open cases, by payment, after the place that the last page ended with ("" at
+// first), at most limit (1 to 1,000). It returns the place where the next page begins, or "".
+func (s *Service) Cases(ctx context.Context, after string, limit int) ([]Case, string, error) {
+	limit = max(1, min(limit, platform.MaxList))
+	recs, err := s.desk.Store.List(ctx, platform.Query{Part: casesPart, After: after, Limit: limit})
+	if err != nil {
+		return nil, "", err
+	}
+	cases := make([]Case, len(recs))
+	for i, rec := range recs {
+		if err := room.Decode(rec.Value, &cases[i]); err != nil {
+			return nil, "", shop.Errorf(shop.Internal, "decode case %s: %w", rec.Key.Sort, err)
+		}
+	}
+	if len(recs) < limit {
+		return cases, "", nil
+	}
+	return cases, recs[len(recs)-1].Key.Sort, nil
+}
+
+// numbers counts since the process started.
+type numbers struct{ calls, unanswered, questions, resent atomic.Int64 }
+
+// Numbers are what to watch: calls to the provider, calls that ended without an answer, questions
+// for an operation's status, and operations that were sent again. Since the process started.
+type Numbers struct {
+	Calls      int64 `json:"calls"`
+	Unanswered int64 `json:"unanswered"`
+	Questions  int64 `json:"questions"`
+	Resent     int64 `json:"resent"`
+}
+
+// Numbers returns the numbers to watch.
+func (s *Service) Numbers() Numbers {
+	return Numbers{
+		Calls: s.nums.calls.Load(), Unanswered: s.nums.unanswered.Load(),
+		Questions: s.nums.questions.Load(), Resent: s.nums.resent.Load(),
+	}
+}

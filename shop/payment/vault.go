@@ -1,0 +1,140 @@
+package payment
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// Method is a card as everybody else may see it.
+type Method struct {
+	ID    shop.ID `json:"id"`
+	Brand string  `json:"brand"`
+	Last4 string  `json:"last4"`
+}
+
+// Card is what a provider tells of a token.
+type Card struct{ Brand, Last4 string }
+
+// vaulted is a token as it is kept: sealed under the customer's key, outside the domain state.
+type vaulted struct {
+	Token shop.Sealed[string] `json:"token"`
+	Brand string              `json:"brand"`
+	Last4 string              `json:"last4"`
+}
+
+const tokenPrefix = "tok_"
+
+// Vault keeps a provider's token for a customer and returns the reference by which every other room
+// and every event calls it. The id follows from the customer and the request's idempotency key, so a
+// request that is sent again gets the same one. It refuses whatever is not a token ("tok_" and up to
+// 60 letters, digits, '_' or '-'), a card number above all, with Invalid, and never repeats it. The
+// token is durable when Vault returns, so call it before the checkout that names it.
+func (s *Service) Vault(
+	ctx context.Context, customer shop.ID, requestKey, token string,
+) (Method, error) {
+	if err := checkToken(token); err != nil {
+		return Method{}, err
+	}
+	m := Method{ID: methodID(customer, requestKey), Brand: "card"}
+	if s.opt.Describe != nil {
+		card := s.opt.Describe(token)
+		m.Brand, m.Last4 = card.Brand, card.Last4
+	}
+	box, err := shop.Seal(ctx, s.desk.Keys, customer, token)
+	if err != nil {
+		return Method{}, err
+	}
+	err = s.desk.Do(ctx, room.RequestCause(ctx), func(ctx context.Context, tx *room.Tx) error {
+		key := vaultKey(customer, m.ID)
+		have, err := room.Get[vaulted](ctx, tx, key)
+		if err != nil {
+			return err
+		}
+		if have != nil {
+			m.Brand, m.Last4 = have.Brand, have.Last4
+			return nil
+		}
+		room.Put(tx, key, &vaulted{Token: box, Brand: m.Brand, Last4: m.Last4})
+		return nil
+	})
+	return m, err
+}
+
+// token opens what Vault kept. The refusal, if any, is a word for the customer's books.
+func (s *Service) token(
+	ctx context.Context, customer, method shop.ID,
+) (token, refusal string, err error) {
+	v, err := room.Get[vaulted](ctx, s.desk.Begin(room.Cause{}), vaultKey(customer, method))
+	switch {
+	case err != nil:
+		return "", "", err
+	case v == nil:
+		return "", "method_unknown", nil
+	}
+	token, err = v.Token.Open(ctx, s.desk.Keys)
+	if errors.Is(err, platform.ErrErased) {
+		return "", "method_erased", nil
+	}
+	return token, "", err
+}
+
+func methodID(customer shop.ID, requestKey string) shop.ID {
+	sum := sha256.Sum256([]byte(string(customer) + "|" + requestKey))
+	return shop.ID("pm_" + hex.EncodeToString(sum[:16]))
+}
+
+func checkToken(token string) error {
+	if looksLikeCard(token) {
+		return shop.Errorf(shop.Invalid,
+			"this looks like a card number; send the token that the payment provider gave you").
+			WithHint("the number was not stored; the client must not send card numbers here")
+	}
+	_, err := shop.ParseID(token)
+	if err != nil || !strings.HasPrefix(token, tokenPrefix) || len(token) == len(tokenPrefix) {
+		return shop.Errorf(shop.Invalid,
+			"a payment token is tok_ and up to 60 letters, digits, '_' or '-'")
+	}
+	return nil
+}
+
+// looksLikeCard reports whether s holds 13 to 19 digits in a row, spaces and dashes not counted,
+// that pass the check sum of card numbers.
+func looksLikeCard(s string) bool {
+	var run []byte
+	for _, c := range []byte(s) {
+		switch {
+		case c >= '0' && c <= '9':
+			run = append(run, c-'0')
+		case c != ' ' && c != '-' && c != '.':
+			if isCard(run) {
+				return true
+			}
+			run = run[:0]
+		}
+	}
+	return isCard(run)
+}
+
+func isCard(digits []byte) bool {
+	if len(digits) < 13 || len(digits) > 19 {
+		return false
+	}
+	sum := 0
+	for i, d := range digits {
+		n := int(d)
+		if (len(digits)-i)%2 == 0 {
+			if n *= 2; n > 9 {
+				n -= 9
+			}
+		}
+		sum += n
+	}
+	return sum%10 == 0
+}
