@@ -1,13 +1,17 @@
 package roomtest
 
 import (
-	"errors"
+	"log/slog"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/embedded"
 )
 
 // openEmbedded opens the embedded platform in memory.
-func openEmbedded(platform.Clock, func(platform.Event) error) (platform.Platform, error) {
-	_ = silent()
-	return nil, errors.New("the embedded platform is not part of this tree yet: use On")
+func openEmbedded(
+	c platform.Clock, check func(platform.Event) error,
+) (platform.Platform, error) {
+	return embedded.Open(embedded.Options{
+		Clock: c, Check: check, Log: slog.New(slog.DiscardHandler),
+	})
 }

@@ -30,6 +30,14 @@ func Seed(seed uint64) Option { return func(s *settings) { s.seed = seed } }
 // Faults replaces the default faults.
 func Faults(f platformtest.Faults) Option { return func(s *settings) { s.faults = &f } }
 
+// Direct gives the world the default faults of that seed, and lets them hit the test's own calls as
+// well. Make those through Persist.
+func Direct(seed uint64) Option {
+	f := platformtest.DefaultFaults(seed)
+	f.Direct = true
+	return Faults(f)
+}
+
 // RealClock gives the world the machine's clock.
 func RealClock() Option { return func(s *settings) { s.real = true } }
 

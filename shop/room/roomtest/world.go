@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -202,5 +201,3 @@ func seedOf(name string) uint64 {
 	h.Write([]byte(name))
 	return h.Sum64()
 }
-
-func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
