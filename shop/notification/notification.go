@@ -85,15 +85,13 @@ func expiredMessage(f *event.OrderExpired) *event.MessageSent {
 	}
 }
 
-// dispatchedMessage is for the person who was told that the order was placed.
+// dispatchedMessage is for the person who was told that the order was placed. It leaves the carrier's
+// words about the parcel out: nobody has checked what is in them.
 func dispatchedMessage(f *event.ShipmentDispatched, placed *Message) *event.MessageSent {
-	text := fmt.Sprintf("A parcel of order %s is on its way.", f.Order)
-	if f.Tracking != "" {
-		text += fmt.Sprintf(" The carrier calls it %s.", f.Tracking)
-	}
 	return &event.MessageSent{
 		Message: messageID(TopicDispatched, f.Shipment), Customer: placed.Customer,
 		Topic: TopicDispatched, Order: f.Order, Contact: placed.Contact,
-		Title: "Your parcel is on its way", Text: text,
+		Title: "Your parcel is on its way",
+		Text:  fmt.Sprintf("A parcel of order %s is on its way.", f.Order),
 	}
 }
