@@ -1,0 +1,40 @@
+# Bare `make` prints this page. Every target is one command, so that it can be read and typed.
+
+.PHONY: help demo test test-fast test-race test-api soak bench generate lint fmt check
+
+help: ## this page
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## a small market, live in the terminal, with its books checked at the end
+	go run ./cmd/souk demo
+
+test: ## everything that must hold: the house rules, every package, the tour
+	go vet ./...
+	go test ./...
+
+test-fast: ## the same without the long campaigns, under a minute
+	go test -short ./...
+
+test-race: ## the fast suite under the race detector
+	go test -short -race ./...
+
+test-api: ## a real API fuzzer against a running server (needs PyPI; says so when it is not there)
+	go run ./cmd/souk-check api
+
+soak: ## long campaigns: crashes, kill -9, lying providers; see docs/faults.md for the last results
+	SOUK_SOAK=1 go test -timeout 4h ./...
+
+bench: ## orders a second, latencies, fsyncs, bytes and CPU per order on this machine
+	go run ./cmd/souk bench
+
+generate: ## rewrite what is generated: schemas, AsyncAPI, OpenAPI, docs/events.md
+	go test ./shop/event/contract ./app -run 'Golden|Current' -update
+
+lint: ## the optional second reader
+	golangci-lint run
+
+fmt: ## format
+	gofmt -w .
+
+check: ## what CI runs
+	./.ci/run

@@ -1,0 +1,98 @@
+package souk
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/souk-commerce/souk"
+
+// layer says which packages of ours a package may import. Prefixes end in "/".
+type layer struct {
+	of     string   // package path below the module, or a prefix
+	may    []string // ours that it may import, as paths or prefixes
+	vendor bool     // whether third-party modules may be imported
+	why    string
+}
+
+// layers is the whole law of imports: the first line that matches a package binds it.
+func layers() []layer {
+	rooms := "shop/"
+	return []layer{
+		{"shop", nil, false, "the language is for everybody, so it depends on nobody"},
+		{"shop/event", []string{"shop"}, false, "facts are a leaf: the envelope knows no platform"},
+		{"shop/event/contract", []string{"shop", "shop/event"}, true,
+			"the one wall of the facts where libraries are allowed"},
+		{"shop/room", []string{"shop", "shop/event", "platform"}, false,
+			"what rooms have in common knows ports and facts, and no room"},
+		{"shop/room/roomtest",
+			[]string{"shop", "shop/", "platform", "platform/"}, true, "a world for the rooms' tests"},
+		{"shop/payment/sandbox", []string{"shop", "shop/event", "shop/room", "shop/payment"}, true,
+			"a vendor's code lives behind the seam of its room"},
+		{rooms, []string{"shop", "shop/event", "shop/room", "platform"}, false,
+			"a room knows the language, the facts and the ports; never another room, never a vendor"},
+		{"platform", nil, false, "ports depend on nobody"},
+		{"platform/platformtest", []string{"platform"}, true, "the suite knows ports and no adapter"},
+		{"platform/", []string{"platform"}, true, "adapters know no business"},
+		{"app", []string{"shop", "shop/", "platform"}, true,
+			"the app is given a platform; it does not choose one"},
+		{"cmd/", []string{"shop", "shop/", "platform", "platform/", "app", "app/", "cmd/"}, true,
+			"only main knows which world it is"},
+		{"app/", []string{"shop", "shop/", "platform", "app", "app/"}, true,
+			"what stands on the app knows the rooms and the ports"},
+		{"", nil, false, "the root holds only rules"},
+	}
+}
+
+// Goal: imports point one way. Method: every non-test file's imports against the law above.
+func TestImportsPointOneWay(t *testing.T) {
+	t.Parallel()
+	seen := make(map[string]bool)
+	for _, f := range sources(t) {
+		if f.test {
+			continue
+		}
+		l, ok := lawOf(f.pkg)
+		if !ok {
+			t.Errorf("%s: no law for package %q: add one to layers, with its reason", f.path, f.pkg)
+			continue
+		}
+		seen[l.of] = true
+		for _, imp := range f.imports() {
+			if reason := refuse(l, f.pkg, imp); reason != "" {
+				t.Errorf("%s imports %s: %s (%s)", f.path, imp, reason, l.why)
+			}
+		}
+	}
+	for _, l := range layers() {
+		if !seen[l.of] {
+			t.Errorf("the law for %q binds no package: remove it", l.of)
+		}
+	}
+}
+
+func lawOf(pkg string) (layer, bool) {
+	for _, l := range layers() {
+		if l.of == pkg || strings.HasSuffix(l.of, "/") && strings.HasPrefix(pkg, l.of) {
+			return l, true
+		}
+	}
+	return layer{}, false
+}
+
+func refuse(l layer, pkg, imp string) string {
+	if ours, ok := strings.CutPrefix(imp, module+"/"); ok {
+		allowed := slices.ContainsFunc(l.may, func(m string) bool {
+			return m == ours || strings.HasSuffix(m, "/") && strings.HasPrefix(ours, m)
+		})
+		if allowed || strings.HasPrefix(ours, pkg+"/internal") {
+			return ""
+		}
+		return "not in this direction"
+	}
+	if first, _, _ := strings.Cut(imp, "/"); strings.Contains(first, ".") && !l.vendor {
+		return "no third-party library here"
+	}
+	return ""
+}
