@@ -1,0 +1,173 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/catalog"
+	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/fulfilment"
+	"github.com/souk-commerce/souk/shop/identity"
+	"github.com/souk-commerce/souk/shop/inventory"
+	"github.com/souk-commerce/souk/shop/ledger"
+	"github.com/souk-commerce/souk/shop/notification"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// Config is everything that the app is given. Platform, Clock, IDs and Log are required.
+type Config struct {
+	Platform  platform.Platform // not closed by the app
+	Catalogue *event.Catalogue  // nil makes one; give the one that the platform's check uses
+	Clock     platform.Clock
+	IDs       shop.IDs
+	Log       *slog.Logger
+	Policy    Policy
+}
+
+// Policy is what the operator decides. The zero value of a field stands for its default.
+type Policy struct {
+	Issuer     string         // of tokens; "souk"
+	Catalog    catalog.Policy // DefaultPolicy
+	Patience   time.Duration  // age of critical events at which browsing is shed; 250 ms; below 0 never
+	Requests   int            // at once, before browsing and checkout are shed; 4,096
+	Waiters    int            // streams and waiting checkouts at once; 10,000
+	Workers    int            // that take orders from the purchase queue; 8
+	OpenMeters bool           // /metrics is for everybody, not only for admins and services
+}
+
+func (p Policy) withDefaults() Policy {
+	if p.Issuer == "" {
+		p.Issuer = "souk"
+	}
+	if p.Catalog == (catalog.Policy{}) {
+		p.Catalog = catalog.DefaultPolicy()
+	}
+	if p.Patience == 0 {
+		p.Patience = 250 * time.Millisecond
+	}
+	orElse := func(n *int, d int) {
+		if *n <= 0 {
+			*n = d
+		}
+	}
+	orElse(&p.Requests, 4096)
+	orElse(&p.Waiters, 10_000)
+	orElse(&p.Workers, 8)
+	return p
+}
+
+// App is the shop on one platform. Its methods are safe for concurrent use.
+type App struct {
+	cfg   Config
+	rooms []room.Room
+
+	Identity     *identity.Service
+	Catalog      *catalog.Service
+	Inventory    *inventory.Service
+	Fulfilment   *fulfilment.Service
+	Ledger       *ledger.Service
+	Notification *notification.Service
+
+	meters *meters
+	health *health
+	watch  *watch
+	ops    *ops
+	house  *house
+}
+
+// Open builds the rooms, subscribes their reactions and mounts the doors. Nothing runs before Start.
+func Open(cfg Config) (*App, error) {
+	if cfg.Platform == nil || cfg.Clock == nil || cfg.IDs == nil || cfg.Log == nil {
+		return nil, shop.Errorf(shop.Internal, "the app needs a platform, a clock, ids and a log")
+	}
+	if cfg.Catalogue == nil {
+		cfg.Catalogue = event.NewCatalogue()
+	}
+	cfg.Policy = cfg.Policy.withDefaults()
+	a := &App{cfg: cfg, meters: newMeters(), health: &health{}}
+	a.watch = newWatch(cfg.Policy.Waiters, a.meters.moved)
+	a.ops = &ops{delivery: cfg.Platform.Delivery()}
+	a.meters.registry.MustRegister(newWorld(cfg.Platform))
+	a.openRooms()
+	if err := a.subscribe(); err != nil {
+		return nil, err
+	}
+	a.house = &house{
+		clock: cfg.Clock, log: cfg.Log, verify: a.Identity.Verify, meters: a.meters,
+		patience: cfg.Policy.Patience, most: int64(cfg.Policy.Requests),
+	}
+	if p, ok := cfg.Platform.(interface{ OldestCritical() time.Duration }); ok {
+		a.house.oldest = p.OldestCritical
+	}
+	a.house.build(a.routes())
+	return a, nil
+}
+
+// subscribe declares every reaction of every room, and the app's own.
+func (a *App) subscribe() error {
+	delivery := a.cfg.Platform.Delivery()
+	for _, r := range a.rooms {
+		for _, reaction := range r.Reactions() {
+			if err := delivery.Subscribe(reaction.Subscription(a.cfg.Catalogue)); err != nil {
+				return fmt.Errorf("subscribe %s: %w", reaction.Name, err)
+			}
+		}
+	}
+	if err := delivery.Subscribe(a.watch.subscription()); err != nil {
+		return fmt.Errorf("subscribe the app's watch: %w", err)
+	}
+	return nil
+}
+
+// Start lets events flow, until Close or the end of ctx.
+func (a *App) Start(ctx context.Context) error {
+	if err := a.cfg.Platform.Delivery().Start(ctx); err != nil {
+		return fmt.Errorf("start delivery: %w", err)
+	}
+	a.health.state.Store(ready)
+	return nil
+}
+
+// Handler serves every route.
+func (a *App) Handler() http.Handler { return a.house.mux }
+
+// AdminHandler serves what belongs on a listener that only the operator reaches: /metrics without a
+// token, /healthz and /readyz.
+func (a *App) AdminHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", a.meters.handler())
+	mux.HandleFunc("GET /healthz", a.health.getHealth)
+	mux.HandleFunc("GET /readyz", a.health.getReady)
+	return mux
+}
+
+// Server wraps a handler with the bounds that an HTTP server needs towards the world.
+func (a *App) Server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		WriteTimeout: MaxRequest + 5*time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: MaxHeader, ErrorLog: slog.NewLogLogger(a.cfg.Log.Handler(), slog.LevelDebug),
+	}
+}
+
+// Document returns the OpenAPI document.
+func (a *App) Document() ([]byte, error) { return a.house.document() }
+
+// Rooms lists every room, for checkers and rebuilders.
+func (a *App) Rooms() []room.Room { return a.rooms }
+
+// Drain makes /readyz say no and ends the streams; requests are still served. Call it before the HTTP
+// server is shut down.
+func (a *App) Drain() { a.health.state.Store(draining) }
+
+// Close drains, and waits until everything that the app started has ended, or until ctx ends. The
+// platform stays open; close it afterwards.
+func (a *App) Close(ctx context.Context) error {
+	a.Drain()
+	return ctx.Err()
+}

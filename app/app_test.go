@@ -1,0 +1,126 @@
+package app_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/souk-commerce/souk/app"
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/embedded"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// machine is the machine's clock.
+type machine struct{}
+
+func (machine) Now() time.Time                         { return time.Now() }
+func (machine) After(d time.Duration) <-chan time.Time { return time.After(d) }
+
+// stage is a whole shop behind a loopback listener.
+type stage struct {
+	t   testing.TB
+	app *app.App
+	p   platform.Platform
+	url string
+}
+
+// open starts a shop in memory.
+func open(t testing.TB) *stage {
+	t.Helper()
+	cat := event.NewCatalogue()
+	p, err := embedded.Open(embedded.Options{Check: app.Check(cat)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := app.Open(app.Config{
+		Platform: p, Catalogue: cat, Clock: machine{},
+		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(a.Handler())
+	t.Cleanup(func() {
+		a.Drain()
+		server.Close()
+		if err := a.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &stage{t: t, app: a, p: p, url: server.URL}
+}
+
+// token speaks for somebody for an hour.
+func (s *stage) token(id shop.ID, role room.Role) string {
+	s.t.Helper()
+	token, err := s.app.Identity.Issue(s.t.Context(), room.Caller{ID: id, Role: role}, time.Hour)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return token
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	head   http.Header
+	body   []byte
+}
+
+// ask sends one request. header holds pairs of name and value.
+func (s *stage) ask(method, path, token, body string, header ...string) answer {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(
+		s.t.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer{status: resp.StatusCode, head: resp.Header, body: raw}
+}
+
+// code is the code of a problem, or "" if the answer is none.
+func (a answer) code() string {
+	var p app.Problem
+	if a.head.Get("Content-Type") != "application/problem+json" {
+		return ""
+	}
+	if err := json.Unmarshal(a.body, &p); err != nil {
+		return "not JSON: " + err.Error()
+	}
+	return p.Code
+}

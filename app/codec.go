@@ -1,0 +1,73 @@
+package app
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
+)
+
+// jsonFormat reads JSON strictly, so that two parsers can never disagree about a request: no duplicate
+// keys, no invalid UTF-8, no keys in another case, nothing after the value. Unknown keys are refused
+// by the schemas. It writes like the standard library, but lists that are empty as [].
+func jsonFormat() huma.Format {
+	write := json.JoinOptions(
+		jsonv1.DefaultOptionsV1(), json.FormatNilSliceAsNull(false), jsontext.EscapeForHTML(true))
+	read := json.JoinOptions(
+		json.RejectUnknownMembers(true), json.MatchCaseInsensitiveNames(false))
+	return huma.Format{
+		Marshal: func(w io.Writer, v any) error { return json.MarshalWrite(w, v, write) },
+		Unmarshal: func(data []byte, v any) error {
+			return explain(json.Unmarshal(data, v, read))
+		},
+	}
+}
+
+// explain says what is wrong with a JSON text in the terms of JSON. The library's own words name our
+// Go types and may repeat the value.
+func explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		switch {
+		case errors.Is(err, jsontext.ErrDuplicateName):
+			return errors.New("the same key twice" + place(e.JSONPointer))
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return errors.New("the JSON text ends too early")
+		}
+		return errors.New("not JSON: " + plain(e.Err) + place(e.JSONPointer))
+	}
+	if e, ok := errors.AsType[*json.SemanticError](err); ok {
+		if errors.Is(err, json.ErrUnknownName) {
+			return errors.New("a key that is not known" + place(e.JSONPointer))
+		}
+		return errors.New("a value of the wrong kind or out of range" + place(e.JSONPointer))
+	}
+	return errors.New("not readable as JSON")
+}
+
+// place names where something is, if that is short and printable.
+func place(p jsontext.Pointer) string {
+	const most = 100
+	if p == "" || len(p) > most || strings.ContainsFunc(string(p), func(r rune) bool {
+		return r < ' ' || r > '~'
+	}) {
+		return ""
+	}
+	return " at " + string(p)
+}
+
+// plain keeps the library's sentence about syntax, which never holds more than one character of the
+// text, within bounds.
+func plain(err error) string {
+	const most = 100
+	if err == nil || len(err.Error()) > most {
+		return "malformed"
+	}
+	return strings.ToValidUTF8(err.Error(), "?")
+}

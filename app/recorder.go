@@ -1,0 +1,57 @@
+package app
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// recorder remembers the status of an answer. It can flush and be unwrapped, for streams.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// slow is from when on a request is worth a line in the log however it ended.
+const slow = time.Second
+
+// logRequest writes the access log: every request at debug level, slow ones at info, our own faults at
+// warn. It names neither the path's values, nor the caller, nor any header but the correlation id.
+func (h *house) logRequest(
+	r *http.Request, route Route, status int, took time.Duration, cause room.Cause,
+) {
+	level := slog.LevelDebug
+	switch {
+	case status >= http.StatusInternalServerError:
+		level = slog.LevelWarn
+	case took >= slow:
+		level = slog.LevelInfo
+	}
+	if !h.log.Enabled(r.Context(), level) {
+		return
+	}
+	h.log.LogAttrs(r.Context(), level, "request",
+		slog.String("route", route.ID), slog.Int("status", status), slog.Duration("took", took),
+		slog.String("correlation", cause.Correlation), slog.String("trace", cause.TraceParent))
+}

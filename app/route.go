@@ -1,0 +1,200 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// Load says what happens to a route when the shop is behind with its critical work.
+type Load uint8
+
+// The loads, in the order in which they are shed. Carry is never shed: whatever moves, cancels or
+// completes something that has begun, and whatever tells how the system is.
+const (
+	Carry  Load = iota // never shed
+	Begin              // takes a new order: shed at twice the patience
+	Browse             // reading that can wait: shed at the patience
+)
+
+// Route is one line of the table: the router, the document and the policy are made from it.
+type Route struct {
+	Method  string
+	Path    string
+	ID      string // OpenAPI's operationId
+	Summary string
+	Roles   []room.Role // who may ask; nobody named: anybody, and the token is not looked at
+	Status  int         // of success
+	Codes   []shop.Code // refusals besides those that follow from the other fields
+	Load    Load
+	Keyed   bool // an Idempotency-Key is required
+	serve   serving
+}
+
+// serving is how a route is answered: through huma, with typed input and output, or as a plain
+// handler that writes for itself.
+type serving struct {
+	bind  func(api huma.API, op huma.Operation)
+	plain http.HandlerFunc
+	live  http.HandlerFunc // answers instead of bind when a client asks for text/event-stream
+	media string           // what plain or live writes
+	body  reflect.Type     // what the stored bytes of an answer hold, for the document
+	takes bool             // the route reads a body
+}
+
+// handle serves a route with a room's handler. The types I and O carry huma's tags.
+func handle[I, O any](h func(context.Context, *I) (*O, error)) serving {
+	_, takes := reflect.TypeFor[I]().FieldByName("Body")
+	_, raw := reflect.TypeFor[I]().FieldByName("RawBody")
+	return serving{takes: takes || raw, bind: func(api huma.API, op huma.Operation) {
+		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+			out, err := h(ctx, in)
+			if err != nil {
+				return nil, problemOf(err)
+			}
+			return out, nil
+		})
+	}}
+}
+
+// answers is handle for a handler that answers with stored bytes, which hold a B.
+func answers[B, I, O any](h func(context.Context, *I) (*O, error)) serving {
+	s := handle(h)
+	s.body = reflect.TypeFor[B]()
+	return s
+}
+
+// writes serves a route that writes for itself.
+func writes(media string, h http.HandlerFunc) serving {
+	return serving{plain: h, media: media}
+}
+
+// refusals lists every code with which the route may refuse: its own, and those that follow from what
+// it reads, whom it admits and whether it may be shed.
+func (r Route) refusals() []shop.Code {
+	codes := slices.Clone(r.Codes)
+	codes = append(codes, shop.Internal, shop.Unavailable, shop.Unknown, shop.Busy, TooSlow)
+	if len(r.Roles) > 0 {
+		codes = append(codes, shop.Unauthorised, shop.Forbidden)
+	}
+	if r.serve.bind != nil {
+		codes = append(codes, shop.Invalid)
+	}
+	if r.serve.takes {
+		codes = append(codes, Malformed, TooLarge, WrongType)
+	}
+	if r.Keyed {
+		codes = append(codes, shop.KeyMissing, shop.KeyReused, shop.KeyInFlight)
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+// operation describes the route for huma and for the document.
+func (r Route) operation(reg huma.Registry) huma.Operation {
+	op := huma.Operation{
+		OperationID: r.ID, Method: r.Method, Path: r.Path, Summary: r.Summary,
+		Tags: []string{r.tag()}, DefaultStatus: r.Status, MaxBodyBytes: 2 * MaxBody,
+		BodyReadTimeout: -1, // the door has read it already
+		Responses:       map[string]*huma.Response{},
+		Extensions:      map[string]any{"x-roles": r.roleNames(), "x-load": r.Load.String()},
+	}
+	if len(r.Roles) > 0 {
+		op.Security = []map[string][]string{{"bearer": {}}}
+	}
+	problem := reg.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	for _, code := range r.refusals() {
+		key := strconv.Itoa(statusOf(code))
+		resp := op.Responses[key]
+		if resp == nil {
+			resp = refused(statusOf(code), problem)
+			op.Responses[key] = resp
+		}
+		document(resp, code)
+	}
+	if r.serve.body != nil || r.serve.media != "" {
+		ok := &huma.Response{
+			Description: http.StatusText(r.Status), Content: map[string]*huma.MediaType{},
+		}
+		if r.serve.body != nil {
+			schema := reg.Schema(r.serve.body, true, r.ID)
+			ok.Content["application/json"] = &huma.MediaType{Schema: schema}
+		}
+		if r.serve.plain != nil {
+			ok.Content[r.serve.media] = &huma.MediaType{}
+		}
+		if r.serve.live != nil {
+			ok.Content[r.serve.media] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
+		}
+		op.Responses[strconv.Itoa(r.Status)] = ok
+	}
+	return op
+}
+
+// refused documents one status; document adds each code that it stands for.
+func refused(status int, problem *huma.Schema) *huma.Response {
+	return &huma.Response{
+		Description: http.StatusText(status) + ":",
+		Headers: map[string]*huma.Header{
+			headerCorrelation: {Schema: &huma.Schema{Type: "string"}},
+		},
+		Content: map[string]*huma.MediaType{"application/problem+json": {Schema: &huma.Schema{
+			AllOf: []*huma.Schema{problem, {
+				Type: "object", Properties: map[string]*huma.Schema{"code": {Type: "string"}},
+			}},
+		}}},
+	}
+}
+
+func document(r *huma.Response, code shop.Code) {
+	r.Description += " " + string(code)
+	enum := r.Content["application/problem+json"].Schema.AllOf[1].Properties["code"]
+	enum.Enum = append(enum.Enum, string(code))
+	if retryAfter(code) > 0 {
+		r.Headers["Retry-After"] = &huma.Header{Schema: &huma.Schema{Type: "integer"}}
+	}
+	if code == shop.Unauthorised {
+		r.Headers["WWW-Authenticate"] = &huma.Header{Schema: &huma.Schema{Type: "string"}}
+	}
+}
+
+// admits reports whether a caller of that role may ask.
+func (r Route) admits(c room.Caller) bool { return len(r.Roles) == 0 || c.May(r.Roles...) }
+
+func (r Route) roleNames() []string {
+	names := make([]string, 0, len(r.Roles))
+	for _, role := range r.Roles {
+		names = append(names, role.String())
+	}
+	return names
+}
+
+// tag groups the document by what the path is about.
+func (r Route) tag() string {
+	part, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/v1/"), "/")
+	if part == "" || !strings.HasPrefix(r.Path, "/v1/") {
+		return "system"
+	}
+	return part
+}
+
+// String names a load as the document does.
+func (l Load) String() string {
+	return [...]string{"carry", "begin", "browse"}[l]
+}
+
+// The bounds of a request.
+const (
+	MaxBody    = 1 << 20          // bytes of a request body
+	MaxHeader  = 16 << 10         // bytes of a request's headers
+	MaxKey     = 255              // characters of an Idempotency-Key
+	MaxRequest = 30 * time.Second // from its first byte to its answer, streams excepted
+)

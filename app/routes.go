@@ -1,0 +1,119 @@
+package app
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/catalog"
+	"github.com/souk-commerce/souk/shop/fulfilment"
+	"github.com/souk-commerce/souk/shop/inventory"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// The methods, short enough for a table.
+const (
+	get   = http.MethodGet
+	post  = http.MethodPost
+	put   = http.MethodPut
+	patch = http.MethodPatch
+)
+
+// The codes that a route may add, as lists short enough for a table.
+type codes = []shop.Code
+
+// routes is the table: the whole of what the doors do, and for whom.
+func (a *App) routes() []Route {
+	return slices.Concat(
+		a.catalogRoutes(), a.stockRoutes(), a.shipmentRoutes(), a.opsRoutes(), a.systemRoutes(),
+	)
+}
+
+func (a *App) catalogRoutes() []Route {
+	sellers := []room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}
+	return []Route{
+		{get, "/v1/products", "getProducts", "Browse the catalogue", nil, 200, nil, Browse, false,
+			handle(a.Catalog.GetProducts)},
+		{post, "/v1/products", "postProduct", "List a product", sellers, 201,
+			codes{shop.Conflict}, Carry, true,
+			answers[catalog.ProductBody](a.Catalog.PostProduct)},
+		{get, "/v1/products/{id}", "getProduct", "Show a product", nil, 200,
+			codes{shop.NotFound, shop.UnknownSKU}, Browse, false, handle(a.Catalog.GetProduct)},
+		{patch, "/v1/products/{id}", "patchProduct", "Reprice or withdraw a product", sellers, 200,
+			codes{shop.Conflict, shop.NotFound, shop.UnknownSKU}, Carry, false,
+			handle(a.Catalog.PatchProduct)},
+	}
+}
+
+func (a *App) stockRoutes() []Route {
+	counters := []room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}
+	return []Route{
+		{get, "/v1/stock/{sku}", "getStock", "How much can be ordered now", nil, 200,
+			codes{shop.UnknownSKU}, Browse, false, handle(a.Inventory.GetStock)},
+		{put, "/v1/stock/{sku}", "putStock", "Set the stock to what was counted", counters, 200,
+			codes{shop.Conflict, shop.NotFound, shop.UnknownSKU}, Carry, true,
+			answers[inventory.Level](a.Inventory.PutStock)},
+	}
+}
+
+func (a *App) shipmentRoutes() []Route {
+	dealers := []room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}
+	viewers := []room.Role{room.Customer(), room.Dealer(), room.Admin(), room.ServiceRole()}
+	moved := codes{shop.NotFound, shop.Illegal, shop.Conflict}
+	return []Route{
+		{get, "/v1/shipments", "getShipments", "List a dealer's shipments", dealers, 200, nil,
+			Browse, false, handle(a.Fulfilment.GetShipments)},
+		{get, "/v1/shipments/{id}", "getShipment", "Show a shipment", viewers, 200,
+			codes{shop.NotFound}, Browse, false, handle(a.Fulfilment.GetShipment)},
+		{post, "/v1/shipments/{id}/pack", "postPack", "The parcel is packed: take the money",
+			dealers, 200, moved, Carry, true,
+			answers[fulfilment.ShipmentView](a.Fulfilment.PostPack)},
+		{post, "/v1/shipments/{id}/dispatch", "postDispatch", "The parcel has left",
+			dealers, 200, moved, Carry, true,
+			answers[fulfilment.ShipmentView](a.Fulfilment.PostDispatch)},
+		{post, "/v1/shipments/{id}/deliver", "postDeliver", "The parcel has arrived",
+			dealers, 200, moved, Carry, true,
+			answers[fulfilment.ShipmentView](a.Fulfilment.PostDeliver)},
+	}
+}
+
+func (a *App) opsRoutes() []Route {
+	admins := []room.Role{room.Admin()}
+	missing := codes{shop.NotFound}
+	return []Route{
+		{get, "/v1/ops/subscriptions", "getSubscriptions", "The state of every subscription",
+			admins, 200, nil, Carry, false, handle(a.ops.GetSubscriptions)},
+		{post, "/v1/ops/subscriptions/{name}/pause", "postPause", "Let its events wait",
+			admins, 204, missing, Carry, false, handle(a.ops.PostPause)},
+		{post, "/v1/ops/subscriptions/{name}/resume", "postResume", "Let its events flow",
+			admins, 204, missing, Carry, false, handle(a.ops.PostResume)},
+		{get, "/v1/ops/dead-letters", "getDeadLetters", "Events that a subscription gave up on",
+			admins, 200, missing, Carry, false, handle(a.ops.GetDeadLetters)},
+		{post, "/v1/ops/dead-letters/redrive", "postRedrive", "Deliver a dead letter again",
+			admins, 204, missing, Carry, false, handle(a.ops.PostRedrive)},
+		{post, "/v1/ops/replays", "postReplay", "Deliver again from a moment on",
+			admins, 200, missing, Carry, false, handle(a.ops.PostReplay)},
+	}
+}
+
+func (a *App) systemRoutes() []Route {
+	const text = "text/plain"
+	machines := []room.Role{room.Admin(), room.ServiceRole()}
+	if a.cfg.Policy.OpenMeters {
+		machines = nil
+	}
+	return []Route{
+		{get, "/.well-known/jwks.json", "getJWKS", "The keys that sign tokens", nil, 200, nil,
+			Carry, false, handle(a.Identity.GetJWKS)},
+		{get, "/openapi.json", "getOpenAPI", "This document", nil, 200, nil, Carry, false,
+			writes("application/json", func(w http.ResponseWriter, r *http.Request) {
+				a.house.openAPI(w, r)
+			})},
+		{get, "/healthz", "getHealth", "The process is alive", nil, 200, nil, Carry, false,
+			writes(text, a.health.getHealth)},
+		{get, "/readyz", "getReady", "Requests are welcome", nil, 200, nil, Carry, false,
+			writes(text, a.health.getReady)},
+		{get, "/metrics", "getMetrics", "Numbers for Prometheus", machines, 200, nil,
+			Carry, false, writes(text, a.meters.handler().ServeHTTP)},
+	}
+}
