@@ -43,6 +43,7 @@ type entry struct {
 	moves   []platform.Move
 	dirty   bool
 	deleted bool
+	pinned  bool // written or not, the commit requires the version
 }
 
 // indexFrom is the number of entries from which a map beats walking the list.
@@ -156,6 +157,14 @@ next:
 	return moves
 }
 
+// Pin has the commit conflict if the record at key changed since it was read, or, if it was not read,
+// if it exists: for a decision that rests on a record which it does not write.
+func (tx *Tx) Pin(key platform.Key) {
+	if tx.state == nil {
+		tx.touch(key).pinned = true
+	}
+}
+
 // Delete removes the record at key under the same condition as Put.
 func (tx *Tx) Delete(key platform.Key) {
 	e := tx.touch(key)
@@ -242,7 +251,7 @@ func (tx *Tx) Now() time.Time { return tx.desk.Clock.Now().UTC() }
 func (tx *Tx) Items() int {
 	n := tx.batch.Items()
 	for _, e := range tx.entries {
-		if e.dirty || len(e.moves) > 0 {
+		if e.dirty || e.pinned || len(e.moves) > 0 {
 			n++
 		}
 	}
@@ -301,6 +310,11 @@ func (e *entry) write() (platform.Write, bool, error) {
 		w.Kind, w.Expect, w.Value = platform.Put, e.version, raw
 	case len(e.moves) > 0:
 		w.Kind = platform.Add
+		if e.pinned {
+			w.Expect = e.version
+		}
+	case e.pinned:
+		w.Kind, w.Expect = platform.Check, e.version
 	default:
 		return w, false, nil
 	}
