@@ -1,0 +1,296 @@
+package order
+
+import (
+	"math/bits"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+)
+
+// Order is the head of an order: everything that its life changes, and the totals that were frozen
+// at checkout. It is small, since every transition reads and writes it; lines and personal data lie
+// beside it and never change.
+type Order struct {
+	ID       shop.ID       `json:"id"`
+	Customer shop.ID       `json:"customer"`
+	Method   shop.ID       `json:"method"` // payment's reference to the card
+	Cart     shop.ID       `json:"cart,omitempty"`
+	Origin   string        `json:"origin"`
+	Currency shop.Currency `json:"currency"`
+	Items    int64         `json:"items"` // minor units, as are the next three
+	Shipping int64         `json:"shipping"`
+	Tax      int64         `json:"tax"`
+	Total    int64         `json:"total"`
+	Lines    int           `json:"lines"`
+	Parcels  int           `json:"parcels"` // one a dealer, in the order of the lines
+	At       time.Time     `json:"at"`
+	Deadline time.Time     `json:"deadline"`
+
+	Status  Status       `json:"status"`
+	Returns ReturnStatus `json:"returns"`
+	Reason  string       `json:"reason,omitempty"` // why it is on hold, or was cancelled
+	By      shop.ID      `json:"by,omitempty"`     // the person who did that
+
+	Action     bool    `json:"action,omitempty"` // the bank asked the customer to confirm
+	Failed     bool    `json:"failed,omitempty"` // the payment as a whole
+	Authorized bool    `json:"authorized,omitempty"`
+	Voided     bool    `json:"voided,omitempty"`
+	Captured   int64   `json:"captured,omitempty"` // minor units so far
+	Refunded   int64   `json:"refunded,omitempty"`
+	Paid       Parcels `json:"paid,omitempty"` // which parcels were captured
+	Dispatched Parcels `json:"dispatched,omitempty"`
+	Delivered  Parcels `json:"delivered,omitempty"`
+
+	Seq int64 `json:"seq"` // of the last fact applied; it is the order's version
+}
+
+// Parcels is a set of parcel numbers, 1 to MaxParcels.
+type Parcels uint64
+
+// MaxParcels bounds the dealers of one order. The sets of parcels then fit into a JSON number.
+const MaxParcels = 50
+
+func (p Parcels) has(n int) bool          { return p&(1<<n) != 0 }
+func (p Parcels) with(n int) Parcels      { return p | 1<<n }
+func (p Parcels) count() int              { return bits.OnesCount64(uint64(p)) }
+func (o *Order) total() shop.Money        { return shop.Money{Amount: o.Total, Currency: o.Currency} }
+func (o *Order) money(n int64) shop.Money { return shop.Money{Amount: n, Currency: o.Currency} }
+
+// payment derives the payment axis. What was taken and given back says more than what was kept or
+// voided, so the order in which facts arrive does not matter.
+func (o *Order) payment() PaymentStatus {
+	switch {
+	case o.Refunded > 0 && o.Refunded >= o.Captured:
+		return PaymentRefunded()
+	case o.Refunded > 0:
+		return PaymentPartlyRefunded()
+	case o.Captured >= o.Total && o.Captured > 0:
+		return PaymentCaptured()
+	case o.Captured > 0:
+		return PaymentPartlyCaptured()
+	case o.Voided:
+		return PaymentVoided()
+	case o.Failed:
+		return PaymentFailed()
+	case o.Authorized:
+		return PaymentAuthorized()
+	case o.Action:
+		return PaymentRequiresAction()
+	}
+	return PaymentNone()
+}
+
+// fulfilment derives the fulfilment axis.
+func (o *Order) fulfilment() FulfilmentStatus {
+	switch {
+	case o.Parcels > 0 && o.Delivered.count() == o.Parcels:
+		return Delivered()
+	case o.Parcels > 0 && o.Dispatched.count() == o.Parcels:
+		return Fulfilled()
+	case o.Dispatched != 0:
+		return PartlyFulfilled()
+	}
+	return Unfulfilled()
+}
+
+// PaymentStatus is the payment axis.
+func (o *Order) PaymentStatus() PaymentStatus { return o.payment() }
+
+// FulfilmentStatus is the fulfilment axis.
+func (o *Order) FulfilmentStatus() FulfilmentStatus { return o.fulfilment() }
+
+// parcelOf returns the number of the parcel that a shipment of this order carries: shp_<x>_<n> of
+// order ord_<x>.
+func (o *Order) parcelOf(shipment shop.ID) (int, error) {
+	prefix := "shp_" + strings.TrimPrefix(string(o.ID), idPrefix) + "_"
+	digits, ok := strings.CutPrefix(string(shipment), prefix)
+	n, err := strconv.Atoi(digits)
+	if !ok || err != nil || n < 1 || n > o.Parcels {
+		return 0, shop.Errorf(shop.Internal, "shipment %q is no parcel of order %s, which has %d",
+			shipment, o.ID, o.Parcels)
+	}
+	return n, nil
+}
+
+// causeOf names a fact of another room, so that its second coming is known.
+func causeOf(kind string, id string) string { return kind + "/" + id }
+
+// The kinds of causes that move the derived axes.
+const (
+	onAction     = "payment.requires_action"
+	onCaptured   = "payment.captured"
+	onRefunded   = "payment.refunded"
+	onVoided     = "payment.voided"
+	onDispatched = "fulfilment.dispatched"
+	onDelivered  = "fulfilment.delivered"
+	onCapFailed  = "payment.capture_failed"
+)
+
+// started refuses what cannot have happened to an order that still waits for its money: the fact
+// that placed or ended it is on its way.
+func (o *Order) started() error {
+	if o.Status == PendingPayment() {
+		return platform.ErrNotYet
+	}
+	return nil
+}
+
+// capture decides what the capture of a parcel changes; nil if it is known already.
+func (o *Order) capture(f *event.PaymentCaptured) (*event.OrderProgressed, error) {
+	if err := o.started(); err != nil {
+		return nil, err
+	}
+	n, err := o.parcelOf(f.Shipment)
+	if err != nil || o.Paid.has(n) {
+		return nil, err
+	}
+	if f.Amount.Currency != o.Currency || f.Amount.Amount > o.Total-o.Captured {
+		return nil, shop.Errorf(shop.Internal, "order %s: capturing %s after %d passes its total of %s",
+			o.ID, f.Amount, o.Captured, o.total())
+	}
+	next := *o
+	next.Captured += f.Amount.Amount
+	return next.progress(causeOf(onCaptured, string(f.Shipment))), nil
+}
+
+// refund decides what a refund changes. The caller knows whether it was counted before.
+func (o *Order) refund(f *event.PaymentRefunded) (*event.OrderProgressed, error) {
+	if err := o.started(); err != nil {
+		return nil, err
+	}
+	n, err := o.parcelOf(f.Shipment)
+	if err != nil {
+		return nil, err
+	}
+	if !o.Paid.has(n) || f.Amount.Amount > o.Captured-o.Refunded {
+		return nil, platform.ErrNotYet // money goes back only after it came; the capture is on its way
+	}
+	next := *o
+	next.Refunded += f.Amount.Amount
+	return next.progress(causeOf(onRefunded, string(f.Refund))), nil
+}
+
+// void decides what the end of the authorisation changes; nil if it is known already.
+func (o *Order) void(f *event.PaymentVoided) (*event.OrderProgressed, error) {
+	if err := o.started(); err != nil || o.Voided {
+		return nil, err
+	}
+	next := *o
+	next.Voided = true
+	return next.progress(causeOf(onVoided, string(f.Payment))), nil
+}
+
+// dispatch decides what the departure of a parcel changes; nil if it is known already.
+func (o *Order) dispatch(f *event.ShipmentDispatched) (*event.OrderProgressed, error) {
+	if err := o.started(); err != nil {
+		return nil, err
+	}
+	n, err := o.parcelOf(f.Shipment)
+	if err != nil || o.Dispatched.has(n) {
+		return nil, err
+	}
+	next := *o
+	next.Dispatched = o.Dispatched.with(n)
+	return next.progress(causeOf(onDispatched, string(f.Shipment))), nil
+}
+
+// deliver decides what the arrival of a parcel changes; nil if it is known already.
+func (o *Order) deliver(f *event.ShipmentDelivered) (*event.OrderProgressed, error) {
+	if err := o.started(); err != nil {
+		return nil, err
+	}
+	n, err := o.parcelOf(f.Shipment)
+	if err != nil || o.Delivered.has(n) {
+		return nil, err
+	}
+	if !o.Dispatched.has(n) {
+		return nil, platform.ErrNotYet // a parcel arrives after it left
+	}
+	next := *o
+	next.Delivered = o.Delivered.with(n)
+	return next.progress(causeOf(onDelivered, string(f.Shipment))), nil
+}
+
+// act decides what the bank's wish for a confirmation changes: the deadline moves once, to the bank's
+// own, but never beyond most after checkout. nil if it is too late or known already.
+func (o *Order) act(f *event.PaymentRequiresAction, most time.Duration) *event.OrderProgressed {
+	if o.Status != PendingPayment() || o.Action {
+		return nil
+	}
+	next := *o
+	next.Action = true
+	until := f.Until
+	if limit := o.Deadline.Add(most); until.After(limit) {
+		until = limit
+	}
+	if until.After(o.Deadline) {
+		next.Deadline = until.UTC()
+	}
+	return next.progress(causeOf(onAction, string(f.Payment)))
+}
+
+func (o *Order) progress(cause string) *event.OrderProgressed {
+	return &event.OrderProgressed{
+		Order: o.ID, Payment: o.payment().String(), Fulfilment: o.fulfilment().String(),
+		Captured: o.Captured, Refunded: o.Refunded, Dispatched: int64(o.Dispatched.count()),
+		Delivered: int64(o.Delivered.count()), Deadline: o.Deadline, Cause: cause,
+	}
+}
+
+// apply changes the order by one of its own facts.
+func (o *Order) apply(f event.Fact, seq int64) error {
+	o.Seq = seq
+	switch f := f.(type) {
+	case *event.OrderPlaced:
+		o.Status, o.Authorized = Placed(), true
+	case *event.OrderCancelled:
+		o.Status, o.Reason, o.By = Cancelled(), f.Reason, f.By
+		o.Failed = f.Reason == reasonFailed
+	case *event.OrderExpired:
+		o.Status = Expired()
+	case *event.OrderHeld:
+		o.Status, o.Reason, o.By = OnHold(), f.Reason, f.By
+	case *event.OrderApproved:
+		o.Status, o.Reason, o.By = Placed(), "", f.By
+	case *event.OrderCompleted:
+		o.Status = Completed()
+	case *event.OrderProgressed:
+		return o.applyProgress(f)
+	}
+	return nil
+}
+
+// applyProgress takes the totals from the fact and the parcel from its cause.
+func (o *Order) applyProgress(f *event.OrderProgressed) error {
+	o.Captured, o.Refunded, o.Deadline = f.Captured, f.Refunded, f.Deadline
+	kind, ref, _ := strings.Cut(f.Cause, "/")
+	switch kind {
+	case onAction:
+		o.Action = true
+		return nil
+	case onVoided:
+		o.Voided = true
+		return nil
+	case onRefunded, onCapFailed:
+		return nil // what else there is to remember is a record of its own
+	}
+	n, err := o.parcelOf(shop.ID(ref))
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case onCaptured:
+		o.Paid = o.Paid.with(n)
+	case onDispatched:
+		o.Dispatched = o.Dispatched.with(n)
+	case onDelivered:
+		o.Delivered = o.Delivered.with(n)
+	default:
+		return shop.Errorf(shop.Internal, "order %s was moved by %q, which moves no order", o.ID, f.Cause)
+	}
+	return nil
+}
