@@ -9,6 +9,7 @@ import (
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/analytics"
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/fulfilment"
@@ -33,7 +34,7 @@ type Config struct {
 type Policy struct {
 	Issuer     string         // of tokens; "souk"
 	Catalog    catalog.Policy // DefaultPolicy
-	Patience   time.Duration  // age of critical events at which browsing is shed; 250 ms; below 0 never
+	Patience   time.Duration  // age of critical work at which browsing is shed; 250 ms; < 0 never
 	Requests   int            // at once, before browsing and checkout are shed; 4,096
 	Waiters    int            // streams and waiting checkouts at once; 10,000
 	Workers    int            // that take orders from the purchase queue; 8
@@ -72,6 +73,7 @@ type App struct {
 	Fulfilment   *fulfilment.Service
 	Ledger       *ledger.Service
 	Notification *notification.Service
+	Analytics    *analytics.Service
 
 	meters *meters
 	health *health
@@ -80,7 +82,8 @@ type App struct {
 	house  *house
 }
 
-// Open builds the rooms, subscribes their reactions and mounts the doors. Nothing runs before Start.
+// Open builds the rooms, subscribes their reactions and mounts the doors. Nothing runs before
+// Start.
 func Open(cfg Config) (*App, error) {
 	if cfg.Platform == nil || cfg.Clock == nil || cfg.IDs == nil || cfg.Log == nil {
 		return nil, shop.Errorf(shop.Internal, "the app needs a platform, a clock, ids and a log")
@@ -151,7 +154,8 @@ func (a *App) Server(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		WriteTimeout: MaxRequest + 5*time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: MaxHeader, ErrorLog: slog.NewLogLogger(a.cfg.Log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: MaxHeader,
+		ErrorLog:       slog.NewLogLogger(a.cfg.Log.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -161,8 +165,8 @@ func (a *App) Document() ([]byte, error) { return a.house.document() }
 // Rooms lists every room, for checkers and rebuilders.
 func (a *App) Rooms() []room.Room { return a.rooms }
 
-// Drain makes /readyz say no and ends the streams; requests are still served. Call it before the HTTP
-// server is shut down.
+// Drain makes /readyz say no and ends the streams; requests are still served. Call it before the
+// HTTP server is shut down.
 func (a *App) Drain() { a.health.state.Store(draining) }
 
 // Close drains, and waits until everything that the app started has ended, or until ctx ends. The

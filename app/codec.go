@@ -11,9 +11,9 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// jsonFormat reads JSON strictly, so that two parsers can never disagree about a request: no duplicate
-// keys, no invalid UTF-8, no keys in another case, nothing after the value. Unknown keys are refused
-// by the schemas. It writes like the standard library, but lists that are empty as [].
+// jsonFormat reads JSON strictly, so that two parsers can never disagree about a request: no
+// duplicate keys, no invalid UTF-8, no keys in another case, nothing after the value. Unknown keys
+// are refused by the schemas. It writes like the standard library, but lists that are empty as [].
 func jsonFormat() huma.Format {
 	write := json.JoinOptions(
 		jsonv1.DefaultOptionsV1(), json.FormatNilSliceAsNull(false), jsontext.EscapeForHTML(true))
@@ -27,8 +27,8 @@ func jsonFormat() huma.Format {
 	}
 }
 
-// explain says what is wrong with a JSON text in the terms of JSON. The library's own words name our
-// Go types and may repeat the value.
+// explain says what is wrong with a JSON text in the terms of JSON. The library's own words name
+// our Go types and may repeat the value.
 func explain(err error) error {
 	if err == nil {
 		return nil

@@ -117,17 +117,19 @@ func (d *door) fall(w *recorder, r *http.Request, cause room.Cause, fault any) {
 func (h *house) who(ctx context.Context, head http.Header) (room.Caller, error) {
 	values := head["Authorization"]
 	if len(values) == 0 {
-		return room.Caller{}, refusal(shop.Unauthorised, "a token is required: Authorization: Bearer …")
+		return room.Caller{}, refusal(shop.Unauthorised,
+			"a token is required: Authorization: Bearer …")
 	}
 	scheme, token, ok := strings.Cut(values[0], " ")
 	if !ok || len(values) > 1 || !strings.EqualFold(scheme, "Bearer") {
-		return room.Caller{}, refusal(shop.Unauthorised, "one Authorization: Bearer … is required")
+		return room.Caller{}, refusal(shop.Unauthorised,
+			"one Authorization: Bearer … is required")
 	}
 	return h.verify(ctx, token)
 }
 
-// checkKey requires one Idempotency-Key of 1 to MaxKey printable characters, and takes the quotes of
-// a structured field off, so that a key is the same key in both spellings.
+// checkKey requires one Idempotency-Key of 1 to MaxKey printable characters, and takes the quotes
+// of a structured field off, so that a key is the same key in both spellings.
 func checkKey(h http.Header) error {
 	values := h["Idempotency-Key"]
 	if len(values) == 0 || values[0] == "" {

@@ -24,7 +24,7 @@ type house struct {
 	clock    platform.Clock
 	log      *slog.Logger
 	verify   func(ctx context.Context, token string) (room.Caller, error)
-	oldest   func() time.Duration // age of the oldest critical event; nil if the platform cannot say
+	oldest   func() time.Duration // age of critical work; nil if the platform cannot say
 	patience time.Duration
 	most     int64 // requests at once
 	meters   *meters
@@ -140,7 +140,8 @@ func (h *house) admit(load Load) error {
 	behind := h.oldest()
 	if behind > 2*h.patience || load == Browse && behind > h.patience {
 		h.meters.shed(load)
-		return refusal(shop.Unavailable, "the shop is busy with orders; nothing was done, try again")
+		return refusal(shop.Unavailable,
+			"the shop is busy with orders; nothing was done, try again")
 	}
 	return nil
 }
@@ -185,7 +186,9 @@ func (h *house) config() huma.Config {
 				},
 			},
 		},
-		Formats:                      map[string]huma.Format{"application/json": format, "json": format},
+		Formats: map[string]huma.Format{
+			"application/json": format, "json": format,
+		},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{h.transform},

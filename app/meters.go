@@ -37,7 +37,8 @@ func newMeters() *meters {
 			Name: "souk_shed_total", Help: "Requests refused because the shop was behind.",
 		}, []string{"load"}),
 		orders: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "souk_orders_total", Help: "Orders that reached a status, since the process started.",
+			Name: "souk_orders_total",
+			Help: "Orders that reached a status, since the process started.",
 		}, []string{"status"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "souk_streams", Help: "Open streams of Server-Sent Events.",
@@ -116,8 +117,8 @@ func newWorld(p platform.Platform) *world {
 	return w
 }
 
-// Describe implements prometheus.Collector. It describes nothing: the platform's own numbers are not
-// known beforehand.
+// Describe implements prometheus.Collector. It describes nothing: the platform's own numbers are
+// not known beforehand.
 func (w *world) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.

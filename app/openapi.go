@@ -12,12 +12,14 @@ import (
 const description = `The doors of a Souk market.
 
 Amounts are integers in minor units with their currency. Lists are read with cursors. Every refusal
-is application/problem+json with a stable code; unless the code is "unknown", it had no effect. A POST
-that moves something takes an Idempotency-Key, which is remembered for ever: the same request gets the
-same bytes, a changed one 422 key_reused, one that is still being worked on 409 key_in_flight.
+is application/problem+json with a stable code; unless the code is "unknown", it had no effect.
 
-Any request may carry traceparent (W3C) and X-Correlation-Id (1 to 64 of A-Z a-z 0-9 . _ -); both are
-kept through everything that follows from it.`
+A request that moves something takes an Idempotency-Key, which is remembered for ever: the same
+request gets the same bytes, a changed one 422 key_reused, and one whose first is still being worked
+on 409 key_in_flight.
+
+Any request may carry traceparent (W3C) and X-Correlation-Id (1 to 64 of A-Z a-z 0-9 . _ -); both
+are kept through everything that follows from it.`
 
 // document is the OpenAPI document as it is served: the same bytes for the same code.
 func (h *house) document() ([]byte, error) {

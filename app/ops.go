@@ -77,7 +77,8 @@ func (o *ops) PostResume(ctx context.Context, in *SubscriptionIn) (*struct{}, er
 	return nil, o.known(o.delivery.Pause(ctx, in.Name, false))
 }
 
-// DeadLetterBody is an event that a subscription gave up on. It shows the envelope, not the payload.
+// DeadLetterBody is an event that a subscription gave up on. It shows the envelope, not the
+// payload.
 type DeadLetterBody struct {
 	ID           string    `json:"id"`
 	Subscription string    `json:"subscription"`
@@ -137,8 +138,8 @@ type PostRedriveIn struct {
 	}
 }
 
-// PostRedrive answers POST /v1/ops/dead-letters/redrive: the event is delivered again, with the same
-// id and fresh attempts. A letter that is not in the list (any more) is NotFound.
+// PostRedrive answers POST /v1/ops/dead-letters/redrive: the event is delivered again, with the
+// same id and fresh attempts. A letter that is not in the list (any more) is NotFound.
 func (o *ops) PostRedrive(ctx context.Context, in *PostRedriveIn) (*struct{}, error) {
 	return nil, o.known(o.delivery.Redrive(ctx, in.Body.Subscription, in.Body.ID))
 }
@@ -159,7 +160,8 @@ type PostReplayOut struct {
 	}
 }
 
-// PostReplay answers POST /v1/ops/replays. Effects do not happen twice: reactions know what they did.
+// PostReplay answers POST /v1/ops/replays. Effects do not happen twice: reactions know what they
+// did.
 func (o *ops) PostReplay(ctx context.Context, in *PostReplayIn) (*PostReplayOut, error) {
 	n, err := o.delivery.Replay(ctx, in.Body.Subscription, in.Body.From, in.Body.Dry)
 	if err != nil {

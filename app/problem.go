@@ -33,8 +33,8 @@ type Problem struct {
 	header [2]string // one more header of the answer, if its name is not empty
 }
 
-// Detail is one thing that is wrong with a request. It never repeats the value: values hold personal
-// data and card tokens.
+// Detail is one thing that is wrong with a request. It never repeats the value: values hold
+// personal data and card tokens.
 type Detail struct {
 	Location string `json:"location" doc:"where, as in body.items[3].quantity"`
 	Message  string `json:"message"`
@@ -63,8 +63,8 @@ func (p *Problem) Unwrap() error { return p.cause }
 // maxDetails bounds Problem.Errors.
 const maxDetails = 100
 
-// statusOf is the one table from codes to HTTP. A code that it does not name is a room's own refusal
-// in the present state.
+// statusOf is the one table from codes to HTTP. A code that it does not name is a room's own
+// refusal in the present state.
 func statusOf(code shop.Code) int {
 	switch code {
 	case Malformed, shop.KeyMissing:
@@ -108,8 +108,8 @@ func retryAfter(code shop.Code) int {
 	return 0
 }
 
-// problemOf turns an error of a room or of the platform into what the client is told. Faults of ours
-// say nothing about their cause.
+// problemOf turns an error of a room or of the platform into what the client is told. Faults of
+// ours say nothing about their cause.
 func problemOf(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
@@ -144,10 +144,11 @@ func translate(err error) *shop.Error {
 	case errors.Is(err, platform.ErrThrottled):
 		return shop.Errorf(shop.Busy, "too many requests at once; nothing was done")
 	case errors.Is(err, platform.ErrReadOnly), errors.Is(err, platform.ErrClosed):
-		return shop.Errorf(shop.Unavailable, "the system cannot do this at the moment; try again later")
+		return shop.Errorf(shop.Unavailable,
+			"the system cannot do this at the moment; try again later")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return shop.Errorf(shop.Unknown,
-			"this took too long, and it is not known whether it was done; ask again with the same key")
+			"this took too long; whether it was done is not known: ask again with the same key")
 	}
 	return shop.Errorf(shop.Internal, "an unexpected error")
 }

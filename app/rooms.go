@@ -1,6 +1,7 @@
 package app
 
 import (
+	"github.com/souk-commerce/souk/shop/analytics"
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/identity"
@@ -10,8 +11,8 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// openRooms opens every room. Where two rooms ask each other, the one that is opened first is given a
-// seam that is filled when the other is there.
+// openRooms opens every room. Where two rooms ask each other, the one that is opened first is given
+// a seam that is filled when the other is there.
 func (a *App) openRooms() {
 	a.Identity = identity.New(a.cfg.Platform.Keys(), a.cfg.Clock, a.cfg.Policy.Issuer)
 	a.openCatalog()
@@ -19,6 +20,7 @@ func (a *App) openRooms() {
 	a.openFulfilment()
 	a.openLedger()
 	a.openNotification()
+	a.openAnalytics()
 }
 
 // desk sets a room's table: its own part of the store, and what all rooms share.
@@ -54,4 +56,9 @@ func (a *App) openLedger() {
 func (a *App) openNotification() {
 	a.Notification = notification.New(a.desk("notification"))
 	a.rooms = append(a.rooms, a.Notification)
+}
+
+func (a *App) openAnalytics() {
+	a.Analytics = analytics.New(a.desk("analytics"))
+	a.rooms = append(a.rooms, a.Analytics)
 }

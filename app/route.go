@@ -77,8 +77,8 @@ func writes(media string, h http.HandlerFunc) serving {
 	return serving{plain: h, media: media}
 }
 
-// refusals lists every code with which the route may refuse: its own, and those that follow from what
-// it reads, whom it admits and whether it may be shed.
+// refusals lists every code with which the route may refuse: its own, and those that follow from
+// what it reads, whom it admits and whether it may be shed.
 func (r Route) refusals() []shop.Code {
 	codes := slices.Clone(r.Codes)
 	codes = append(codes, shop.Internal, shop.Unavailable, shop.Unknown, shop.Busy, TooSlow)

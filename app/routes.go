@@ -25,7 +25,8 @@ type codes = []shop.Code
 // routes is the table: the whole of what the doors do, and for whom.
 func (a *App) routes() []Route {
 	return slices.Concat(
-		a.catalogRoutes(), a.stockRoutes(), a.shipmentRoutes(), a.opsRoutes(), a.systemRoutes(),
+		a.catalogRoutes(), a.stockRoutes(), a.shipmentRoutes(), a.messageRoutes(), a.opsRoutes(),
+		a.systemRoutes(),
 	)
 }
 
@@ -77,10 +78,22 @@ func (a *App) shipmentRoutes() []Route {
 	}
 }
 
+func (a *App) messageRoutes() []Route {
+	return []Route{
+		{get, "/v1/messages", "getMessages", "What the shop told a customer",
+			[]room.Role{room.Customer(), room.Admin()}, 200, codes{shop.NotFound}, Browse, false,
+			handle(a.Notification.GetMessages)},
+	}
+}
+
 func (a *App) opsRoutes() []Route {
 	admins := []room.Role{room.Admin()}
 	missing := codes{shop.NotFound}
 	return []Route{
+		{get, "/v1/ops/analytics", "getAnalytics", "What happened, counted", admins, 200, nil,
+			Browse, false, handle(a.Analytics.GetAnalytics)},
+		{get, "/v1/ops/ledger/trial-balance", "getTrialBalance", "Whether the books balance",
+			admins, 200, nil, Browse, false, handle(a.Ledger.GetTrialBalance)},
 		{get, "/v1/ops/subscriptions", "getSubscriptions", "The state of every subscription",
 			admins, 200, nil, Carry, false, handle(a.ops.GetSubscriptions)},
 		{post, "/v1/ops/subscriptions/{name}/pause", "postPause", "Let its events wait",

@@ -7,8 +7,8 @@ import (
 	"github.com/souk-commerce/souk/shop/catalog"
 )
 
-// The seams: what one room asks of another, answered by calling it. Where rooms run apart, these are
-// the only lines that change.
+// The seams: what one room asks of another, answered by calling it. Where rooms run apart, these
+// are the only lines that change.
 
 // owners answers inventory with the catalogue.
 type owners struct{ catalog *catalog.Service }
@@ -25,8 +25,8 @@ func (o owners) Owner(ctx context.Context, sku shop.SKU) (shop.ID, error) {
 // watcher answers order with the app's watch.
 type watcher struct{ watch *watch }
 
-// Watch implements order.Watcher. When too many wait already the channel never receives, and whoever
-// asked falls back to looking by itself.
+// Watch implements order.Watcher. When too many wait already the channel never receives, and
+// whoever asked falls back to looking by itself.
 func (w watcher) Watch(id shop.ID) (<-chan struct{}, func()) {
 	moved, leave, err := w.watch.Join(id)
 	if err != nil {

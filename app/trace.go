@@ -15,9 +15,9 @@ const (
 	headerTrace       = "Traceparent"
 )
 
-// causeOf names a request: its trace is the caller's, with a span of our own, or a new one (W3C Trace
-// Context); its correlation id is the caller's if that is well-formed, otherwise the trace's id. The
-// causation is left empty: a request causes, nothing caused it.
+// causeOf names a request: its trace is the caller's, with a span of our own, or a new one (W3C
+// Trace Context); its correlation id is the caller's if that is well-formed, otherwise the trace's
+// id. The causation is left empty: a request causes, nothing caused it.
 func causeOf(h http.Header) room.Cause {
 	trace, flags, ok := parseTrace(first(h, headerTrace))
 	if !ok {

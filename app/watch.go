@@ -12,8 +12,8 @@ import (
 )
 
 // watch wakes those in this process who wait for an order to move: streams, and checkouts that
-// answer when the order is placed. It tells them only to look again, so a signal that is lost, doubled
-// or late can mislead nobody.
+// answer when the order is placed. It tells them only to look again, so a signal that is lost,
+// doubled or late can mislead nobody.
 type watch struct {
 	shards [shardCount]shard
 	most   int64
@@ -38,8 +38,8 @@ func newWatch(most int, moved func(typ string)) *watch {
 }
 
 // Join returns a channel that receives after the order has moved, at least once for any number of
-// moves since the last receive. Join first, then read the order, then wait. leave ends it and may be
-// called once. Busy when too many wait already.
+// moves since the last receive. Join first, then read the order, then wait. leave ends it and may
+// be called once. Busy when too many wait already.
 func (w *watch) Join(order shop.ID) (moved <-chan struct{}, leave func(), err error) {
 	if w.count.Add(1) > w.most {
 		w.count.Add(-1)
