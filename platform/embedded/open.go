@@ -92,7 +92,7 @@ func Open(o Options) (*Platform, error) {
 	if err := p.checkFormat(o.ReadOnly); err != nil {
 		return nil, err
 	}
-	db, err := pebble.Open(p.path("db"), p.pebbleOptions(o))
+	db, err := openPebble(p.path("db"), p.pebbleOptions(o))
 	if err != nil {
 		return nil, explainOpen(p.dir, err)
 	}
@@ -102,6 +102,16 @@ func Open(o Options) (*Platform, error) {
 	}
 	go p.runCommitter() // ends in Close
 	return p, nil
+}
+
+// openPebble turns the panics with which Pebble meets some errors of the disk into errors.
+func openPebble(dir string, opts *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, fmt.Errorf("pebble: %v", r)
+		}
+	}()
+	return pebble.Open(dir, opts)
 }
 
 func newPlatform(o Options) *Platform {
@@ -238,7 +248,12 @@ func (p *Platform) Close() error {
 }
 
 // closeDB saves the cursors where the log was written last and closes Pebble.
-func (p *Platform) closeDB() error {
+func (p *Platform) closeDB() (err error) {
+	defer func() { // Pebble panics when it closes after an error of the disk
+		if r := recover(); r != nil {
+			err = fmt.Errorf("close: pebble: %v", r)
+		}
+	}()
 	p.mu.Lock()
 	failed := p.failed
 	p.mu.Unlock()
