@@ -14,15 +14,17 @@ type Page struct {
 	Next     string
 }
 
-// Browse returns what is for sale, at most limit (1 to MaxPage) listings, after the cursor, of one
-// dealer if one is named. Within a dealer listings come in the order of SKUs, else in an order that
-// is fixed but means nothing; neither skips or repeats a listing that exists throughout. Withdrawn
-// listings are left out, so a page may be short, or even empty, before the end.
+// Browse returns what is for sale, at most limit (1 to MaxPage) listings, after the cursor, of
+// one dealer if one is named. Within a dealer listings come in the order of SKUs, else in an
+// order that is fixed but means nothing; neither skips or repeats a listing that exists
+// throughout. Withdrawn listings are left out, so a page may be short, or even empty, before the
+// end.
 func (s *Service) Browse(
 	ctx context.Context, dealer shop.ID, after string, limit int,
 ) (Page, error) {
 	if limit < 1 || limit > MaxPage {
-		return Page{}, shop.Errorf(shop.Invalid, "a page has 1 to %d listings, not %d", MaxPage, limit)
+		return Page{}, shop.Errorf(shop.Invalid, "a page has 1 to %d listings, not %d",
+			MaxPage, limit)
 	}
 	at, err := parseCursor(after)
 	if err != nil {

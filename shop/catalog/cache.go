@@ -40,8 +40,8 @@ func newCache(size int) *cache {
 
 func (c *cache) part(sku shop.SKU) *cachePart { return &c.parts[shardOf(sku)%cacheParts] }
 
-// get returns the listing if it is known. Otherwise it returns the ticket with which what the store
-// says may be kept.
+// get returns the listing if it is known. Otherwise it returns the ticket with which what the
+// store says may be kept.
 func (c *cache) get(sku shop.SKU) (l Listing, known bool, ticket uint64) {
 	p := c.part(sku)
 	p.mu.RLock()

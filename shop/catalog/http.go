@@ -42,7 +42,7 @@ type PostProductIn struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255"`
 	Body           struct {
 		SKU           string     `json:"sku" minLength:"1" maxLength:"64"`
-		Dealer        string     `json:"dealer,omitempty" maxLength:"64" doc:"of an admin's request"`
+		Dealer        string     `json:"dealer,omitempty" maxLength:"64" doc:"an admin names one"`
 		Title         string     `json:"title" minLength:"1" maxLength:"120"`
 		Price         shop.Money `json:"price"`
 		CommissionBPS *int64     `json:"commissionBps,omitempty" minimum:"0" maximum:"10000"`
@@ -228,8 +228,8 @@ func parseMatch(s string) (int64, error) {
 	return version, nil
 }
 
-// matches reports whether an If-None-Match list names the tag. Weak tags match as well: bodies that
-// are only semantically equal are equal enough for a cache.
+// matches reports whether an If-None-Match list names the tag. Weak tags match as well: bodies
+// that are only semantically equal are equal enough for a cache.
 func matches(list, tag string) bool {
 	for one := range strings.SplitSeq(list, ",") {
 		one = strings.TrimPrefix(strings.TrimSpace(one), "W/")

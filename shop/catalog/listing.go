@@ -77,7 +77,8 @@ func (l *Listing) ownedBy(c room.Caller) error {
 // listed decides List.
 func (l *Listing) listed() *event.Listed {
 	return &event.Listed{
-		SKU: l.SKU, Dealer: l.Dealer, Title: l.Title, Price: l.Price, CommissionBPS: l.CommissionBPS,
+		SKU: l.SKU, Dealer: l.Dealer, Title: l.Title, Price: l.Price,
+		CommissionBPS: l.CommissionBPS,
 	}
 }
 
@@ -89,8 +90,8 @@ func (l *Listing) change(c Change) ([]event.Fact, error) {
 			return nil, err
 		}
 		if c.Price.Currency != l.Price.Currency {
-			return nil, shop.Errorf(shop.Invalid, "listing %s is sold in %s and cannot change to %s",
-				l.SKU, l.Price.Currency, c.Price.Currency)
+			return nil, shop.Errorf(shop.Invalid,
+				"listing %s is sold in %s and cannot change to %s", l.SKU, l.Price.Currency, c.Price.Currency)
 		}
 		if l.Withdrawn {
 			return nil, shop.Errorf(shop.Illegal,

@@ -50,7 +50,8 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 			SKU: f.SKU, Dealer: f.Dealer, Title: f.Title, Price: f.Price,
 			CommissionBPS: f.CommissionBPS, Seq: m.Sequence,
 		})
-		room.Put(tx, platform.Key{Part: dealerPart(f.Dealer), Sort: string(f.SKU)}, &entry{SKU: f.SKU})
+		key := platform.Key{Part: dealerPart(f.Dealer), Sort: string(f.SKU)}
+		room.Put(tx, key, &entry{SKU: f.SKU})
 		return nil
 	case *event.Repriced:
 		return s.amend(ctx, tx, f.SKU, m, func(l *Listing) { l.Price = f.Price })

@@ -56,13 +56,14 @@ type NewListing struct {
 	Dealer shop.ID // of an admin's or a machine's request; empty or their own for a dealer
 	Title  string
 	Price  shop.Money
-	// CommissionBPS is the market's share. Only an admin or a machine may set it; nil is the policy's.
+	// CommissionBPS is the market's share. Only an admin or a machine may set it; nil is the
+	// policy's.
 	CommissionBPS *int64
 }
 
-// List offers a thing. Who asks is taken from ctx. Listing again what is listed the same way changes
-// nothing and returns it; a SKU that is listed in another way, or was withdrawn, is a Conflict. The
-// bool says whether the listing is new.
+// List offers a thing. Who asks is taken from ctx. Listing again what is listed the same way
+// changes nothing and returns it; a SKU that is listed in another way, or was withdrawn, is a
+// Conflict. The bool says whether the listing is new.
 func (s *Service) List(ctx context.Context, n NewListing) (Listing, bool, error) {
 	l, made, _, err := s.list(ctx, n, nil)
 	return l, made, err
@@ -111,7 +112,8 @@ func (s *Service) put(ctx context.Context, tx *room.Tx, want *Listing) (Listing,
 		return *have, false, nil
 	}
 	return Listing{}, false, shop.Errorf(shop.Conflict,
-		"%s is listed already, in another way (version %d); nothing was changed", want.SKU, have.Seq)
+		"%s is listed already, in another way (version %d); nothing was changed",
+		want.SKU, have.Seq)
 }
 
 // offer turns a request into the listing it wants, if the caller may.
@@ -205,12 +207,14 @@ func (s *Service) Get(ctx context.Context, sku shop.SKU) (Listing, error) {
 	return l, nil
 }
 
-// Prices answers what things cost now: one listing for each SKU asked for (1 to MaxPrices), in that
-// order. It refuses with UnknownSKU, naming the first that is not listed or was withdrawn. This is
-// the seam "what does it cost"; between processes it reads this room's keys (read-only keys).
+// Prices answers what things cost now: one listing for each SKU asked for (1 to MaxPrices), in
+// that order. It refuses with UnknownSKU, naming the first that is not listed or was withdrawn.
+// This is the seam "what does it cost"; between processes it reads this room's keys (read-only
+// keys).
 func (s *Service) Prices(ctx context.Context, skus []shop.SKU) ([]Listing, error) {
 	if len(skus) == 0 || len(skus) > MaxPrices {
-		return nil, shop.Errorf(shop.Invalid, "ask for 1 to %d prices, not %d", MaxPrices, len(skus))
+		return nil, shop.Errorf(shop.Invalid, "ask for 1 to %d prices, not %d",
+			MaxPrices, len(skus))
 	}
 	listings := make([]Listing, len(skus))
 	for i, sku := range skus {

@@ -6,8 +6,8 @@ import (
 	"github.com/souk-commerce/souk/shop"
 )
 
-// Status is where an order stands. The set is closed; the zero Status is of an order that does not
-// exist. Carts become orders at checkout, so there is no draft.
+// Status is where an order stands. The set is closed; the zero Status is of an order that does
+// not exist. Carts become orders at checkout, so there is no draft.
 type Status struct{ n uint8 }
 
 func statusNames() []string {
@@ -137,8 +137,8 @@ func (s *FulfilmentStatus) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// ReturnStatus is what comes back. The axis is part of the record and of the API from the first day;
-// no door leads away from "none" until returns are handled.
+// ReturnStatus is what comes back. The axis is part of the record and of the API from the first
+// day; no door leads away from "none" until returns are handled.
 type ReturnStatus struct{ n uint8 }
 
 func returnNames() []string {

@@ -12,8 +12,8 @@ import (
 // maxCarts bounds the carts of one customer.
 const maxCarts = 50
 
-// Cart is what a customer may order one day. It is a note, not a fact: nobody else hears of it, it
-// holds no price, and losing one would lose no promise. Folding the log does not make it.
+// Cart is what a customer may order one day. It is a note, not a fact: nobody else hears of it,
+// it holds no price, and losing one would lose no promise. Folding the log does not make it.
 type Cart struct {
 	ID    shop.ID `json:"id"`
 	Items []Item  `json:"items" minItems:"1" maxItems:"1200"`
@@ -25,8 +25,8 @@ func draftKey(customer, cart shop.ID) platform.Key {
 	return platform.Key{Part: draftPart(customer), Sort: string(cart)}
 }
 
-// SaveCart replaces what is in a cart of the caller's, making it if need be. A cart that has become an
-// order is a Conflict; so is one too many.
+// SaveCart replaces what is in a cart of the caller's, making it if need be. A cart that has
+// become an order is a Conflict; so is one too many.
 func (s *Service) SaveCart(ctx context.Context, c Cart) error {
 	by := room.CallerOf(ctx)
 	if !by.May(room.Customer()) {
@@ -60,8 +60,8 @@ func (s *Service) SaveCart(ctx context.Context, c Cart) error {
 	})
 }
 
-// roomForCart counts the carts. Two requests at once may pass the bound by one; it is there against
-// filling the disk, and that it does.
+// roomForCart counts the carts. Two requests at once may pass the bound by one; it is there
+// against filling the disk, and that it does.
 func (s *Service) roomForCart(ctx context.Context, customer shop.ID) error {
 	recs, err := s.desk.Store.List(ctx, platform.Query{Part: draftPart(customer), Limit: maxCarts})
 	if err != nil {

@@ -15,11 +15,11 @@ const (
 	reasonCapture = "capture_failed"
 )
 
-// Cancel ends an order of which nothing was dispatched. Its customer may, and an administrator or a
-// machine of the operator's; who is asking is taken from ctx, and to anybody else the order does not
-// exist. why is one of "changed_mind", "mistake", "too_slow" and "customer", or, from an
-// administrator, "fraud", "dealer" and "admin"; "" is "customer" or "admin". An order that has ended,
-// or of which something has left, is Illegal.
+// Cancel ends an order of which nothing was dispatched. Its customer may, and an administrator
+// or a machine of the operator's; who is asking is taken from ctx, and to anybody else the order
+// does not exist. why is one of "changed_mind", "mistake", "too_slow" and "customer", or, from
+// an administrator, "fraud", "dealer" and "admin"; "" is "customer" or "admin". An order that
+// has ended, or of which something has left, is Illegal.
 func (s *Service) Cancel(ctx context.Context, id shop.ID, why string) (View, error) {
 	return s.command(ctx, id, nil, cancelling(why))
 }
@@ -31,8 +31,8 @@ func (s *Service) Hold(ctx context.Context, id shop.ID, why string) (View, error
 	return s.command(ctx, id, nil, holding(why))
 }
 
-// Approve lets an order on hold go on. Only an administrator or a machine of the operator's may. If
-// everything was delivered meanwhile, the return window is counted from now.
+// Approve lets an order on hold go on. Only an administrator or a machine of the operator's may.
+// If everything was delivered meanwhile, the return window is counted from now.
 func (s *Service) Approve(ctx context.Context, id shop.ID) (View, error) {
 	return s.command(ctx, id, nil, s.approving())
 }
@@ -131,8 +131,8 @@ func find(ctx context.Context, tx *room.Tx, id shop.ID, by room.Caller) (*Order,
 
 func noSuch(id shop.ID) error { return shop.Errorf(shop.NotFound, "there is no order %q", id) }
 
-// reasonOf checks a person's reason. It is one word of a closed list, so that it can hold no personal
-// data and cannot be taken for a reason of another room's.
+// reasonOf checks a person's reason. It is one word of a closed list, so that it can hold no
+// personal data and cannot be taken for a reason of another room's.
 func reasonOf(by room.Caller, why, usual string) (string, error) {
 	staff := by.May(room.Admin(), room.ServiceRole())
 	switch why {

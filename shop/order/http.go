@@ -17,7 +17,7 @@ import (
 // PostOrderIn asks to check out.
 type PostOrderIn struct {
 	Key    string `header:"Idempotency-Key" maxLength:"255"`
-	Prefer string `header:"Prefer" maxLength:"100" doc:"wait=N: answer once it is decided, at most 30"`
+	Prefer string `header:"Prefer" maxLength:"100" doc:"wait=N: answer once decided; N ≤ 30"`
 	Body   PostOrderBody
 }
 
@@ -30,7 +30,7 @@ type PostOrderBody struct {
 	ShipTo        shop.Address `json:"shipTo"`
 	Email         string       `json:"email,omitempty" format:"email" maxLength:"254"`
 	ExpectedTotal *shop.Money  `json:"expectedTotal,omitempty" doc:"compared, never trusted"`
-	CartID        string       `json:"cartId,omitempty" maxLength:"64" doc:"becomes one order at most"`
+	CartID        string       `json:"cartId,omitempty" maxLength:"64" doc:"becomes one order"`
 }
 
 // AnswerOut is a stored answer, byte for byte the same for the same key.
@@ -96,15 +96,17 @@ func (s *Service) checkoutOnce(
 	return s.conclude(ctx, once, shop.ID(a.Ref), wait)
 }
 
-// checkoutNew vaults the token, then commits the order and the answer together. With wait the answer
-// has no body yet: the request stays in flight until the order is decided, or the lease is over.
+// checkoutNew vaults the token, then commits the order and the answer together. With wait the
+// answer has no body yet: the request stays in flight until the order is decided, or the lease
+// is over.
 func (s *Service) checkoutNew(
 	ctx context.Context, in *PostOrderIn, once room.Once, wait time.Duration,
 ) (room.Answer, error) {
 	customer := shop.ID(once.Principal)
 	b := Basket{
-		Customer: customer, Items: in.Body.Items, Cart: shop.ID(in.Body.CartID), ShipTo: in.Body.ShipTo,
-		Email: in.Body.Email, Expected: in.Body.ExpectedTotal, Origin: "http",
+		Customer: customer, Items: in.Body.Items, Cart: shop.ID(in.Body.CartID),
+		ShipTo: in.Body.ShipTo, Email: in.Body.Email, Expected: in.Body.ExpectedTotal,
+		Origin: "http",
 	}
 	if err := s.complete(ctx, &b); err != nil {
 		return room.Answer{}, err
@@ -166,7 +168,7 @@ func (s *Service) GetOrder(ctx context.Context, in *GetOrderIn) (*GetOrderOut, e
 
 // GetOrdersIn asks for a page of a customer's orders.
 type GetOrdersIn struct {
-	Customer string `query:"customer" maxLength:"64" doc:"whose; only an administrator names another"`
+	Customer string `query:"customer" maxLength:"64" doc:"whose; an administrator's question"`
 	Cursor   string `query:"cursor" maxLength:"100" doc:"next of the page before"`
 	Limit    int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 }

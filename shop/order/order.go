@@ -11,9 +11,9 @@ import (
 	"github.com/souk-commerce/souk/shop/event"
 )
 
-// Order is the head of an order: everything that its life changes, and the totals that were frozen
-// at checkout. It is small, since every transition reads and writes it; lines and personal data lie
-// beside it and never change.
+// Order is the head of an order: everything that its life changes, and the totals that were
+// frozen at checkout. It is small, since every transition reads and writes it; lines and
+// personal data lie beside it and never change.
 type Order struct {
 	ID       shop.ID       `json:"id"`
 	Customer shop.ID       `json:"customer"`
@@ -54,11 +54,13 @@ type Parcels uint64
 // MaxParcels bounds the dealers of one order. The sets of parcels then fit into a JSON number.
 const MaxParcels = 50
 
-func (p Parcels) has(n int) bool          { return p&(1<<n) != 0 }
-func (p Parcels) with(n int) Parcels      { return p | 1<<n }
-func (p Parcels) count() int              { return bits.OnesCount64(uint64(p)) }
-func (o *Order) total() shop.Money        { return shop.Money{Amount: o.Total, Currency: o.Currency} }
-func (o *Order) money(n int64) shop.Money { return shop.Money{Amount: n, Currency: o.Currency} }
+func (p Parcels) has(n int) bool     { return p&(1<<n) != 0 }
+func (p Parcels) with(n int) Parcels { return p | 1<<n }
+func (p Parcels) count() int         { return bits.OnesCount64(uint64(p)) }
+
+func (o *Order) money(n int64) shop.Money {
+	return shop.Money{Amount: n, Currency: o.Currency}
+}
 
 // payment derives the payment axis. What was taken and given back says more than what was kept or
 // voided, so the order in which facts arrive does not matter.
@@ -149,8 +151,9 @@ func (o *Order) capture(f *event.PaymentCaptured) (*event.OrderProgressed, error
 		return nil, err
 	}
 	if f.Amount.Currency != o.Currency || f.Amount.Amount > o.Total-o.Captured {
-		return nil, shop.Errorf(shop.Internal, "order %s: capturing %s after %d passes its total of %s",
-			o.ID, f.Amount, o.Captured, o.total())
+		return nil, shop.Errorf(shop.Internal,
+			"order %s: capturing %s after %d passes its total of %s",
+			o.ID, f.Amount, o.Captured, o.money(o.Total))
 	}
 	next := *o
 	next.Captured += f.Amount.Amount
@@ -167,7 +170,7 @@ func (o *Order) refund(f *event.PaymentRefunded) (*event.OrderProgressed, error)
 		return nil, err
 	}
 	if !o.Paid.has(n) || f.Amount.Amount > o.Captured-o.Refunded {
-		return nil, platform.ErrNotYet // money goes back only after it came; the capture is on its way
+		return nil, platform.ErrNotYet // money goes back after it came: the capture is on its way
 	}
 	next := *o
 	next.Refunded += f.Amount.Amount
@@ -215,8 +218,8 @@ func (o *Order) deliver(f *event.ShipmentDelivered) (*event.OrderProgressed, err
 	return next.progress(causeOf(onDelivered, string(f.Shipment))), nil
 }
 
-// act decides what the bank's wish for a confirmation changes: the deadline moves once, to the bank's
-// own, but never beyond most after checkout. nil if it is too late or known already.
+// act decides what the bank's wish for a confirmation changes: the deadline moves once, to the
+// bank's own, but never beyond most after checkout. nil if it is too late or known already.
 func (o *Order) act(f *event.PaymentRequiresAction, most time.Duration) *event.OrderProgressed {
 	if o.Status != PendingPayment() || o.Action {
 		return nil
@@ -290,7 +293,8 @@ func (o *Order) applyProgress(f *event.OrderProgressed) error {
 	case onDelivered:
 		o.Delivered = o.Delivered.with(n)
 	default:
-		return shop.Errorf(shop.Internal, "order %s was moved by %q, which moves no order", o.ID, f.Cause)
+		return shop.Errorf(shop.Internal, "order %s was moved by %q, which moves none",
+			o.ID, f.Cause)
 	}
 	return nil
 }

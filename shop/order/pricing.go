@@ -12,8 +12,8 @@ const (
 )
 
 // Item is what a customer wants of one thing. The same SKU may stand in several items: each is a
-// line of its own, priced and shown as it was given. Inventory holds their sum, and a parcel names
-// the SKU once with their sum.
+// line of its own, priced and shown as it was given. Inventory holds their sum, and a parcel
+// names the SKU once with their sum.
 type Item struct {
 	SKU      shop.SKU `json:"sku" minLength:"1" maxLength:"64"`
 	Quantity int64    `json:"quantity" minimum:"1" maximum:"1000000"`
@@ -62,8 +62,8 @@ func checkItems(items []Item) error {
 	return nil
 }
 
-// price makes a quote of items and their offers, which go together one by one. Tax is taken on the
-// whole order, goods and shipping together, and rounded half up to the minor unit once.
+// price makes a quote of items and their offers, which go together one by one. Tax is taken on
+// the whole order, goods and shipping together, and rounded half up to the minor unit once.
 func price(items []Item, offers []Offer, c Charges) (quote, error) {
 	if len(offers) != len(items) {
 		return quote{}, shop.Errorf(shop.Internal, "asked for %d prices, got %d",
@@ -94,12 +94,13 @@ func price(items []Item, offers []Offer, c Charges) (quote, error) {
 
 func priceLine(item Item, o Offer, currency shop.Currency) (event.OrderLine, error) {
 	if o.SKU != item.SKU {
-		return event.OrderLine{}, shop.Errorf(shop.Internal, "asked for the price of %q, got that of %q",
-			item.SKU, o.SKU)
+		return event.OrderLine{}, shop.Errorf(shop.Internal,
+			"asked for the price of %q, got that of %q", item.SKU, o.SKU)
 	}
 	if o.Price.Currency != currency {
 		return event.OrderLine{}, shop.Errorf(shop.Invalid,
-			"%q is sold in %s, the order is in %s; order them apart", o.SKU, o.Price.Currency, currency)
+			"%q is sold in %s, the order is in %s; order them apart",
+			o.SKU, o.Price.Currency, currency)
 	}
 	amount, err := o.Price.Times(item.Quantity)
 	if err != nil {
@@ -131,11 +132,11 @@ func (q *quote) charge(c Charges) error {
 	return nil
 }
 
-// split makes one parcel a dealer, in the order in which dealers first appear. It is a function of
-// what was frozen at checkout alone. Shipping is shared out equally, since it is a flat price a
-// parcel, and tax in proportion to goods and shipping, both by largest remainder, so the parcels add
-// up to the total exactly. Commission is taken of each line's goods, rounded down (in the dealer's
-// favour).
+// split makes one parcel a dealer, in the order in which dealers first appear. It is a function
+// of what was frozen at checkout alone. Shipping is shared out equally, since it is a flat price
+// a parcel, and tax in proportion to goods and shipping, both by largest remainder, so the
+// parcels add up to the total exactly. Commission is taken of each line's goods, rounded down
+// (in the dealer's favour).
 func split(lines []event.OrderLine, currency shop.Currency, shipping, tax int64) (
 	[]event.Parcel, error,
 ) {

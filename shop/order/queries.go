@@ -15,8 +15,8 @@ import (
 const MaxPage = 100
 
 // Get returns an order with its lines, for its customer, an administrator or a machine of the
-// operator's; to everybody else it does not exist (NotFound). The address and the email are opened
-// for the first two only, and are missing when the person was erased.
+// operator's; to everybody else it does not exist (NotFound). The address and the email are
+// opened for the first two only, and are missing when the person was erased.
 func (s *Service) Get(ctx context.Context, id shop.ID) (View, error) {
 	by := room.CallerOf(ctx)
 	tx := s.desk.Begin(room.Cause{})
@@ -54,8 +54,9 @@ type Mine struct {
 	Next   string
 }
 
-// ListMine returns a customer's orders, newest first, at most limit (1 to MaxPage), after the cursor.
-// customer is the caller's own id or empty; an administrator or a machine may name anybody's.
+// ListMine returns a customer's orders, newest first, at most limit (1 to MaxPage), after the
+// cursor. customer is the caller's own id or empty; an administrator or a machine may name
+// anybody's.
 func (s *Service) ListMine(
 	ctx context.Context, customer shop.ID, after string, limit int,
 ) (Mine, error) {
@@ -70,7 +71,8 @@ func (s *Service) ListMine(
 		return Mine{}, err
 	}
 	if limit < 1 || limit > MaxPage {
-		return Mine{}, shop.Errorf(shop.Invalid, "a page has 1 to %d orders, not %d", MaxPage, limit)
+		return Mine{}, shop.Errorf(shop.Invalid, "a page has 1 to %d orders, not %d",
+			MaxPage, limit)
 	}
 	recs, err := s.desk.Store.List(ctx, platform.Query{
 		Part: customerPart(customer), After: after, Limit: limit, Reverse: true,
@@ -99,8 +101,8 @@ func (s *Service) ListMine(
 	return page, nil
 }
 
-// History returns the facts of an order in their sequence, after the given number, at most limit (1
-// to MaxPage), for whoever may see the order. Personal data in them stays sealed.
+// History returns the facts of an order in their sequence, after the given number, at most limit
+// (1 to MaxPage), for whoever may see the order. Personal data in them stays sealed.
 func (s *Service) History(
 	ctx context.Context, id shop.ID, after int64, limit int,
 ) ([]event.CloudEvent, error) {
@@ -144,7 +146,7 @@ func (s *Service) Due(ctx context.Context, id shop.ID) (Due, error) {
 		return Due{}, noSuch(id)
 	}
 	return Due{
-		Order: o.ID, Customer: o.Customer, Method: o.Method, Amount: o.total(),
+		Order: o.ID, Customer: o.Customer, Method: o.Method, Amount: o.money(o.Total),
 		Pending: o.Status == PendingPayment(),
 	}, nil
 }

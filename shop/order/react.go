@@ -74,8 +74,9 @@ func (s *Service) extendOnRequiresAction(
 	})
 }
 
-// placeOnPaymentAuthorized is the decision of an order's life. Stock is held by then, since payment
-// asks for money only because it is. An order that has ended is not reopened: payment voids.
+// placeOnPaymentAuthorized is the decision of an order's life. Stock is held by then, since
+// payment asks for money only because it is. An order that has ended is not reopened: payment
+// voids.
 func (s *Service) placeOnPaymentAuthorized(
 	ctx context.Context, f *event.PaymentAuthorized, c room.Cause,
 ) error {
@@ -116,9 +117,11 @@ func (s *Service) cancelOnPaymentFailed(
 	})
 }
 
-// expireOnDeadline decides by the deadline that the timer was set for, not by a clock: clocks of two
-// processes differ, and a deadline that was passed over would never come again.
-func (s *Service) expireOnDeadline(ctx context.Context, f *event.OrderDeadline, c room.Cause) error {
+// expireOnDeadline decides by the deadline that the timer was set for, not by a clock: clocks of
+// two processes differ, and a deadline that was passed over would never come again.
+func (s *Service) expireOnDeadline(
+	ctx context.Context, f *event.OrderDeadline, c room.Cause,
+) error {
 	return s.with(ctx, f.Order, c, func(ctx context.Context, tx *room.Tx, o *Order) error {
 		if _, err := o.Decide(expire(), Given{Due: f.Due}); err != nil {
 			return nil // it was placed or ended in time, or got a later deadline
@@ -142,8 +145,9 @@ func (s *Service) progressOnCaptured(
 	})
 }
 
-// holdOnCaptureFailed stops a placed order. A failure that comes while the order is on hold is noted,
-// so that hearing of it again after somebody has approved does not stop the order a second time.
+// holdOnCaptureFailed stops a placed order. A failure that comes while the order is on hold is
+// noted, so that hearing of it again after somebody has approved does not stop the order a
+// second time.
 func (s *Service) holdOnCaptureFailed(
 	ctx context.Context, f *event.PaymentCaptureFailed, c room.Cause,
 ) error {

@@ -16,7 +16,7 @@ import (
 //
 //	<order>              head           the Order; the only record that changes
 //	<order>              body/<nnn>     its lines, maxChunk a record, and its sealed personal data
-//	<order>              cause/<fact>   that a fact without a place of its own in the head was counted
+//	<order>              cause/<fact>   that a fact which the head has no place for was counted
 //	customer/<customer>  <time>#<order> that the customer has the order, by time of checkout
 //	cart/<customer>      <cart>         the order that the cart became
 //	~cart/<customer>     <cart>         what is in a cart that may still change: a note, not a fact
@@ -53,9 +53,8 @@ func customerPart(customer shop.ID) string { return "customer/" + string(custome
 
 // customerKey sorts by time; the fixed width makes bytes compare as times do.
 func customerKey(customer shop.ID, at time.Time, id shop.ID) platform.Key {
-	return platform.Key{
-		Part: customerPart(customer), Sort: at.UTC().Format("20060102T150405.000") + "#" + string(id),
-	}
+	sort := at.UTC().Format("20060102T150405.000") + "#" + string(id)
+	return platform.Key{Part: customerPart(customer), Sort: sort}
 }
 
 func cartKey(customer, cart shop.ID) platform.Key {
@@ -96,8 +95,8 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 	return nil
 }
 
-// aboutOf returns the order that a fact of ours is about, and the cause to be marked, if its second
-// coming cannot be told from the head.
+// aboutOf returns the order that a fact of ours is about, and the cause to be marked, if its
+// second coming cannot be told from the head.
 func aboutOf(f event.Fact) (shop.ID, string) {
 	switch f := f.(type) {
 	case *event.OrderPlaced:
@@ -162,7 +161,8 @@ func loadBody(ctx context.Context, tx *room.Tx, o *Order) (body, error) {
 			return body{}, err
 		}
 		if b == nil {
-			return body{}, shop.Errorf(shop.Internal, "order %s has lost chunk %d of its lines", o.ID, n)
+			return body{}, shop.Errorf(shop.Internal, "order %s has lost chunk %d of its lines",
+				o.ID, n)
 		}
 		if n == 0 {
 			whole = *b

@@ -19,17 +19,17 @@ type Prices interface {
 	Prices(ctx context.Context, skus []shop.SKU) ([]Offer, error)
 }
 
-// Vault is what this room asks of payment: to take a card token, before anything is committed here,
-// and to give a reference for it. The same request key gives the same reference.
+// Vault is what this room asks of payment: to take a card token, before anything is committed
+// here, and to give a reference for it. The same request key gives the same reference.
 type Vault interface {
 	Vault(ctx context.Context, customer shop.ID, requestKey, token string) (shop.ID, error)
 }
 
-// Watcher tells that something happened to an order, so that whoever waits reads it again. A missed
-// or an idle signal does no harm: waiting looks again by itself every so often.
+// Watcher tells that something happened to an order, so that whoever waits reads it again. A
+// missed or an idle signal does no harm: waiting looks again by itself every so often.
 type Watcher interface {
-	// Watch returns a channel that receives after facts of the order were delivered, and what ends
-	// the watch.
+	// Watch returns a channel that receives after facts of the order were delivered, and what
+	// ends the watch.
 	Watch(order shop.ID) (<-chan struct{}, func())
 }
 
@@ -48,8 +48,8 @@ type Policy struct {
 	Charges      Charges
 }
 
-// DefaultPolicy gives an order 10 minutes, a bank's question 20 more, and returns 14 days; shipping
-// and tax are nothing.
+// DefaultPolicy gives an order 10 minutes, a bank's question 20 more, and returns 14 days;
+// shipping and tax are nothing.
 func DefaultPolicy() Policy {
 	return Policy{
 		TTL: 10 * time.Minute, ActionTTL: 20 * time.Minute, ReturnWindow: 14 * 24 * time.Hour,
@@ -89,11 +89,12 @@ type Basket struct {
 	At       time.Time   // when the customer ordered; zero is now
 }
 
-// Checkout makes an order that waits for stock and money: everything is priced, frozen, and committed
-// at once with the deadline's timer. It refuses an unknown SKU (UnknownSKU), another total than
-// expected (TotalChanged), a cart that is an order already (Conflict) and whatever cannot be an order
-// (Invalid). Calling it again with the same Order returns the order that there is, if it asks for
-// the same items for the same customer (Conflict otherwise). The cause is taken from ctx.
+// Checkout makes an order that waits for stock and money: everything is priced, frozen, and
+// committed at once with the deadline's timer. It refuses an unknown SKU (UnknownSKU), another
+// total than expected (TotalChanged), a cart that is an order already (Conflict) and whatever
+// cannot be an order (Invalid). Calling it again with the same Order returns the order that
+// there is, if it asks for the same items for the same customer (Conflict otherwise). The cause
+// is taken from ctx.
 func (s *Service) Checkout(ctx context.Context, b Basket) (View, error) {
 	named := b.Order != ""
 	if err := s.complete(ctx, &b); err != nil {
@@ -184,8 +185,8 @@ func (s *Service) complete(ctx context.Context, b *Basket) (err error) {
 		}
 	}
 	if !strings.HasPrefix(string(b.Order), idPrefix) || len(b.Order) > maxOrderID {
-		return shop.Errorf(shop.Invalid, "an order's id begins with %q and has at most %d characters",
-			idPrefix, maxOrderID)
+		return shop.Errorf(shop.Invalid,
+			"an order's id begins with %q and has at most %d characters", idPrefix, maxOrderID)
 	}
 	if b.Cart != "" {
 		if _, err := shop.ParseID(string(b.Cart)); err != nil {
@@ -193,7 +194,8 @@ func (s *Service) complete(ctx context.Context, b *Basket) (err error) {
 		}
 	}
 	if b.Origin != "http" && b.Origin != "queue" && b.Origin != "import" {
-		return shop.Errorf(shop.Invalid, "an order comes from http, queue or import, not %q", b.Origin)
+		return shop.Errorf(shop.Invalid, "an order comes from http, queue or import, not %q",
+			b.Origin)
 	}
 	if b.At.IsZero() {
 		b.At = s.now()
@@ -224,8 +226,8 @@ func checkSize(lines []event.OrderLine) error {
 		return err
 	}
 	if len(raw) > maxBodyBytes {
-		return shop.Errorf(shop.Invalid, "the order's lines take %d bytes, at most %d fit; split it",
-			len(raw), maxBodyBytes)
+		return shop.Errorf(shop.Invalid,
+			"the order's lines take %d bytes, at most %d fit; split it", len(raw), maxBodyBytes)
 	}
 	return nil
 }
@@ -235,7 +237,8 @@ func seal[T any](
 ) (shop.Sealed[T], error) {
 	box, err := shop.Seal(ctx, k, person, v)
 	if errors.Is(err, platform.ErrErased) {
-		return box, shop.Errorf(shop.Conflict, "customer %s was erased and cannot order: %w", person, err)
+		return box, shop.Errorf(shop.Conflict, "customer %s was erased and cannot order: %w",
+			person, err)
 	}
 	return box, err
 }

@@ -12,7 +12,8 @@ type Command struct{ n uint8 }
 
 func commandNames() []string {
 	return []string{
-		"", "check out", "place", "reject", "fail", "cancel", "expire", "hold", "approve", "complete",
+		"", "check out", "place", "reject", "fail", "cancel", "expire", "hold", "approve",
+		"complete",
 	}
 }
 
@@ -156,6 +157,6 @@ func (o *Order) Decide(c Command, given Given) (Status, error) {
 		}
 		return t.To, nil
 	}
-	return o.Status, shop.Errorf(shop.Illegal, "order %s is %s (version %d): it is too late to %s it",
-		o.ID, o.Status, o.Seq, c)
+	return o.Status, shop.Errorf(shop.Illegal,
+		"order %s is %s (version %d): one cannot %s it now", o.ID, o.Status, o.Seq, c)
 }

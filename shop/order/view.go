@@ -7,8 +7,8 @@ import (
 	"github.com/souk-commerce/souk/shop/event"
 )
 
-// View is an order as clients see it. ShipTo and Email are only in the answer to a GET of one order,
-// opened for its owner: whatever is stored as an answer holds no personal data.
+// View is an order as clients see it. ShipTo and Email are only in the answer to a GET of one
+// order, opened for its owner: whatever is stored as an answer holds no personal data.
 type View struct {
 	ID       shop.ID `json:"id"`
 	Customer shop.ID `json:"customer"`
@@ -18,7 +18,7 @@ type View struct {
 	PaymentStatus    string        `json:"paymentStatus"`
 	FulfilmentStatus string        `json:"fulfilmentStatus"`
 	ReturnStatus     string        `json:"returnStatus"`
-	Reason           string        `json:"reason,omitempty" doc:"why it is on hold, or was cancelled"`
+	Reason           string        `json:"reason,omitempty" doc:"why it is on hold, or ended"`
 	Total            shop.Money    `json:"total"`
 	ItemsTotal       shop.Money    `json:"itemsTotal"`
 	Shipping         shop.Money    `json:"shipping"`
@@ -27,7 +27,7 @@ type View struct {
 	Refunded         shop.Money    `json:"refunded"`
 	Lines            int           `json:"lines" doc:"how many items there are"`
 	Parcels          int           `json:"parcels"`
-	Items            []LineView    `json:"items,omitempty" maxItems:"1200" doc:"not in a list of orders"`
+	Items            []LineView    `json:"items,omitempty" maxItems:"1200" doc:"not in a list"`
 	CreatedAt        time.Time     `json:"createdAt"`
 	Deadline         time.Time     `json:"deadline" doc:"placed by then, or expired"`
 	CartID           shop.ID       `json:"cartId,omitempty"`

@@ -20,8 +20,8 @@ const (
 	leaseSlack = 5 * time.Second
 )
 
-// parseWait reads the preference wait=N of RFC 7240, in seconds; at most maxWait. Preferences that
-// mean nothing here are ignored, as the standard wants.
+// parseWait reads the preference wait=N of RFC 7240, in seconds; at most maxWait. Preferences
+// that mean nothing here are ignored, as the standard wants.
 func parseWait(prefer string) time.Duration {
 	for one := range strings.SplitSeq(prefer, ",") {
 		one, _, _ = strings.Cut(one, ";")
@@ -38,9 +38,9 @@ func parseWait(prefer string) time.Duration {
 	return 0
 }
 
-// conclude waits until an order has left pending_payment, at most for wait, and stores the answer of
-// the request that made it: whoever is first decides, and everybody gets that one. 201 says that
-// the order is decided, 202 that it still waits.
+// conclude waits until an order has left pending_payment, at most for wait, and stores the
+// answer of the request that made it: whoever is first decides, and everybody gets that one. 201
+// says that the order is decided, 202 that it still waits.
 func (s *Service) conclude(
 	ctx context.Context, once room.Once, id shop.ID, wait time.Duration,
 ) (room.Answer, error) {
