@@ -52,18 +52,17 @@ func (s *State) UnmarshalText(text []byte) error {
 	return shop.Errorf(shop.Invalid, "there is no shipment state %q", text)
 }
 
-// Shipment is one dealer's parcel of an order. A shipment without a dealer is one that was closed
-// because its order was cancelled before the parcel was asked for; it is never seen by anybody.
+// Shipment is one dealer's parcel of an order.
 type Shipment struct {
 	ID       shop.ID                   `json:"id"`
 	Order    shop.ID                   `json:"order"`
-	Customer shop.ID                   `json:"customer,omitempty"`
-	Dealer   shop.ID                   `json:"dealer,omitempty"`
-	Payment  shop.ID                   `json:"payment,omitempty"`
-	Lines    []event.ParcelLine        `json:"lines,omitempty"`
+	Customer shop.ID                   `json:"customer"`
+	Dealer   shop.ID                   `json:"dealer"`
+	Payment  shop.ID                   `json:"payment"`
+	Lines    []event.ParcelLine        `json:"lines"`
 	Amount   shop.Money                `json:"amount"` // taken when it is packed
 	ShipTo   shop.Sealed[shop.Address] `json:"shipTo"`
-	Parcels  int                       `json:"parcels,omitempty"` // of the order, this one included
+	Parcels  int                       `json:"parcels"` // of the order, this one included
 	State    State                     `json:"state"`
 	Tracking string                    `json:"tracking,omitempty"`
 	Seq      int64                     `json:"seq"`
@@ -171,6 +170,3 @@ func (s *Shipment) follow(f event.Fact, seq int64) {
 	}
 	s.Seq = seq
 }
-
-// closedEarly reports that the order was cancelled before it was seen to be placed.
-func (s *Shipment) closedEarly() bool { return s.State == Cancelled() && s.Dealer == "" }

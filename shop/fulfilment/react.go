@@ -12,8 +12,8 @@ import (
 )
 
 // chunk is how many shipments one commit asks for: each is a record, a line in its dealer's list and
-// a fact, which keeps a commit within 90 of platform.MaxItems.
-const chunk = 30
+// at most two facts, which keeps a commit within platform.MaxItems.
+const chunk = 22
 
 // captureWait is how long money that was taken by hand may wait for its parcel to be packed.
 const captureWait = 7 * 24 * time.Hour
@@ -49,12 +49,14 @@ func (s *Service) requestOnOrderPlaced(
 	return nil
 }
 
-// request asks for one chunk of parcels, unless the order was cancelled first.
+// request asks for one chunk of parcels. When the order is known to be cancelled they are cancelled in
+// the same commit, so that they never stand open; the commit holds only as long as that is true.
 func request(ctx context.Context, tx *room.Tx, f *event.OrderPlaced, first int) error {
-	one, err := room.Get[Shipment](ctx, tx, shipmentKey(ID(f.Order, 1)))
-	if err != nil || one != nil && one.closedEarly() {
+	cancelled, err := room.Get[listed](ctx, tx, cancelledKey(f.Order))
+	if err != nil {
 		return err
 	}
+	tx.Pin(cancelledKey(f.Order))
 	for n := first; n < first+chunk && n <= len(f.Parcels); n++ {
 		id, p := ID(f.Order, n), f.Parcels[n-1]
 		known, err := room.Get[Shipment](ctx, tx, shipmentKey(id))
@@ -64,38 +66,43 @@ func request(ctx context.Context, tx *room.Tx, f *event.OrderPlaced, first int) 
 		if known != nil {
 			continue
 		}
-		err = tx.Announce(ctx, &event.ShipmentRequested{
+		facts := []event.Fact{&event.ShipmentRequested{
 			Shipment: id, Order: f.Order, Customer: f.Customer, Dealer: p.Dealer,
 			Payment: f.Payment, Lines: p.Lines, ShipTo: f.ShipTo, Parcels: len(f.Parcels),
 			Amount: shop.Money{Amount: p.Amount, Currency: f.Currency},
-		}, 1)
-		if err != nil {
+		}}
+		if cancelled != nil {
+			facts = append(facts, &event.ShipmentCancelled{Shipment: id, Order: f.Order})
+		}
+		if err := announce(ctx, tx, 0, facts); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// cancelOnOrderCancelled closes every parcel of the order that has not left, whether it was asked for
-// or not: the parcel's record decides which of the two came first. When not even the first parcel is
-// known, closing that one stops all of them (see request).
+// cancelOnOrderCancelled first marks the order, so that whatever is requested from then on is
+// cancelled at once, and then cancels what was requested before and has not left.
 func (s *Service) cancelOnOrderCancelled(
 	ctx context.Context, f *event.OrderCancelled, c room.Cause,
 ) error {
 	if f.From == "pending_payment" || f.From == "draft" {
 		return nil // it was never placed, so there is nothing to ship
 	}
+	if err := s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) error {
+		known, err := room.Get[listed](ctx, tx, cancelledKey(f.Order))
+		if err == nil && known == nil {
+			room.Put(tx, cancelledKey(f.Order), &listed{})
+		}
+		return err
+	}); err != nil {
+		return fmt.Errorf("mark %s as cancelled: %w", f.Order, err)
+	}
 	parcels := 1
 	for first := 1; first <= parcels; first += chunk {
-		err := s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) error {
-			one, err := room.Get[Shipment](ctx, tx, shipmentKey(ID(f.Order, 1)))
-			if err != nil {
-				return err
-			}
-			if one != nil {
-				parcels = max(1, one.Parcels)
-			}
-			return closeParcels(ctx, tx, f.Order, first, min(first+chunk-1, parcels))
+		err := s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) (err error) {
+			parcels, err = cancelSome(ctx, tx, f.Order, first)
+			return err
 		})
 		if err != nil {
 			return fmt.Errorf("cancel the shipments of %s: %w", f.Order, err)
@@ -104,25 +111,28 @@ func (s *Service) cancelOnOrderCancelled(
 	return nil
 }
 
-func closeParcels(ctx context.Context, tx *room.Tx, order shop.ID, first, last int) error {
-	for n := first; n <= last; n++ {
-		id := ID(order, n)
-		sh, err := room.Get[Shipment](ctx, tx, shipmentKey(id))
+// cancelSome cancels what was requested of one chunk of parcels. It returns how many parcels the order
+// has, or 0 if none was requested.
+func cancelSome(ctx context.Context, tx *room.Tx, order shop.ID, first int) (int, error) {
+	parcels := 0
+	for n := first; n < first+chunk; n++ {
+		sh, err := room.Get[Shipment](ctx, tx, shipmentKey(ID(order, n)))
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if sh == nil {
-			sh = &Shipment{ID: id, Order: order, State: Requested()}
+			break // its chunk is not requested yet, nor are those after it
 		}
+		parcels = sh.Parcels
 		facts, err := sh.Cancel()
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if err := announce(ctx, tx, sh.Seq, facts); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return parcels, nil
 }
 
 // clearOnPaymentCaptured lets the parcel leave whose money was taken. Money that was taken before its

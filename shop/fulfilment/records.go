@@ -9,16 +9,21 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// The room keeps two kinds of record:
+// The room keeps these records:
 //
-//	shipment/<id>   shipment   the Shipment
-//	dealer/<id>     <shipment> empty: the dealer's shipments, in the order of their names
+//	shipment/<id>        shipment    the Shipment; also the mark that it was requested
+//	dealer/<id>          <shipment>  empty: the dealer's shipments, in the order of their names
+//	~cancelled/<order>   mark        empty: nothing of this order may leave any more
 
-// listed is the empty record of a list.
+// listed is the empty record of a list, or of a thing that is so.
 type listed struct{}
 
 func shipmentKey(id shop.ID) platform.Key {
 	return platform.Key{Part: "shipment/" + string(id), Sort: "shipment"}
+}
+
+func cancelledKey(order shop.ID) platform.Key {
+	return platform.Key{Part: room.AuxPrefix + "cancelled/" + string(order), Sort: "mark"}
 }
 
 func dealerPart(dealer shop.ID) string { return "dealer/" + string(dealer) }
@@ -44,7 +49,7 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 	case *event.ShipmentDelivered:
 		return follow(ctx, tx, f, f.Shipment, m)
 	case *event.ShipmentCancelled:
-		return applyCancelled(ctx, tx, f, m)
+		return follow(ctx, tx, f, f.Shipment, m)
 	}
 	return nil
 }
@@ -61,21 +66,5 @@ func follow(
 	}
 	sh.follow(f, m.Sequence)
 	room.Put(tx, shipmentKey(id), sh)
-	return nil
-}
-
-// applyCancelled also closes a parcel that was never requested, so that it cannot be any more.
-func applyCancelled(
-	ctx context.Context, tx *room.Tx, f *event.ShipmentCancelled, m room.Meta,
-) error {
-	sh, err := room.Get[Shipment](ctx, tx, shipmentKey(f.Shipment))
-	if err != nil {
-		return err
-	}
-	if sh == nil {
-		sh = &Shipment{ID: f.Shipment, Order: f.Order}
-	}
-	sh.follow(f, m.Sequence)
-	room.Put(tx, shipmentKey(f.Shipment), sh)
 	return nil
 }
