@@ -7,9 +7,9 @@ import (
 // object is a JSON object whose keys are written in sorted order.
 type object = map[string]any
 
-// asyncAPI returns the AsyncAPI 3.0 document: a channel and a send operation for each event version.
-// Its schemas are open, unlike the producer's: who reads events must bear fields that are added
-// later, and code generated from this document should too.
+// asyncAPI returns the AsyncAPI 3.0 document: a channel and a send operation for each event
+// version. Its schemas are open, unlike the producer's: who reads events must bear fields that are
+// added later, and code generated from this document should too.
 func asyncAPI() (object, error) {
 	set, err := build(&builder{open: true})
 	if err != nil {
@@ -25,10 +25,11 @@ func asyncAPI() (object, error) {
 		schemas[k.Type] = payload(set[k.Type])
 		messages[k.Type] = messageOf(k)
 		channels[k.Type] = object{
-			"address":     k.Type,
-			"title":       k.Type,
-			"description": "Subject " + set[k.Type].Subject + ". In order within it, at least once.",
-			"messages":    object{"event": refTo("messages", k.Type)},
+			"address": k.Type,
+			"title":   k.Type,
+			"description": "Subject " + set[k.Type].Subject +
+				". Delivered at least once; sequence gives the order within a subject.",
+			"messages": object{"event": refTo("messages", k.Type)},
 		}
 		operations["announce."+k.Type] = object{
 			"action":   "send",

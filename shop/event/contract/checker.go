@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"cel.dev/cel-go/cel"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -66,12 +67,17 @@ func compileSchema(c *Contract) (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
+	// read admits no number but int64, so "number" says the same here and spares the library the
+	// rational arithmetic by which it tells integers: a seventh of the whole check.
+	data = bytes.ReplaceAll(data, []byte(`"type": "integer"`), []byte(`"type": "number"`))
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", c.Title, err)
 	}
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
+	compiler.AssertContent()
+	compiler.RegisterFormat(&jsonschema.Format{Name: "date-time", Validate: moment})
 	if err := compiler.AddResource(c.ID, doc); err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", c.Title, err)
 	}
@@ -80,6 +86,16 @@ func compileSchema(c *Contract) (*jsonschema.Schema, error) {
 		return nil, fmt.Errorf("schema of %s: %w", c.Title, err)
 	}
 	return s, nil
+}
+
+// moment admits the times that a fact can hold. RFC 3339 also allows leap seconds and small
+// letters, which Go does not read.
+func moment(v any) error {
+	s, ok := v.(string)
+	if !ok {
+		return nil
+	}
+	return new(time.Time).UnmarshalText([]byte(s))
 }
 
 // Validate refuses a payload that breaks the contract of its type: in its shape (JSON Schema) or in

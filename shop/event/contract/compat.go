@@ -36,7 +36,8 @@ func Check(released, current Set) []Break {
 		if now, ok := current[typ]; ok {
 			c.contract(released[typ], now)
 		} else {
-			c.broke("", "the event was removed", "restore it: logs hold it, and readers wait for it")
+			c.broke("", "the event was removed",
+				"restore it: logs hold it, and readers wait for it")
 		}
 		breaks = append(breaks, c.breaks...)
 	}
@@ -47,7 +48,8 @@ func Check(released, current Set) []Break {
 func deadEnds(set Set) []Break {
 	var breaks []Break
 	for _, typ := range slices.Sorted(maps.Keys(set)) {
-		if newest := typeAt(typ, newestVersion(set, typ)); newest != typ && set[typ].UpcastsTo == "" {
+		newest := typeAt(typ, newestVersion(set, typ))
+		if newest != typ && set[typ].UpcastsTo == "" {
 			breaks = append(breaks, Break{
 				Event: typ, What: "there is a newer version and no way to it",
 				Fix: "give it an upcaster that leads to " + newest,
@@ -103,7 +105,7 @@ func (c *comparison) invariants(was, now []Rule) {
 		case !ok:
 			c.broke("", "the invariant "+r.Name+" was removed", c.keep("restore it"))
 		case cel != r.CEL:
-			c.broke("", fmt.Sprintf("the invariant %s was changed from %s to %s", r.Name, r.CEL, cel),
+			c.broke("", "the invariant "+r.Name+" was changed from "+r.CEL+" to "+cel,
 				c.keep("restore it"))
 		}
 	}

@@ -34,8 +34,8 @@ func firstBroken(k event.Kind, f event.Fact) string {
 }
 
 // agree reports how the Go rules and the contract differ about a fact; "" if they do not. It also
-// returns the first rule that Go found broken. The Go rules must name the same rule as the CEL text,
-// and must admit exactly what the whole contract, schema included, admits.
+// returns the first rule that Go found broken. The Go rules must name the same rule as the CEL
+// text, and must admit exactly what the whole contract, schema included, admits.
 func agree(c *contract.Checker, k event.Kind, f event.Fact) (broken, difference string) {
 	data, err := json.Marshal(f)
 	if err != nil {

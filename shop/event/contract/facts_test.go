@@ -33,8 +33,8 @@ func (plain) moment() time.Time { return time.Date(2026, 11, 5, 9, 30, 0, 0, tim
 
 func (plain) choice(of []string) string { return of[0] }
 
-// wild fills a fact with anything that its types can hold. Numbers are not bounded: overflow fails a
-// rule in Go as in CEL. Times keep to the years that JSON can write.
+// wild fills a fact with anything that its types can hold. Numbers are not bounded: overflow fails
+// a rule in Go as in CEL. Times keep to the years that JSON can write.
 type wild struct{ t *rapid.T }
 
 func (w wild) number() int64 {
@@ -48,7 +48,7 @@ func (w wild) number() int64 {
 
 func (w wild) text() string {
 	return rapid.OneOf(
-		rapid.SampledFrom([]string{"", "x_1", "GBP", "authorise", "capture", "void", "\xff", "é\u2028"}),
+		rapid.SampledFrom([]string{"", "x_1", "GBP", "capture", "void", "\xff", "é\u2028"}),
 		rapid.String(),
 	).Draw(w.t, "text")
 }

@@ -7,24 +7,32 @@ import (
 	"github.com/souk-commerce/souk/shop/event"
 )
 
+// opening says what a reader of any event needs to know.
+const opening = `# Events
+
+<!-- Generated from shop/event by shop/event/contract. Do not edit. -->
+
+Every fact that the rooms announce. The Go structs in shop/event are the contract; this page, the
+[JSON Schemas](contracts/) and the [AsyncAPI document](contracts/asyncapi.json) are generated from
+them.
+
+A fact travels in a [CloudEvents envelope](contracts/cloudevent.json). Facts of one subject are
+numbered from 1 by its sequence; a timer's facts carry no number. Amounts are whole minor units;
+money is {"amount": 1020, "currency": "GBP"}. What is *sealed* is personal data that only the
+person's own key opens. An optional field is left out when it has nothing to say.
+
+Invariants are [CEL](https://cel.dev) over data, the payload; sum() adds up a list of integers. They
+are read in order, overflow breaks them, and a fact that breaks one cannot be committed. Within a
+version only optional fields are ever added, so readers ignore what they do not know.
+`
+
 // page writes docs/events.md.
 func page(set Set) []byte {
 	var w strings.Builder
-	w.WriteString("# Events\n\n" +
-		"<!-- Generated from shop/event by shop/event/contract. Do not edit. -->\n\n" +
-		"Every fact that the rooms announce. The Go structs in `shop/event` are the contract; this " +
-		"page, the\n[JSON Schemas](contracts/) and the " +
-		"[AsyncAPI document](contracts/asyncapi.json) are generated from them.\n\n" +
-		"A fact travels in a [CloudEvents envelope](contracts/cloudevent.json). Facts of one " +
-		"subject are numbered\nfrom 1 by `sequence`; a timer's facts carry no number. Amounts are " +
-		"whole minor units. Fields marked\n*sealed* are personal data that only the person's own " +
-		"key opens.\n\n" +
-		"Invariants are [CEL](https://cel.dev) over `data`, the payload; `.sum()` adds up a list of " +
-		"integers.\nThey are read in order and checked before a fact is committed.\n")
-	rooms := roomsOf(event.Kinds())
-	for _, r := range rooms {
-		fmt.Fprintf(&w, "\n## %s\n\n| event | what is true once it was announced |\n| --- | --- |\n",
-			r.name)
+	w.WriteString(opening)
+	for _, r := range roomsOf(event.Kinds()) {
+		fmt.Fprintf(&w, "\n## %s\n\n", r.name)
+		w.WriteString("| event | what is true once it was announced |\n| --- | --- |\n")
 		for _, k := range r.kinds {
 			fmt.Fprintf(&w, "| [%s](#%s) | %s |\n", short(k.Type), anchor(k.Type), cell(k.Doc))
 		}
@@ -61,7 +69,7 @@ func section(w *strings.Builder, c *Contract) {
 		fmt.Fprintf(w, "\nNo longer announced: readers get [%s](#%s) made from it.\n",
 			c.UpcastsTo, anchor(c.UpcastsTo))
 	}
-	w.WriteString("\n| field | type | |\n| --- | --- | --- |\n")
+	w.WriteString("\n| field | type | note |\n| --- | --- | --- |\n")
 	fields(w, "", &c.Schema)
 	if len(c.Invariants) == 0 {
 		return
@@ -90,7 +98,8 @@ func fields(w *strings.Builder, prefix string, s *Schema) {
 		if p.Description != "" {
 			notes = append(notes, p.Description)
 		}
-		fmt.Fprintf(w, "| %s%s | %s | %s |\n", prefix, name, typeName(p), cell(strings.Join(notes, "; ")))
+		fmt.Fprintf(w, "| %s%s | %s | %s |\n",
+			prefix, name, typeName(p), cell(strings.Join(notes, "; ")))
 		inner, inside := p, prefix+name+"."
 		if p.Items != nil {
 			inner, inside = p.Items, prefix+name+"[]."
