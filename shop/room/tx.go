@@ -80,7 +80,7 @@ func (tx *Tx) fetch(ctx context.Context, key platform.Key) (*entry, error) {
 		return tx.state.entry(key), nil
 	}
 	e := tx.find(key)
-	if e != nil && e.read {
+	if e != nil && (e.read || e.dirty) { // what this unit wrote is what it reads
 		return e, nil
 	}
 	rec, err := tx.desk.Store.Get(ctx, key)
