@@ -1,0 +1,372 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/payment"
+)
+
+// Name is what the provider is called in facts, and in the path of its webhooks.
+const Name = "sandbox"
+
+// The operations, as payment names them.
+const (
+	Authorise = payment.Authorise
+	Capture   = payment.Capture
+	Void      = payment.Void
+	Refund    = payment.Refund
+)
+
+// What calls end with instead of an answer.
+var (
+	ErrTimeout   = errors.New("sandbox: the call took too long")
+	ErrServer    = errors.New("sandbox: 500")
+	ErrReset     = errors.New("sandbox: the connection was reset")
+	ErrMalformed = errors.New("sandbox: the answer is no JSON")
+	ErrThrottled = errors.New("sandbox: 429, too many requests")
+	ErrBusy      = errors.New("sandbox: 409, the first call with this key is still being worked on")
+)
+
+// Options opens a Sandbox. Only Clock is required.
+type Options struct {
+	Clock platform.Clock
+	// Path of the ledger's file; "" keeps it in memory. What is in the file is remembered: a sandbox
+	// outlives the process.
+	Path string
+	// Plan adds behaviours to a token's own; see Schedule. It must be deterministic.
+	Plan func(operation, key string, call int) Plan
+	// Remember is how many operations are kept at hand; 0 is 65,536. Like a real provider, the
+	// sandbox forgets idempotency keys after a while: these. Status and references to older
+	// operations are still answered, from the ledger, slowly.
+	Remember int
+	// LieFor is how long a status lies; 0 is five minutes. Later is when money comes back; 0 is ten.
+	LieFor, Later time.Duration
+	// Wait spends d for a slow answer and reports false when the caller went away first; nil waits
+	// by the clock.
+	Wait func(ctx context.Context, d time.Duration) bool
+	// Secret signs webhooks, which are kept for Deliver; nil makes none. Sink is given those that
+	// come before the answer.
+	Secret []byte
+	Sink   func(ctx context.Context, w Webhook) error
+}
+
+// Sandbox is the provider. It is safe for concurrent use.
+type Sandbox struct {
+	opt     Options
+	tokens  map[string]int // place in plans
+	plans   []Plan
+	journal *journal
+
+	mu     sync.Mutex
+	ops    map[string]*operation
+	order  []string // keys of ops, oldest first, as a ring
+	oldest int
+	seq    int64
+	older  bool // the ledger holds more than ops
+	later  []event
+	tries  map[shop.ID]bool // payments whose first attempt TryAgain refused
+	hooks  []Webhook
+	hookNo int64
+}
+
+var _ payment.Provider = (*Sandbox)(nil)
+
+// operation is what the provider knows of one key.
+type operation struct {
+	kind           string
+	payment, order shop.ID
+	amount         shop.Money
+	of             *operation // the authorisation, or the capture
+	plan           Plan
+	token          int // place of the token
+	calls          int
+	begun          bool // accepted: its effect came, or will
+	verdict        payment.Verdict
+	reason         string
+	again          bool
+	until          time.Time
+	moved          int64 // what the effect moved
+	used           int64 // captured of an authorisation, refunded of a capture
+	ended          bool  // an authorisation that was voided or lapsed
+	ref            string
+	lieUntil       time.Time
+	pack           *pack // the write of its effect
+}
+
+// event is something that happens by itself.
+type event struct {
+	at   time.Time
+	kind string // "effect", "lapse", "chargeback", "refund_reversal"
+	key  string
+	op   *operation
+}
+
+// Open opens the provider, with the ledger at opt.Path.
+func Open(opt Options) (*Sandbox, error) {
+	if opt.Clock == nil {
+		return nil, shop.Errorf(shop.Internal, "the sandbox needs a clock")
+	}
+	if opt.Remember <= 0 {
+		opt.Remember = 1 << 16
+	}
+	if opt.LieFor == 0 {
+		opt.LieFor = 5 * time.Minute
+	}
+	if opt.Later == 0 {
+		opt.Later = 10 * time.Minute
+	}
+	if opt.Wait == nil {
+		opt.Wait = func(ctx context.Context, d time.Duration) bool {
+			select {
+			case <-opt.Clock.After(d):
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		}
+	}
+	j, err := openJournal(opt.Path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sandbox{
+		opt: opt, journal: j, tokens: make(map[string]int), ops: make(map[string]*operation),
+		tries: make(map[shop.ID]bool),
+	}
+	for i, t := range Tokens() {
+		s.tokens[t.Token], s.plans = i, append(s.plans, t.Plan)
+	}
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, j.close())
+	}
+	return s, nil
+}
+
+// Close closes the ledger. No call may follow.
+func (s *Sandbox) Close() error {
+	return errors.Join(s.settled(s.journal.join(nil)), s.journal.flush(), s.journal.close())
+}
+
+// Ledger calls fn for every entry so far, in order. It stops at fn's first error.
+func (s *Sandbox) Ledger(fn func(Entry) error) error {
+	s.mu.Lock()
+	s.ripen(s.opt.Clock.Now().UTC())
+	all := s.journal.join(nil)
+	s.mu.Unlock()
+	if err := s.settled(all); err != nil {
+		return err
+	}
+	return s.journal.each(fn)
+}
+
+// Do implements payment.Provider.
+func (s *Sandbox) Do(ctx context.Context, r payment.Request) (payment.Outcome, error) {
+	if err := check(r); err != nil {
+		return payment.Outcome{}, err
+	}
+	if s.journal.full() {
+		return payment.Outcome{}, s.journal.flush()
+	}
+	now := s.opt.Clock.Now().UTC()
+	s.mu.Lock()
+	s.ripen(now)
+	o, plan, err := s.begin(r)
+	n := o.calls
+	if err == nil && (!o.begun || plan.Has(ForgetsKey)) {
+		err = s.act(ctx, o, r, plan, now)
+	} else if err == nil && o.verdict == payment.Pending {
+		err = ErrBusy
+	}
+	out, p := o.outcome(), o.pack
+	s.mu.Unlock()
+	if waited := s.settled(p); waited != nil {
+		return payment.Outcome{}, waited
+	}
+	if err == nil && n == 1 && plan.Has(Slow) && !s.opt.Wait(ctx, slowFor) {
+		err = ErrTimeout
+	}
+	if err != nil {
+		return payment.Outcome{}, err
+	}
+	if n == 1 {
+		return s.answer(ctx, r, plan, out)
+	}
+	return out, nil
+}
+
+const (
+	slowFor = 3 * time.Second
+	lateBy  = 30 * time.Second
+	// throttledCalls is how many calls Throttled refuses.
+	throttledCalls = 3
+)
+
+func check(r payment.Request) error {
+	switch {
+	case r.Key == "" || !plain(r.Key) || !plain(string(r.Payment)) || !plain(string(r.Order)):
+		return shop.Errorf(shop.Invalid, "a request has a key, a payment and an order")
+	case r.Amount.Amount < 0 || !r.Amount.Currency.Valid():
+		return shop.Errorf(shop.Invalid, "a request has an amount in a currency")
+	}
+	return nil
+}
+
+// begin finds or makes the operation and says what this call will not do. The caller holds mu.
+func (s *Sandbox) begin(r payment.Request) (*operation, Plan, error) {
+	o := s.ops[r.Key]
+	if o == nil {
+		o = &operation{
+			kind: r.Operation, payment: r.Payment, order: r.Order, amount: r.Amount,
+			verdict: payment.Missing,
+		}
+		if r.Operation == Authorise {
+			o.token = s.tokens[r.Token]
+		} else if o.of = s.find(r.Of); o.of != nil {
+			o.token = o.of.token
+		}
+		s.remember(r.Key, o)
+	}
+	o.calls++
+	plan := s.plans[o.token]
+	if s.opt.Plan != nil {
+		plan |= s.opt.Plan(r.Operation, r.Key, o.calls)
+	}
+	o.plan |= plan
+	switch {
+	case o.calls == 1 && plan.Has(TimeoutBefore):
+		return o, plan, ErrTimeout
+	case o.calls <= throttledCalls && o.plan.Has(Throttled):
+		return o, plan, ErrThrottled
+	}
+	return o, plan, nil
+}
+
+// act lets the operation have its effect, now or later. The caller holds mu.
+func (s *Sandbox) act(
+	ctx context.Context, o *operation, r payment.Request, plan Plan, now time.Time,
+) error {
+	if o.begun && o.amount != r.Amount {
+		return shop.Errorf(shop.Invalid, "this key belongs to another request")
+	}
+	o.begun = true
+	if o.calls == 1 && plan.Has(LateSuccess) {
+		o.verdict = payment.Pending
+		s.later = append(s.later, event{now.Add(lateBy), "effect", r.Key, o})
+		return ErrTimeout
+	}
+	s.effect(r.Key, o, now)
+	return nil
+}
+
+// answer is what the first call with a key is told.
+func (s *Sandbox) answer(
+	ctx context.Context, r payment.Request, plan Plan, out payment.Outcome,
+) (payment.Outcome, error) {
+	if plan == 0 {
+		return out, nil
+	}
+	s.early(ctx, r.Key)
+	for b, err := range map[Behaviour]error{
+		TimeoutAfter: ErrTimeout, ErrorAfter: ErrServer, ResetAfter: ErrReset,
+		MalformedAfter: ErrMalformed,
+	} {
+		if plan.Has(b) {
+			return payment.Outcome{}, err
+		}
+	}
+	switch {
+	case plan.Has(WrongAmount):
+		out.Amount.Amount++
+	case plan.Has(WrongCurrency):
+		out.Amount.Currency = "XXX"
+	case plan.Has(WrongReference):
+		out.Payment = "pay_of_somebody_else"
+	}
+	return out, nil
+}
+
+// Status implements payment.Provider.
+func (s *Sandbox) Status(_ context.Context, key string) (payment.Outcome, error) {
+	now := s.opt.Clock.Now().UTC()
+	s.mu.Lock()
+	s.ripen(now)
+	o := s.find(key)
+	if o == nil || !o.begun {
+		s.mu.Unlock()
+		return payment.Outcome{Verdict: payment.Missing}, nil
+	}
+	out, p, lies := o.outcome(), o.pack, now.Before(o.lieUntil)
+	s.mu.Unlock()
+	if err := s.settled(p); err != nil {
+		return payment.Outcome{}, err
+	}
+	switch {
+	case lies && o.plan.Has(StatusDown):
+		return payment.Outcome{}, ErrServer
+	case lies && o.plan.Has(StatusStale):
+		return payment.Outcome{Verdict: payment.Pending}, nil
+	case lies && o.plan.Has(StatusLies), out.Verdict == payment.Pending:
+		return payment.Outcome{Verdict: payment.Missing}, nil
+	}
+	return out, nil
+}
+
+// Confirm is the customer confirming with their bank: the authorisation with that key succeeds if it
+// still waits for that. It refuses every other.
+func (s *Sandbox) Confirm(key string) error {
+	now := s.opt.Clock.Now().UTC()
+	s.mu.Lock()
+	s.ripen(now)
+	o := s.ops[key]
+	if o == nil || o.verdict != payment.Action || o.ended || now.After(o.until) {
+		s.mu.Unlock()
+		return shop.Errorf(shop.Conflict, "there is nothing to confirm under this key")
+	}
+	s.move(key, o, o.amount.Amount, now)
+	p := o.pack
+	s.mu.Unlock()
+	return s.settled(p)
+}
+
+func (o *operation) outcome() payment.Outcome {
+	return payment.Outcome{
+		Verdict: o.verdict, Payment: o.payment, Reference: o.ref, Reason: o.reason, Again: o.again,
+		Until: o.until, Amount: shop.Money{Amount: o.moved, Currency: o.amount.Currency},
+	}
+}
+
+// settled waits until p is with the operating system.
+func (s *Sandbox) settled(p *pack) error {
+	if p == nil {
+		return nil
+	}
+	if p.lead.CompareAndSwap(false, true) {
+		s.journal.lead(p)
+	}
+	<-p.done
+	if p.err != nil {
+		return s.journal.flush()
+	}
+	return nil
+}
+
+// reference encodes the token's place, so that captures and refunds still know it when everything
+// else was forgotten.
+func reference(seq int64, token int) string {
+	return "sbx-" + strconv.FormatInt(seq, 10) + "-" + strconv.Itoa(token)
+}
+
+func tokenOf(ref string) int {
+	n, err := strconv.Atoi(ref[strings.LastIndexByte(ref, '-')+1:])
+	if err != nil {
+		return 0
+	}
+	return n
+}
