@@ -100,7 +100,8 @@ func (s *Service) Allot(ctx context.Context, movement shop.ID, sku shop.SKU, n i
 	if errors.Is(err, platform.ErrBound) {
 		return &shop.Error{
 			Code: shop.Busy, Err: err,
-			Message: string(sku) + " is selling too fast to be split now; nothing was done, try again",
+			Message: string(sku) + " is selling too fast to be split now; nothing was done",
+			Hint:    "try again when it is calmer",
 		}
 	}
 	if err != nil {
@@ -151,12 +152,13 @@ func (s *Service) allotOnce(
 
 // roomForAnother refuses to split more SKUs than one list can name.
 func (s *Service) roomForAnother(ctx context.Context) error {
-	list, err := s.desk.Store.List(ctx, platform.Query{Part: allotmentsPart, Limit: platform.MaxList})
+	all := platform.Query{Part: allotmentsPart, Limit: platform.MaxList}
+	list, err := s.desk.Store.List(ctx, all)
 	if err != nil {
 		return err
 	}
 	if len(list) == platform.MaxList {
-		return shop.Errorf(shop.Conflict, "%d SKUs are split already, which is the most there can be",
+		return shop.Errorf(shop.Conflict, "%d SKUs are split already, and more cannot be",
 			platform.MaxList)
 	}
 	return nil

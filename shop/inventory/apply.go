@@ -31,7 +31,7 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 	case *event.StockRejected:
 		return applyToHold(ctx, tx, f.Order, m, (*Hold).rejected)
 	case *event.StockCommitted:
-		return applyToHold(ctx, tx, f.Order, m, func(h *Hold) error { return h.become(Committed()) })
+		return applyToHold(ctx, tx, f.Order, m, (*Hold).committed)
 	case *event.StockReleased:
 		return applyReleased(ctx, tx, f, m)
 	case *event.StockConsumed:

@@ -9,9 +9,9 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// consumeNext announces the next part of a shipment, as much as fits into one commit. It returns how
-// many of the SKUs are done, and whether the rest is loose: no longer kept, because the hold was
-// given back.
+// consumeNext announces the next part of a shipment, as much as fits into one commit. It returns
+// how many of the SKUs are done, and whether the rest is loose: no longer kept, because the hold
+// was given back.
 func (s *Service) consumeNext(
 	ctx context.Context, tx *room.Tx, f *event.ShipmentDispatched, want []event.StockItem,
 ) (done int, loose bool, err error) {
@@ -49,8 +49,8 @@ func (s *Service) consumeNext(
 	}, h.Seq+1)
 }
 
-// fill draws SKUs from the hold, beginning with the given one, until a commit is full. It returns the
-// place of the first that it left out.
+// fill draws SKUs from the hold, beginning with the given one, until a commit is full. It returns
+// the place of the first that it left out.
 func (s *Service) fill(
 	ctx context.Context, tx *room.Tx, h *Hold, want []event.StockItem, from int,
 ) ([]event.StockItem, int, error) {

@@ -17,14 +17,14 @@ const (
 	MaxUnits int64 = 1_000_000_000
 	// MaxAllotments bounds into how many allotments the stock of one SKU can be split.
 	MaxAllotments = 16
-	// maxTakes bounds the stock and chunk records of one commit, and is not less than MaxAllotments,
-	// so that the units of one SKU always fit. With the hold, a mark and a fact it
+	// maxTakes bounds the stock and chunk records of one commit, and is not less than
+	// MaxAllotments, so that the units of one SKU always fit. With the hold, a mark and a fact it
 	// stays well below platform.MaxItems.
 	maxTakes = 80
 )
 
-// demand sums what is wanted per SKU, sorted by SKU. Two orders therefore ask in the same order, and
-// a SKU on two lines is asked for once.
+// demand sums what is wanted per SKU, sorted by SKU. Two orders therefore ask in the same order,
+// and a SKU on two lines is asked for once.
 func demand[L any](lines []L, of func(L) event.StockItem) []event.StockItem {
 	want := make([]event.StockItem, 0, len(lines))
 	for _, l := range lines {
@@ -54,8 +54,9 @@ func plus(a, b int64) int64 {
 }
 
 // nextGather decides the next fact of a hold that is not decided yet: everything at once if it fits
-// into one commit, which takes from at most most stock records, else the next chunk, else that it is
-// held. share says from which allotments a SKU's units are taken; h is nil before the first fact.
+// into one commit, which takes from at most most stock records, else the next chunk, else that it
+// is held. share says from which allotments a SKU's units are taken; h is nil before the first
+// fact.
 func nextGather(
 	h *Hold, order shop.ID, want []event.StockItem, most int,
 	share func(event.StockItem) []event.StockItem,
@@ -81,8 +82,8 @@ func nextGather(
 	return &event.StockGathered{Order: order, Chunk: len(h.Chunks), Items: takes}
 }
 
-// decideCommit decides what it means to a hold that its order was placed: a fact, nothing, or that it
-// is too early.
+// decideCommit decides what it means to a hold that its order was placed: a fact, nothing, or that
+// it is too early.
 func decideCommit(h *Hold, order shop.ID) (event.Fact, error) {
 	switch {
 	case h == nil || h.State == Gathering():
@@ -90,15 +91,16 @@ func decideCommit(h *Hold, order shop.ID) (event.Fact, error) {
 	case h.State == Held():
 		return &event.StockCommitted{Order: order}, nil
 	case h.State == Rejected() || h.Short:
-		return nil, shop.Errorf(shop.Internal, "order %s was placed, but its stock was rejected", order).
+		return nil, shop.Errorf(shop.Internal,
+			"order %s was placed, but its stock was rejected", order).
 			WithHint("look at the order's events: placing needs inventory.held")
 	}
 	return nil, nil // committed already, or cancelled since
 }
 
 // decideRelease decides the next fact of a hold that must not go on: one chunk, everything of a
-// small hold, or, for an order that was never heard of, a closed hold that a late order.created will
-// find. kept is what the record of the first chunk holds.
+// small hold, or, for an order that was never heard of, a closed hold that a late order.created
+// will find. kept is what the record of the first chunk holds.
 func decideRelease(h *Hold, order shop.ID, kept []event.StockItem) *event.StockReleased {
 	switch {
 	case h == nil:
@@ -131,9 +133,9 @@ func draw(kept []event.StockItem, want event.StockItem) ([]event.StockItem, erro
 	return parts, nil
 }
 
-// shareOut takes a quantity from allotments with the given available units: all from the order's own
-// one if that has enough, else from it and the ones after it. It reports false if all together have
-// too few.
+// shareOut takes a quantity from allotments with the given available units: all from the order's
+// own one if that has enough, else from it and the ones after it. It reports false if all together
+// have too few.
 func shareOut(want event.StockItem, own int, available []int64) ([]event.StockItem, bool) {
 	var parts []event.StockItem
 	for i := range available {
@@ -167,8 +169,8 @@ func spreadEvenly(n int64, allotments int) []int64 {
 	return parts
 }
 
-// takeOut spreads the loss of n units over allotments, never more than one has available. It reports
-// false if all together have too few.
+// takeOut spreads the loss of n units over allotments, never more than one has available. It
+// reports false if all together have too few.
 func takeOut(n int64, available []int64) ([]int64, bool) {
 	parts := make([]int64, len(available))
 	for i, a := range available {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
@@ -65,9 +66,9 @@ func (s *Service) gatherStep(
 	return more, err
 }
 
-// onShortage decides what a bound means. A SKU that is not split is simply short, and the bound says
-// what was available. One that is split is short only if all its allotments together were, at one
-// moment; otherwise the next step takes from several.
+// onShortage decides what a bound means. A SKU that is not split is simply short, and the bound
+// says what was available. One that is split is short only if all its allotments together were, at
+// one moment; otherwise the next step takes from several.
 func (s *Service) onShortage(
 	ctx context.Context, g *gathering, bound *platform.BoundError, c room.Cause,
 ) error {
@@ -101,6 +102,21 @@ func (g *gathering) see(sku shop.SKU, available []int64) {
 		g.seen = make(map[shop.SKU][]int64)
 	}
 	g.seen[sku] = available
+}
+
+// pause lets the commits that took the units become readable, from the second shortage on: at most
+// 25 ms, and another time for each order, so that they do not return together.
+func (s *Service) pause(ctx context.Context, order shop.ID, shortages int) error {
+	if shortages < 2 {
+		return nil
+	}
+	wait := time.Duration(shortages*(1+ownAllotment(order, 20))) * 100 * time.Microsecond
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.desk.Clock.After(min(wait, 25*time.Millisecond)):
+		return nil
+	}
 }
 
 // reject decides that the order cannot be had, unless it was decided otherwise in the meantime.

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -54,8 +55,8 @@ func (s *State) UnmarshalText(text []byte) error {
 	return shop.Errorf(shop.Invalid, "a hold has no state %q", text)
 }
 
-// may reports whether a hold can go from s to next. Staying where it is counts: a large hold gathers,
-// ships and releases in several steps.
+// may reports whether a hold can go from s to next. Staying where it is counts: a large hold
+// gathers, ships and releases in several steps.
 func (s State) may(next State) bool {
 	var from []State
 	switch next {
@@ -113,7 +114,7 @@ func (h *Hold) chunkOf(sku shop.SKU) (int, bool) {
 // gathered keeps one more chunk.
 func (h *Hold) gathered(f *event.StockGathered) error {
 	if len(f.Items) == 0 || f.Chunk != len(h.Chunks) {
-		return h.broken("chunk %d does not follow %d gathered", f.Chunk, len(h.Chunks))
+		return h.broken("chunk %d does not follow %d of them", f.Chunk, len(h.Chunks))
 	}
 	h.Chunks = append(h.Chunks, Chunk{N: f.Chunk, First: f.Items[0].SKU})
 	h.Taken += distinct(f.Items)
@@ -124,7 +125,7 @@ func (h *Hold) gathered(f *event.StockGathered) error {
 // held decides that the hold stands.
 func (h *Hold) held(f *event.StockHeld) error {
 	if f.Chunks != len(h.Chunks) {
-		return h.broken("%d chunks are said to be gathered, %d are", f.Chunks, len(h.Chunks))
+		return h.broken("%d chunks were to be gathered, %d are", f.Chunks, len(h.Chunks))
 	}
 	h.Items = f.Items
 	h.Units += units(f.Items)
@@ -139,6 +140,9 @@ func (h *Hold) rejected() error {
 	}
 	return h.become(Rejected())
 }
+
+// committed makes the units the placed order's own.
+func (h *Hold) committed() error { return h.become(Committed()) }
 
 // released counts what was given back. Items, or the chunk records, are reduced beside it.
 func (h *Hold) released(f *event.StockReleased) error {
@@ -177,9 +181,8 @@ func (h *Hold) become(next State) error {
 }
 
 func (h *Hold) broken(format string, args ...any) error {
-	err := shop.Errorf(shop.Illegal, format, args...)
-	err.Message = "the hold of " + string(h.Order) + " is " + h.State.describe() + ": " + err.Message
-	return err
+	return shop.Errorf(shop.Illegal, "the hold of %s is %s: %s",
+		h.Order, h.State.describe(), fmt.Sprintf(format, args...))
 }
 
 func (s State) describe() string {

@@ -26,8 +26,8 @@ type StockBody struct {
 	Available int64    `json:"available" doc:"units that can be ordered now"`
 }
 
-// GetStock is GET /v1/stock/{sku}. Anybody may ask. A SKU that is listed and was never received has 0
-// available; one that is not listed is shop.UnknownSKU.
+// GetStock is GET /v1/stock/{sku}. Anybody may ask. A SKU that is listed and was never received has
+// 0 available; one that is not listed is shop.UnknownSKU.
 func (s *Service) GetStock(ctx context.Context, in *GetStockIn) (*GetStockOut, error) {
 	sku, err := shop.ParseSKU(in.SKU)
 	if err != nil {
@@ -65,8 +65,8 @@ type PutStockOut struct {
 }
 
 // PutStock is PUT /v1/stock/{sku}, for the SKU's dealer and for admins. It announces the difference
-// to what was known as a movement. Fewer units than are reserved for orders is shop.Conflict; another
-// dealer's SKU is shop.NotFound; the same key again gets the same answer.
+// to what was known as a movement. Fewer units than are reserved for orders is shop.Conflict;
+// another dealer's SKU is shop.NotFound; the same key again gets the same answer.
 func (s *Service) PutStock(ctx context.Context, in *PutStockIn) (*PutStockOut, error) {
 	sku, err := shop.ParseSKU(in.SKU)
 	if err != nil {
@@ -165,7 +165,7 @@ func (s *Service) count(
 	l.Available = onHand - l.Reserved
 	if l.Available < 0 {
 		return l, shop.Errorf(shop.Conflict,
-			"%d units of %s are reserved for orders, so there cannot be %d on hand; nothing was changed",
+			"%d units of %s are reserved for orders, so %d cannot be on hand; nothing was changed",
 			l.Reserved, sku, onHand).
 			WithHint("cancel orders first, or count again after they were dispatched")
 	}

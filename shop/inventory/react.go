@@ -23,8 +23,8 @@ func (s *Service) Reactions() []room.Reaction {
 	}
 }
 
-// holdOnOrderCreated keeps every unit of the order, or none. Each step is one commit that begins with
-// the hold's record, so a redelivery goes on where the last step ended.
+// holdOnOrderCreated keeps every unit of the order, or none. Each step is one commit that begins
+// with the hold's record, so a redelivery goes on where the last step ended.
 func (s *Service) holdOnOrderCreated(
 	ctx context.Context, f *event.OrderCreated, c room.Cause,
 ) error {
@@ -41,6 +41,9 @@ func (s *Service) holdOnOrderCreated(
 		case isBound:
 			short++
 			if err := s.onShortage(ctx, &g, bound, c); err != nil {
+				return err
+			}
+			if err := s.pause(ctx, f.Order, short); err != nil {
 				return err
 			}
 		case err != nil || !more:
@@ -123,8 +126,9 @@ func (s *Service) releaseNext(
 	return !f.Last, tx.Announce(ctx, f, h.next())
 }
 
-// consumeOnDispatched takes what left in a parcel off the hold and off the shelf. A parcel that left
-// although its order had been cancelled is taken out of the available units: it is gone either way.
+// consumeOnDispatched takes what left in a parcel off the hold and off the shelf. A parcel that
+// left although its order had been cancelled is taken out of the available units: it is gone either
+// way.
 func (s *Service) consumeOnDispatched(
 	ctx context.Context, f *event.ShipmentDispatched, c room.Cause,
 ) error {
@@ -150,7 +154,8 @@ func (s *Service) consumeOnDispatched(
 // takeLoose moves the units of a parcel, from the given SKU on, out of the available ones. Each
 // movement's id is derived, so it happens once.
 func (s *Service) takeLoose(
-	ctx context.Context, f *event.ShipmentDispatched, want []event.StockItem, from int, c room.Cause,
+	ctx context.Context, f *event.ShipmentDispatched, want []event.StockItem, from int,
+	c room.Cause,
 ) error {
 	for i := from; i < len(want); i++ {
 		err := s.move(ctx, c, event.StockMoved{

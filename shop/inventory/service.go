@@ -72,8 +72,8 @@ const (
 	reasonDispatch = "dispatch" // a parcel left although its hold had been given back
 )
 
-// Receive puts quantity units (1 to MaxUnits) of a SKU on the shelf. The same movement again changes
-// nothing; the same id with another SKU or quantity is refused with shop.KeyReused.
+// Receive puts quantity units (1 to MaxUnits) of a SKU on the shelf. The same movement again
+// changes nothing; the same id with another SKU or quantity is refused with shop.KeyReused.
 func (s *Service) Receive(
 	ctx context.Context, movement shop.ID, sku shop.SKU, quantity int64,
 ) error {
@@ -101,7 +101,8 @@ const maxMoves = 4
 // move announces a movement once. Its spread over allotments is decided here.
 func (s *Service) move(ctx context.Context, cause room.Cause, m event.StockMoved) error {
 	if m.Quantity == 0 || m.Quantity > MaxUnits || m.Quantity < -MaxUnits {
-		return shop.Errorf(shop.Invalid, "a movement has 1 to %d units, not %d", MaxUnits, m.Quantity)
+		return shop.Errorf(shop.Invalid,
+			"a movement has 1 to %d units, not %d", MaxUnits, m.Quantity)
 	}
 	var err error
 	for range maxMoves {
@@ -140,7 +141,8 @@ func (s *Service) moveOnce(ctx context.Context, tx *room.Tx, m event.StockMoved)
 		var ok bool
 		if m.Spread, ok = takeOut(-m.Quantity, available); !ok {
 			return &platform.BoundError{
-				Key: StockKey(m.SKU, 0), Counter: Available, Have: sum(available), Delta: m.Quantity,
+				Key: StockKey(m.SKU, 0), Counter: Available,
+				Have: sum(available), Delta: m.Quantity,
 			}
 		}
 	}
@@ -156,8 +158,8 @@ func (m *Movement) same(f event.StockMoved) error {
 		"movement %s was used for another change; nothing was moved", f.Movement)
 }
 
-// availableIn returns the available units of each allotment of a SKU. For a SKU that is not split it
-// reads no counter and returns one 0: the store's floor decides.
+// availableIn returns the available units of each allotment of a SKU. For a SKU that is not split
+// it reads no counter and returns one 0: the store's floor decides.
 func availableIn(ctx context.Context, tx *room.Tx, sku shop.SKU) ([]int64, error) {
 	p, err := room.Get[policy](ctx, tx, policyKey(sku))
 	if err != nil || p == nil {
@@ -179,8 +181,8 @@ func (s *Service) stock(ctx context.Context, sku shop.SKU) ([]platform.Record, e
 	return s.desk.Store.List(ctx, platform.Query{Part: stockPart(sku), Limit: MaxAllotments})
 }
 
-// stockAtOnce reads all allotments of a SKU as they were at one moment: twice, until nothing changed
-// in between. It reports false if they changed every time.
+// stockAtOnce reads all allotments of a SKU as they were at one moment: twice, until nothing
+// changed in between. It reports false if they changed every time.
 func (s *Service) stockAtOnce(ctx context.Context, sku shop.SKU) ([]int64, bool, error) {
 	before, err := s.stock(ctx, sku)
 	for range maxMoves {

@@ -159,7 +159,8 @@ func (w *world) state(order shop.ID) State {
 	return h.State
 }
 
-// story asserts exactly which facts an order's hold has, in order; a run of the same fact is one word.
+// story asserts exactly which facts an order's hold has, in order; a run of the same fact is one
+// word.
 func (w *world) story(order shop.ID, want string) {
 	w.t.Helper()
 	events, err := w.p.History().Subject(context.Background(), "hold/"+string(order), 0, 1000)
@@ -215,15 +216,20 @@ func created(order shop.ID, want ...event.StockItem) *event.OrderCreated {
 	return f
 }
 
-func placed(order shop.ID) *event.OrderPlaced { return &event.OrderPlaced{Order: order} }
+func placed(order shop.ID) *event.OrderPlaced {
+	return &event.OrderPlaced{Order: order, Currency: "GBP", Parcels: []event.Parcel{
+		{Dealer: "ann", Lines: []event.ParcelLine{{SKU: "A", Quantity: 1}}},
+	}}
+}
 
 func cancelled(order shop.ID) *event.OrderCancelled { return &event.OrderCancelled{Order: order} }
 
 func expired(order shop.ID) *event.OrderExpired { return &event.OrderExpired{Order: order} }
 
 func dispatched(order shop.ID, n int, lines ...event.StockItem) *event.ShipmentDispatched {
+	id := strings.Replace(string(order), "ord", "shp", 1)
 	f := &event.ShipmentDispatched{
-		Order: order, Shipment: shop.ID(fmt.Sprintf("%s_%d", strings.Replace(string(order), "ord", "shp", 1), n)),
+		Order: order, Shipment: shop.ID(fmt.Sprintf("%s_%d", id, n)),
 	}
 	for _, l := range lines {
 		f.Lines = append(f.Lines, event.ParcelLine{SKU: l.SKU, Quantity: l.Quantity})
