@@ -57,15 +57,12 @@ func request(ctx context.Context, tx *room.Tx, f *event.OrderPlaced, first int) 
 		return err
 	}
 	tx.Pin(cancelledKey(f.Order))
-	for n := first; n < first+chunk && n <= len(f.Parcels); n++ {
+	missing, err := firstMissing(ctx, tx, f.Order, first, min(first+chunk-1, len(f.Parcels)))
+	if err != nil {
+		return err
+	}
+	for n := missing; n < first+chunk && n <= len(f.Parcels); n++ {
 		id, p := ID(f.Order, n), f.Parcels[n-1]
-		known, err := room.Get[Shipment](ctx, tx, shipmentKey(id))
-		if err != nil {
-			return err
-		}
-		if known != nil {
-			continue
-		}
 		facts := []event.Fact{&event.ShipmentRequested{
 			Shipment: id, Order: f.Order, Customer: f.Customer, Dealer: p.Dealer,
 			Payment: f.Payment, Lines: p.Lines, ShipTo: f.ShipTo, Parcels: len(f.Parcels),
@@ -79,6 +76,32 @@ func request(ctx context.Context, tx *room.Tx, f *event.OrderPlaced, first int) 
 		}
 	}
 	return nil
+}
+
+// firstMissing returns the number of the first parcel from first to last that was not requested, or
+// last+1. Parcels are requested in the order of their numbers and whole chunks at a time, so the two
+// ends nearly always tell; that nothing was requested since is what the commit requires.
+func firstMissing(
+	ctx context.Context, tx *room.Tx, order shop.ID, first, last int,
+) (int, error) {
+	for _, n := range []int{first, last} {
+		sh, err := room.Get[Shipment](ctx, tx, shipmentKey(ID(order, n)))
+		switch {
+		case err != nil:
+			return 0, err
+		case sh == nil && n == first:
+			return first, nil
+		case sh != nil && n == last:
+			return last + 1, nil
+		}
+	}
+	for n := first + 1; n < last; n++ {
+		sh, err := room.Get[Shipment](ctx, tx, shipmentKey(ID(order, n)))
+		if err != nil || sh == nil {
+			return n, err
+		}
+	}
+	return last, nil
 }
 
 // cancelOnOrderCancelled first marks the order, so that whatever is requested from then on is

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/platformtest"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/fulfilment"
@@ -131,11 +132,14 @@ func TestEveryOrderOfPlacedAndCancelled(t *testing.T) {
 
 // Goal: an order of more parcels than a commit holds is requested and cancelled whole, also when the
 // two run at the same time.
-// Method: announce both at once under default faults, several times.
+// Method: announce both at once under default faults, several times; reads fail less often, since a
+// cancellation of so many parcels has as many of them.
 func TestManyParcels(t *testing.T) {
 	t.Parallel()
 	const parcels = 70
-	w, s := open(t)
+	faults := platformtest.DefaultFaults(70)
+	faults.Read = 0.001
+	w, s := open(t, roomtest.Faults(faults))
 	w.Start(t, s)
 	w.Announce(t, placed(t, w, "ord_kept", parcels))
 	for i := range 4 {
