@@ -1,0 +1,62 @@
+package notification
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+)
+
+// Goal: every message has a name of its own that fits into an id, and says what happened.
+// Method: make each with the longest ids there are.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	const x = "0123456789abcdefghijklmnop"
+	order := shop.ID("ord_" + x)
+	placed := placedMessage(&event.OrderPlaced{Order: order, Parcels: make([]event.Parcel, 2)})
+	messages := map[shop.ID]*event.MessageSent{
+		"msg_order_placed_" + x:    placed,
+		"msg_order_cancelled_" + x: cancelledMessage(&event.OrderCancelled{Order: order}),
+		"msg_order_expired_" + x:   expiredMessage(&event.OrderExpired{Order: order}),
+		"msg_order_dispatched_" + x + "_12": dispatchedMessage(&event.ShipmentDispatched{
+			Order: order, Shipment: "shp_" + x + "_12", Tracking: "Ada's",
+		}, &Message{Customer: "cus_1"}),
+	}
+	for id, m := range messages {
+		if m.Message != id || len(id) > shop.MaxID {
+			t.Errorf("%s is named %s", id, m.Message)
+		}
+		if m.Title == "" || !strings.Contains(m.Text, string(order)) || strings.Contains(m.Text, "Ada") {
+			t.Errorf("%s says %q: %q", id, m.Title, m.Text)
+		}
+	}
+	if !strings.Contains(placed.Text, "2 parcels") {
+		t.Errorf("it says %q", placed.Text)
+	}
+}
+
+// Goal: a customer understands why the order was cancelled; reasons of ours stay ours.
+// Method: the reasons there are, and one more.
+func TestReasons(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]bool{
+		"customer": true, "out_of_stock": true, "payment_failed": true, "admin": false, "fraud": false,
+	} {
+		if got := because(reason) != ""; got != want {
+			t.Errorf("%s: %q", reason, because(reason))
+		}
+	}
+}
+
+// Goal: places order by time, and give the id back.
+// Method: neighbours around a change of digits.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	early := place(time.UnixMilli(999_999_999_999), "msg_z")
+	late := place(time.UnixMilli(1_000_000_000_000), "msg_a")
+	if early >= late || late[placeWidth:] != "msg_a" {
+		t.Errorf("%s, %s", early, late)
+	}
+}
