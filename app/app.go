@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -17,6 +18,8 @@ import (
 	"github.com/souk-commerce/souk/shop/inventory"
 	"github.com/souk-commerce/souk/shop/ledger"
 	"github.com/souk-commerce/souk/shop/notification"
+	"github.com/souk-commerce/souk/shop/order"
+	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
@@ -27,6 +30,7 @@ type Config struct {
 	Clock     platform.Clock
 	IDs       shop.IDs
 	Log       *slog.Logger
+	Payment   payment.Options // the provider, and what the room's operator decides
 	Policy    Policy
 }
 
@@ -34,6 +38,7 @@ type Config struct {
 type Policy struct {
 	Issuer     string         // of tokens; "souk"
 	Catalog    catalog.Policy // DefaultPolicy
+	Order      order.Policy   // DefaultPolicy
 	Patience   time.Duration  // age of critical work at which browsing is shed; 250 ms; < 0 never
 	Requests   int            // at once, before browsing and checkout are shed; 4,096
 	Waiters    int            // streams and waiting checkouts at once; 10,000
@@ -47,6 +52,9 @@ func (p Policy) withDefaults() Policy {
 	}
 	if p.Catalog == (catalog.Policy{}) {
 		p.Catalog = catalog.DefaultPolicy()
+	}
+	if p.Order == (order.Policy{}) {
+		p.Order = order.DefaultPolicy()
 	}
 	if p.Patience == 0 {
 		p.Patience = 250 * time.Millisecond
@@ -70,6 +78,8 @@ type App struct {
 	Identity     *identity.Service
 	Catalog      *catalog.Service
 	Inventory    *inventory.Service
+	Order        *order.Service
+	Payment      *payment.Service
 	Fulfilment   *fulfilment.Service
 	Ledger       *ledger.Service
 	Notification *notification.Service
@@ -80,11 +90,19 @@ type App struct {
 	watch  *watch
 	ops    *ops
 	house  *house
+
+	purchases *purchases
+	workers   *workers
+	streams   *streams
+	drained   sync.Once
 }
 
 // Open builds the rooms, subscribes their reactions and mounts the doors. Nothing runs before
 // Start.
 func Open(cfg Config) (*App, error) {
+	if cfg.Payment.Provider == nil || cfg.Payment.Name == "" {
+		return nil, shop.Errorf(shop.Internal, "the app needs a payment provider and its name")
+	}
 	if cfg.Platform == nil || cfg.Clock == nil || cfg.IDs == nil || cfg.Log == nil {
 		return nil, shop.Errorf(shop.Internal, "the app needs a platform, a clock, ids and a log")
 	}
@@ -97,18 +115,44 @@ func Open(cfg Config) (*App, error) {
 	a.ops = &ops{delivery: cfg.Platform.Delivery()}
 	a.meters.registry.MustRegister(newWorld(cfg.Platform))
 	a.openRooms()
+	if err := a.openIntake(); err != nil {
+		return nil, err
+	}
 	if err := a.subscribe(); err != nil {
 		return nil, err
 	}
-	a.house = &house{
+	a.house = a.newHouse()
+	a.streams = &streams{
+		order: a.Order, watch: a.watch, clock: cfg.Clock, meters: a.meters, house: a.house,
+		done: make(chan struct{}),
+	}
+	a.house.build(a.routes())
+	return a, nil
+}
+
+// newHouse makes what the doors share.
+func (a *App) newHouse() *house {
+	cfg := a.cfg
+	h := &house{
 		clock: cfg.Clock, log: cfg.Log, verify: a.Identity.Verify, meters: a.meters,
 		patience: cfg.Policy.Patience, most: int64(cfg.Policy.Requests),
 	}
 	if p, ok := cfg.Platform.(interface{ OldestCritical() time.Duration }); ok {
-		a.house.oldest = p.OldestCritical
+		h.oldest = p.OldestCritical
 	}
-	a.house.build(a.routes())
-	return a, nil
+	return h
+}
+
+// openIntake opens the purchase queue.
+func (a *App) openIntake() error {
+	q, err := a.cfg.Platform.Queue("purchases", intakePolicy())
+	if err != nil {
+		return fmt.Errorf("open the purchase queue: %w", err)
+	}
+	a.ops.queue = q
+	a.purchases = &purchases{queue: q, desk: a.desk("app"), order: a.Order, vault: vault{a}}
+	a.workers = &workers{purchases: a.purchases, log: a.cfg.Log, count: a.cfg.Policy.Workers}
+	return nil
 }
 
 // subscribe declares every reaction of every room, and the app's own.
@@ -132,6 +176,7 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.cfg.Platform.Delivery().Start(ctx); err != nil {
 		return fmt.Errorf("start delivery: %w", err)
 	}
+	a.workers.start(ctx)
 	a.health.state.Store(ready)
 	return nil
 }
@@ -152,7 +197,7 @@ func (a *App) AdminHandler() http.Handler {
 // Server wraps a handler with the bounds that an HTTP server needs towards the world.
 func (a *App) Server(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: MaxRequest + 5*time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: MaxHeader,
 		ErrorLog:       slog.NewLogLogger(a.cfg.Log.Handler(), slog.LevelDebug),
@@ -167,11 +212,30 @@ func (a *App) Rooms() []room.Room { return a.rooms }
 
 // Drain makes /readyz say no and ends the streams; requests are still served. Call it before the
 // HTTP server is shut down.
-func (a *App) Drain() { a.health.state.Store(draining) }
+func (a *App) Drain() {
+	a.drained.Do(func() {
+		a.health.state.Store(draining)
+		close(a.streams.done)
+	})
+}
 
 // Close drains, and waits until everything that the app started has ended, or until ctx ends. The
 // platform stays open; close it afterwards.
 func (a *App) Close(ctx context.Context) error {
 	a.Drain()
-	return ctx.Err()
+	if a.workers.stop == nil {
+		return nil // it was never started
+	}
+	a.workers.stop()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		a.workers.done.Wait()
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close the app: %w", context.Cause(ctx))
+	}
 }

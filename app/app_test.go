@@ -17,6 +17,8 @@ import (
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/payment"
+	"github.com/souk-commerce/souk/shop/payment/sandbox"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
@@ -42,8 +44,13 @@ func open(t testing.TB) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	provider, err := sandbox.Open(sandbox.Options{Clock: machine{}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	a, err := app.Open(app.Config{
 		Platform: p, Catalogue: cat, Clock: machine{},
+		Payment: payment.Options{Name: "sandbox", Provider: provider, Describe: sandbox.Describe},
 		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
 		Log: slog.New(slog.DiscardHandler),
 	})
@@ -61,6 +68,9 @@ func open(t testing.TB) *stage {
 			t.Error(err)
 		}
 		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := provider.Close(); err != nil {
 			t.Error(err)
 		}
 	})

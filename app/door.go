@@ -150,8 +150,10 @@ func checkKey(h http.Header) error {
 
 // takeBody reads the whole body, bounded, before anything is done with it.
 func (h *house) takeBody(w http.ResponseWriter, r *http.Request) (*bytes.Buffer, error) {
-	if err := checkMedia(r.Header); err != nil {
-		return nil, err
+	if r.ContentLength != 0 {
+		if err := checkMedia(r.Header); err != nil {
+			return nil, err
+		}
 	}
 	if r.ContentLength > MaxBody {
 		return nil, tooLarge()

@@ -78,6 +78,7 @@ func (h *house) mount(r Route) {
 		return
 	}
 	r.serve.bind(h.api, op)
+	r.finish(h.api.OpenAPI())
 }
 
 // adapter lets huma mount its handlers behind our doors.

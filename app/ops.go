@@ -172,6 +172,49 @@ func (o *ops) PostReplay(ctx context.Context, in *PostReplayIn) (*PostReplayOut,
 	return out, nil
 }
 
+// IntakeBody is the state of the purchase queue.
+type IntakeBody struct {
+	Visible int      `json:"visible"       doc:"waiting for a worker"`
+	Hidden  int      `json:"hidden"        doc:"with a worker, or waiting for their next attempt"`
+	Oldest  float64  `json:"oldestSeconds"`
+	Dead    []string `json:"dead"          doc:"ids of those given up on" maxItems:"100"`
+}
+
+// GetIntakeOut answers GET /v1/ops/intake.
+type GetIntakeOut struct{ Body IntakeBody }
+
+// GetIntake answers GET /v1/ops/intake.
+func (o *ops) GetIntake(ctx context.Context, _ *struct{}) (*GetIntakeOut, error) {
+	depth, err := o.queue.Depth(ctx)
+	if err != nil {
+		return nil, err
+	}
+	const most = 100
+	dead, err := o.queue.Dead(ctx, most)
+	if err != nil {
+		return nil, err
+	}
+	out := &GetIntakeOut{Body: IntakeBody{
+		Visible: depth.Visible, Hidden: depth.Hidden, Oldest: depth.Oldest.Seconds(),
+	}}
+	for _, m := range dead {
+		out.Body.Dead = append(out.Body.Dead, m.ID)
+	}
+	return out, nil
+}
+
+// PostIntakeRedriveIn names a dead purchase.
+type PostIntakeRedriveIn struct {
+	Body struct {
+		ID string `json:"id" minLength:"1" maxLength:"64"`
+	}
+}
+
+// PostIntakeRedrive answers POST /v1/ops/intake/redrive.
+func (o *ops) PostIntakeRedrive(ctx context.Context, in *PostIntakeRedriveIn) (*struct{}, error) {
+	return nil, o.known(o.queue.Redrive(ctx, in.Body.ID))
+}
+
 // known puts the platform's refusals into words.
 func (o *ops) known(err error) error {
 	switch {

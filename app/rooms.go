@@ -8,6 +8,8 @@ import (
 	"github.com/souk-commerce/souk/shop/inventory"
 	"github.com/souk-commerce/souk/shop/ledger"
 	"github.com/souk-commerce/souk/shop/notification"
+	"github.com/souk-commerce/souk/shop/order"
+	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
@@ -17,6 +19,8 @@ func (a *App) openRooms() {
 	a.Identity = identity.New(a.cfg.Platform.Keys(), a.cfg.Clock, a.cfg.Policy.Issuer)
 	a.openCatalog()
 	a.openInventory()
+	a.openOrder()
+	a.openPayment()
 	a.openFulfilment()
 	a.openLedger()
 	a.openNotification()
@@ -41,6 +45,23 @@ func (a *App) openCatalog() {
 func (a *App) openInventory() {
 	a.Inventory = inventory.New(a.desk("inventory"), owners{a.Catalog})
 	a.rooms = append(a.rooms, a.Inventory)
+}
+
+// openOrder lets order ask for prices, and for a reference to a card.
+func (a *App) openOrder() {
+	seams := order.Seams{
+		Prices: prices{a.Catalog}, Vault: vault{a}, Watcher: watcher{a.watch},
+	}
+	a.Order = order.New(a.desk("order"), seams, a.cfg.Policy.Order)
+	a.rooms = append(a.rooms, a.Order)
+}
+
+// openPayment lets payment ask what an order owes.
+func (a *App) openPayment() {
+	desk := a.desk("payment")
+	a.Payment = payment.New(desk, dues{a.Order}, a.cfg.Payment)
+	desk.Apply = a.Payment.Apply
+	a.rooms = append(a.rooms, a.Payment)
 }
 
 func (a *App) openFulfilment() {

@@ -48,6 +48,10 @@ type serving struct {
 	media string           // what plain or live writes
 	body  reflect.Type     // what the stored bytes of an answer hold, for the document
 	takes bool             // the route reads a body
+	// second is another status of success, 0 if there is none, and means says when.
+	second int
+	means  string
+	bodies []reflect.Type // of which it holds one
 }
 
 // handle serves a route with a room's handler. The types I and O carry huma's tags.
@@ -70,6 +74,21 @@ func answers[B, I, O any](h func(context.Context, *I) (*O, error)) serving {
 	s := handle(h)
 	s.body = reflect.TypeFor[B]()
 	return s
+}
+
+// also documents a second status of success, whose body is like one of the examples.
+func (s serving) also(status int, means string, examples ...any) serving {
+	s.second, s.means = status, means
+	for _, e := range examples {
+		s.bodies = append(s.bodies, reflect.TypeOf(e))
+	}
+	return s
+}
+
+// lively lets a route answer with Server-Sent Events as well.
+func (s serving) lively(h http.HandlerFunc) serving {
+	s.live, s.media = h, "text/event-stream"
+	return s.also(http.StatusNoContent, "The stream has nothing more to tell")
 }
 
 // writes serves a route that writes for itself.
@@ -120,23 +139,62 @@ func (r Route) operation(reg huma.Registry) huma.Operation {
 		}
 		document(resp, code)
 	}
-	if r.serve.body != nil || r.serve.media != "" {
-		ok := &huma.Response{
-			Description: http.StatusText(r.Status), Content: map[string]*huma.MediaType{},
-		}
-		if r.serve.body != nil {
-			schema := reg.Schema(r.serve.body, true, r.ID)
-			ok.Content["application/json"] = &huma.MediaType{Schema: schema}
-		}
-		if r.serve.plain != nil {
-			ok.Content[r.serve.media] = &huma.MediaType{}
-		}
-		if r.serve.live != nil {
-			ok.Content[r.serve.media] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
-		}
-		op.Responses[strconv.Itoa(r.Status)] = ok
-	}
+	r.succeed(&op, reg)
 	return op
+}
+
+// succeed documents the answers that are no refusals, as far as huma cannot see them in the types.
+func (r Route) succeed(op *huma.Operation, reg huma.Registry) {
+	content := map[string]*huma.MediaType{}
+	if r.serve.body != nil {
+		schema := reg.Schema(r.serve.body, true, r.ID)
+		content["application/json"] = &huma.MediaType{Schema: schema}
+	}
+	if r.serve.plain != nil {
+		content[r.serve.media] = &huma.MediaType{}
+	}
+	if len(content) > 0 {
+		op.Responses[strconv.Itoa(r.Status)] = &huma.Response{
+			Description: http.StatusText(r.Status), Content: content,
+		}
+	}
+	if r.serve.second == 0 {
+		return
+	}
+	second := &huma.Response{Description: r.serve.means}
+	if len(r.serve.bodies) > 0 {
+		any := &huma.Schema{}
+		for _, b := range r.serve.bodies {
+			any.AnyOf = append(any.AnyOf, reg.Schema(b, true, r.ID))
+		}
+		second.Content = map[string]*huma.MediaType{"application/json": {Schema: any}}
+	}
+	op.Responses[strconv.Itoa(r.serve.second)] = second
+}
+
+// finish adds to the document what can be said only when huma has seen the types.
+func (r Route) finish(api *huma.OpenAPI) {
+	var op *huma.Operation
+	switch item := api.Paths[r.Path]; r.Method {
+	case http.MethodGet:
+		op = item.Get
+	case http.MethodPost:
+		op = item.Post
+	case http.MethodPut:
+		op = item.Put
+	case http.MethodPatch:
+		op = item.Patch
+	}
+	for _, p := range op.Parameters {
+		if p.In == "header" && p.Name == "Idempotency-Key" {
+			p.Required = r.Keyed
+		}
+	}
+	if r.serve.live != nil {
+		op.Responses[strconv.Itoa(r.Status)].Content[r.serve.media] = &huma.MediaType{
+			Schema: &huma.Schema{Type: "string"},
+		}
+	}
 }
 
 // refused documents one status; document adds each code that it stands for.
@@ -196,5 +254,5 @@ const (
 	MaxBody    = 1 << 20          // bytes of a request body
 	MaxHeader  = 16 << 10         // bytes of a request's headers
 	MaxKey     = 255              // characters of an Idempotency-Key
-	MaxRequest = 30 * time.Second // from its first byte to its answer, streams excepted
+	MaxRequest = 40 * time.Second // from its first byte to its answer, streams excepted
 )

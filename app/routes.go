@@ -8,6 +8,8 @@ import (
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/inventory"
+	"github.com/souk-commerce/souk/shop/order"
+	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
@@ -25,8 +27,9 @@ type codes = []shop.Code
 // routes is the table: the whole of what the doors do, and for whom.
 func (a *App) routes() []Route {
 	return slices.Concat(
-		a.catalogRoutes(), a.stockRoutes(), a.shipmentRoutes(), a.messageRoutes(), a.opsRoutes(),
-		a.systemRoutes(),
+		a.catalogRoutes(), a.stockRoutes(), a.orderRoutes(), a.purchaseRoutes(),
+		a.paymentRoutes(), a.shipmentRoutes(), a.messageRoutes(), a.opsRoutes(),
+		a.intakeRoutes(), a.systemRoutes(),
 	)
 }
 
@@ -54,6 +57,62 @@ func (a *App) stockRoutes() []Route {
 		{put, "/v1/stock/{sku}", "putStock", "Set the stock to what was counted", counters, 200,
 			codes{shop.Conflict, shop.NotFound, shop.UnknownSKU}, Carry, true,
 			answers[inventory.Level](a.Inventory.PutStock)},
+	}
+}
+
+func (a *App) orderRoutes() []Route {
+	buyers := []room.Role{room.Customer()}
+	readers := []room.Role{room.Customer(), room.Admin(), room.ServiceRole()}
+	admins := []room.Role{room.Admin(), room.ServiceRole()}
+	moved := codes{shop.NotFound, shop.Illegal}
+	return []Route{
+		{put, "/v1/carts/{id}", "putCart", "Replace what is in a cart", buyers, 200,
+			codes{shop.Conflict, shop.UnknownSKU}, Browse, false, handle(a.Order.PutCart)},
+		{post, "/v1/orders", "postOrder", "Check out", buyers, 201,
+			codes{shop.Conflict, shop.NotFound, shop.TotalChanged, shop.UnknownSKU}, Begin, true,
+			answers[order.View](a.purchases.PostOrder).
+				also(202, "It waits for its decision, or in the queue",
+					order.View{}, order.Queued{})},
+		{get, "/v1/orders", "getOrders", "List a customer's orders, newest first", readers, 200,
+			codes{shop.NotFound}, Browse, false, handle(a.Order.GetOrders)},
+		{get, "/v1/orders/{id}", "getOrder", "Show an order", readers, 200,
+			codes{shop.NotFound}, Carry, false, handle(a.Order.GetOrder)},
+		{get, "/v1/orders/{id}/events", "getEvents", "An order's history, or its life live",
+			readers, 200, codes{shop.NotFound}, Carry, false,
+			handle(a.Order.GetEvents).lively(a.streams.ServeHTTP)},
+		{post, "/v1/orders/{id}/cancel", "postCancel", "Cancel an order of which nothing has left",
+			readers, 200, moved, Carry, true, answers[order.View](a.Order.PostCancel)},
+		{post, "/v1/orders/{id}/hold", "postHold", "Stop an order", admins, 200, moved, Carry, true,
+			answers[order.View](a.Order.PostHold)},
+		{post, "/v1/orders/{id}/approve", "postApprove", "Let a held order go on", admins, 200,
+			moved, Carry, true, answers[order.View](a.Order.PostApprove)},
+	}
+}
+
+func (a *App) purchaseRoutes() []Route {
+	machines := []room.Role{room.ServiceRole()}
+	readers := []room.Role{room.Customer(), room.Admin(), room.ServiceRole()}
+	return []Route{
+		{post, "/v1/purchases", "postPurchase", "Hand over a purchase to be made an order",
+			machines, 202, codes{shop.Conflict}, Begin, false, handle(a.purchases.PostPurchase)},
+		{get, "/v1/purchases/{id}", "getPurchase", "What became of a purchase", readers, 200,
+			codes{shop.NotFound}, Carry, false, handle(a.purchases.GetPurchase)},
+	}
+}
+
+func (a *App) paymentRoutes() []Route {
+	readers := []room.Role{room.Customer(), room.Admin(), room.ServiceRole()}
+	admins := []room.Role{room.Admin(), room.ServiceRole()}
+	moved := codes{shop.NotFound, shop.Illegal, shop.Conflict}
+	return []Route{
+		{get, "/v1/payments/{id}", "getPayment", "Show a payment", readers, 200,
+			codes{shop.NotFound}, Carry, false, handle(a.Payment.GetPayment)},
+		{post, "/v1/payments/{id}/capture", "postCapture", "Take a parcel's money, by hand", admins,
+			202, moved, Carry, true, answers[payment.Accepted](a.Payment.PostCapture)},
+		{post, "/v1/payments/{id}/refunds", "postRefund", "Give captured money back", admins,
+			202, moved, Carry, true, answers[payment.Accepted](a.Payment.PostRefund)},
+		{post, "/v1/webhooks/{provider}", "postWebhook", "A provider's notice, signed", nil, 204,
+			codes{shop.NotFound, shop.Unauthorised}, Carry, false, handle(a.Payment.PostWebhook)},
 	}
 }
 
@@ -106,6 +165,16 @@ func (a *App) opsRoutes() []Route {
 			admins, 204, missing, Carry, false, handle(a.ops.PostRedrive)},
 		{post, "/v1/ops/replays", "postReplay", "Deliver again from a moment on",
 			admins, 200, missing, Carry, false, handle(a.ops.PostReplay)},
+	}
+}
+
+func (a *App) intakeRoutes() []Route {
+	admins := []room.Role{room.Admin()}
+	return []Route{
+		{get, "/v1/ops/intake", "getIntake", "The purchase queue and its dead letters", admins, 200,
+			nil, Carry, false, handle(a.ops.GetIntake)},
+		{post, "/v1/ops/intake/redrive", "postIntakeRedrive", "Try a dead purchase again",
+			admins, 204, codes{shop.NotFound}, Carry, false, handle(a.ops.PostIntakeRedrive)},
 	}
 }
 

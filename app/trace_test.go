@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Goal: a trace goes on when it is well-formed and begins anew otherwise. Method: the header in every
-// form that the specification tells apart.
+// Goal: a trace goes on when it is well-formed and begins anew otherwise. Method: the header in
+// every form that the specification tells apart.
 func TestCauseOf(t *testing.T) {
 	t.Parallel()
 	const trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -36,7 +36,7 @@ func TestCauseOf(t *testing.T) {
 			t.Errorf("%q: kept %v, want %v", header, kept, keeps)
 		}
 		if c.Correlation != parts[1] {
-			t.Errorf("%q: without an id of its own the correlation is the trace: %q", header, c.Correlation)
+			t.Errorf("%q: the correlation is not the trace but %q", header, c.Correlation)
 		}
 	}
 }
@@ -45,7 +45,8 @@ func TestCauseOf(t *testing.T) {
 func TestCorrelation(t *testing.T) {
 	t.Parallel()
 	for id, taken := range map[string]bool{
-		"abc-1_2.Z": true, "": false, "a b": false, "a\n": false, strings.Repeat("a", 65): false, "ä": false,
+		"abc-1_2.Z": true, "": false, "a b": false, "a\n": false, "ä": false,
+		strings.Repeat("a", 65): false,
 	} {
 		c := causeOf(http.Header{headerCorrelation: {id}})
 		if (c.Correlation == id) != taken {

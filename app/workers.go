@@ -1,0 +1,140 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/order"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// How the purchase queue is worked on.
+const (
+	handOver  = time.Minute      // a message that a worker has taken is hidden for so long
+	idle      = 20 * time.Second // a worker waits so long for a message before it asks again
+	atOnce    = 10               // messages that one worker takes
+	firstWait = 100 * time.Millisecond
+	lastWait  = 5 * time.Minute
+)
+
+// intakePolicy lets a purchase be tried for about half an hour before an operator is needed.
+func intakePolicy() platform.QueuePolicy {
+	return platform.QueuePolicy{MaxReceives: 15, Retention: 4 * 24 * time.Hour}
+}
+
+// workers take purchases from the queue until they are stopped.
+type workers struct {
+	purchases *purchases
+	log       *slog.Logger
+	count     int
+	stop      context.CancelFunc
+	done      sync.WaitGroup
+}
+
+// start runs the workers until stop is called or ctx ends.
+func (w *workers) start(ctx context.Context) {
+	ctx, w.stop = context.WithCancel(ctx)
+	for range w.count {
+		w.done.Go(func() { w.run(ctx) })
+	}
+}
+
+func (w *workers) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		taken, err := w.purchases.queue.Receive(ctx, atOnce, handOver, idle)
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, platform.ErrClosed) {
+				return
+			}
+			w.log.Warn("the purchase queue does not answer", "cause", err)
+			if !w.rest(ctx, time.Second) {
+				return
+			}
+		}
+		for _, m := range taken {
+			w.purchases.work(context.WithoutCancel(ctx), w.log, m)
+		}
+	}
+}
+
+// rest waits, unless the worker is stopped.
+func (w *workers) rest(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-w.purchases.desk.Clock.After(d):
+		return true
+	}
+}
+
+// work takes one purchase to its end, or gives it back to the queue.
+func (p *purchases) work(ctx context.Context, log *slog.Logger, m platform.Received) {
+	ctx, cancel := context.WithTimeout(ctx, handOver/atOnce)
+	defer cancel()
+	var msg purchase
+	err := room.Decode(m.Body, &msg)
+	if err == nil {
+		err = p.checkout(ctx, msg)
+	}
+	if err == nil {
+		err = p.queue.Delete(ctx, m.Receipt)
+	}
+	if err == nil || errors.Is(err, platform.ErrNotFound) {
+		return // done, or somebody else has it since the hand-over passed
+	}
+	wait := min(firstWait<<min(m.Attempts, 20), lastWait)
+	log.Warn("a purchase goes back to the queue",
+		"order", m.ID, "attempt", m.Attempts, "cause", err)
+	if err := p.queue.Release(ctx, m.Receipt, rand.N(wait)+1); err != nil {
+		log.Warn("it comes back by itself later", "order", m.ID, "cause", err)
+	}
+}
+
+// checkout makes the order of a purchase and keeps what became of it. A refusal that stands is an
+// outcome like any other; the error is for what another attempt may change.
+func (p *purchases) checkout(ctx context.Context, msg purchase) error {
+	state := PurchaseBody{ID: msg.Order, Status: "ordered"}
+	ctx = room.WithCause(ctx, msg.Cause)
+	person, err := msg.Person.Open(ctx, p.desk.Keys)
+	if err == nil {
+		_, err = p.order.Checkout(ctx, order.Basket{
+			Order: msg.Order, Customer: msg.Customer, Items: msg.Items, Cart: msg.Cart,
+			Method: msg.Method, ShipTo: person.ShipTo, Email: person.Email, Expected: msg.Expected,
+			Origin: "queue", At: msg.At,
+		})
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, platform.ErrErased):
+		state.Status, state.Code, state.Detail = "refused", "erased", "the person was erased"
+	case stands(err):
+		problem := problemOf(err)
+		state.Status, state.Code, state.Detail = "refused", problem.Code, problem.Detail
+	default:
+		return err
+	}
+	return p.desk.Do(ctx, msg.Cause, func(ctx context.Context, tx *room.Tx) error {
+		have, err := room.Get[row](ctx, tx, rowKey(msg.Order))
+		if err != nil || have == nil || have.State.Status != "queued" {
+			return err
+		}
+		have.State = state
+		room.Put(tx, rowKey(msg.Order), have)
+		return nil
+	})
+}
+
+// stands says that asking again cannot change a refusal.
+func stands(err error) bool {
+	switch shop.CodeOf(err) {
+	case shop.Internal, shop.Unknown, shop.Busy, shop.Unavailable, shop.KeyInFlight:
+		return false
+	}
+	return true
+}

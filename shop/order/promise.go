@@ -1,0 +1,94 @@
+package order
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// Queued is the answer to a checkout that will be done later.
+type Queued struct {
+	ID     shop.ID `json:"id" doc:"of the order that will be made"`
+	Status string  `json:"status" enum:"queued"`
+}
+
+// Promised is a checkout that somebody will do later by calling Checkout with Basket.
+type Promised struct {
+	Basket Basket // with the order's id and payment's reference to the card
+	Answer room.Answer
+	Queued bool // false: the key's first request was answered in another way; there is nothing to do
+}
+
+// Promise refuses what Checkout would refuse now, and otherwise remembers the answer under the
+// request's key. So the same key makes one order at most, whether it is sent to be answered at once
+// or later, and in whichever order. A promise that was given before is given again: whoever keeps it
+// may have forgotten it.
+func (s *Service) Promise(ctx context.Context, in *PostOrderIn) (Promised, error) {
+	by := room.CallerOf(ctx)
+	if !by.May(room.Customer()) {
+		return Promised{}, shop.Errorf(shop.Forbidden, "only a customer orders")
+	}
+	fingerprint, err := in.fingerprint()
+	if err != nil {
+		return Promised{}, err
+	}
+	once, err := newOnce(by, "POST /v1/orders", in.Key, fingerprint)
+	if err != nil {
+		return Promised{}, err
+	}
+	b := Basket{
+		Order: promisedID(once.Once), Customer: by.ID, Items: in.Body.Items,
+		Cart: shop.ID(in.Body.CartID), ShipTo: in.Body.ShipTo, Email: in.Body.Email,
+		Expected: in.Body.ExpectedTotal, Origin: "queue",
+	}
+	if err := s.complete(ctx, &b); err != nil {
+		return Promised{}, err
+	}
+	b.Method, err = s.seams.Vault.Vault(ctx, by.ID, in.Key, in.Body.Payment.Token)
+	if err != nil {
+		return Promised{}, err
+	}
+	a, err := s.promiseOnce(ctx, once.Once, b)
+	if err == nil && a.Body == nil { // a request that waited has died; its order is there
+		a, err = s.conclude(ctx, once.Once, shop.ID(a.Ref), 0)
+	}
+	return Promised{Basket: b, Answer: a, Queued: a.Ref == string(b.Order)}, err
+}
+
+// promiseOnce returns the answer that the key has, or gives it one.
+func (s *Service) promiseOnce(
+	ctx context.Context, once room.Once, b Basket,
+) (room.Answer, error) {
+	a, found, err := once.Recall(ctx, s.desk.Begin(room.Cause{}))
+	if err != nil || found {
+		return a, err
+	}
+	if _, err := s.plan(ctx, b); err != nil {
+		return room.Answer{}, err
+	}
+	body, err := room.Encode(Queued{ID: b.Order, Status: "queued"})
+	if err != nil {
+		return room.Answer{}, err
+	}
+	err = s.desk.Do(ctx, room.RequestCause(ctx), func(ctx context.Context, tx *room.Tx) error {
+		known, found, err := once.Recall(ctx, tx)
+		if err != nil || found {
+			a = known
+			return err
+		}
+		a = room.Answer{Status: http.StatusAccepted, Body: body, Ref: string(b.Order)}
+		once.Remember(tx, a, tx.Now())
+		return nil
+	})
+	return a, err
+}
+
+// promisedID follows from the request, so that the promise given again is of the same order.
+func promisedID(o room.Once) shop.ID {
+	sum := sha256.Sum256([]byte(o.Principal + "|" + o.Route + "|" + o.Key))
+	return shop.ID(idPrefix + hex.EncodeToString(sum[:13]))
+}
