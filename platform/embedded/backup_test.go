@@ -1,0 +1,418 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/embedded/crashtest"
+)
+
+const clerks, allMoney = 4, 1000
+
+// clerk moves money between accounts. Each move is one commit: two counters, an event, and the
+// clerk's own record, which names a stored file and holds a sealed text.
+type clerk struct {
+	p    *Platform
+	name string
+	seq  atomic.Int64 // of the last move that was acknowledged
+}
+
+// note is what a clerk writes in its record and in its event.
+type note struct {
+	Seq    int64  `json:"seq"`
+	Digest string `json:"digest"`
+	Box    []byte `json:"box"`
+}
+
+func accountKey(i int64) platform.Key { return platform.Key{Part: fmt.Sprint("account", i%clerks)} }
+
+// fund fills the first account.
+func fund(ctx context.Context, p *Platform) error {
+	return p.Store("bank").Commit(ctx, platform.Batch{Writes: []platform.Write{{
+		Kind: platform.Add, Key: accountKey(0),
+		Moves: []platform.Move{{Counter: "money", Delta: allMoney}},
+	}}})
+}
+
+func (c *clerk) move(ctx context.Context) error {
+	seq := c.seq.Load() + 1
+	text := fmt.Sprint(c.name, seq)
+	digest, err := c.p.Files().Put(ctx, strings.NewReader(text))
+	if err != nil {
+		return err
+	}
+	box, err := c.p.Keys().Seal(ctx, text, []byte(text)) // somebody new each time
+	if err != nil {
+		return err
+	}
+	value, err := json.Marshal(note{Seq: seq, Digest: digest, Box: box})
+	if err != nil {
+		return err
+	}
+	move := func(at, delta int64) platform.Write {
+		return platform.Write{
+			Kind: platform.Add, Key: accountKey(at), Expect: platform.Any,
+			Moves: []platform.Move{{Counter: "money", Delta: delta, Floor: platform.NoFloor}},
+		}
+	}
+	err = c.p.Store("bank").Commit(ctx, platform.Batch{
+		Writes: []platform.Write{move(seq, -seq), move(seq+1, seq), {
+			Kind: platform.Put, Key: platform.Key{Part: c.name}, Expect: seq - 1, Value: value,
+		}},
+		Events: []platform.Event{{
+			ID: text, Type: "souk.bank.moved.v1", Subject: c.name, Sequence: seq, Data: value,
+		}},
+	})
+	if err == nil {
+		c.seq.Store(seq)
+	}
+	return err
+}
+
+// audit checks that a platform shows one moment: money is neither made nor lost, each clerk's record
+// is its last event, and what the record names can be read. It returns the clerks' moves.
+func audit(ctx context.Context, p *Platform) (moves map[string]int64, err error) {
+	moves = map[string]int64{}
+	money := int64(0)
+	err = p.History().Records(ctx, "bank/", func(r platform.Record) error {
+		if len(r.Value) == 0 {
+			money += r.Counters["money"]
+			return nil
+		}
+		var n note
+		if err := json.Unmarshal(r.Value, &n); err != nil {
+			return err
+		}
+		name := strings.TrimPrefix(r.Key.Part, "bank/")
+		moves[name] = n.Seq
+		text := fmt.Sprint(name, n.Seq)
+		if plain, err := p.Keys().Open(ctx, text, n.Box); err != nil || string(plain) != text {
+			return fmt.Errorf("opened %q: %w", plain, err)
+		}
+		file, err := p.Files().Open(ctx, n.Digest)
+		if err != nil {
+			return err
+		}
+		content, err := io.ReadAll(file)
+		if err := errors.Join(err, file.Close()); err != nil || string(content) != text {
+			return fmt.Errorf("read %q: %w", content, err)
+		}
+		events, err := p.History().Subject(ctx, name, n.Seq-1, 10)
+		if err != nil || len(events) != 1 || !bytes.Equal(events[0].Data, r.Value) {
+			return fmt.Errorf("%s says %d, its log says %d events more: %w", name, n.Seq, len(events), err)
+		}
+		return nil
+	})
+	if err == nil && money != allMoney && (money != 0 || len(moves) > 0) {
+		err = fmt.Errorf("there is %d of %d", money, allMoney)
+	}
+	return moves, err
+}
+
+// auditAt opens a directory, audits it, and proves that it can be written.
+func auditAt(ctx context.Context, fs vfs.FS, dir string) (moves map[string]int64, err error) {
+	p, err := Open(Options{Dir: dir, FS: fs})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	if moves, err = audit(ctx, p); err != nil {
+		return nil, err
+	}
+	c := &clerk{p: p, name: "clerk0"}
+	c.seq.Store(moves[c.name])
+	return moves, c.move(ctx)
+}
+
+// bankWithBackup makes a bank with some moves in d and a backup of it in b.
+func bankWithBackup(t *testing.T, fs vfs.FS) {
+	t.Helper()
+	p, err := Open(Options{Dir: "d", FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &clerk{p: p, name: "clerk0"}
+	for err = fund(t.Context(), p); err == nil && c.seq.Load() < 3; {
+		err = c.move(t.Context())
+	}
+	if err == nil {
+		err = p.Backup(t.Context(), "b")
+	}
+	if err = errors.Join(err, p.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Goal: a backup taken while the shop is busy is the shop at one moment that is not before the
+// backup was asked for, and later writes do not change it. Method: clerks move money on a real disk
+// during two backups and after them, through a flush of the store; each backup is restored and
+// audited.
+func TestBackupUnderLoad(t *testing.T) {
+	t.Parallel()
+	ctx, root := t.Context(), t.TempDir()
+	p := openTest(t, Options{Dir: filepath.Join(root, "d")})
+	if err := fund(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	team := make([]*clerk, clerks)
+	for i := range team {
+		team[i] = &clerk{p: p, name: fmt.Sprint("clerk", i)}
+		if err := team[i].move(ctx); err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if err := team[i].move(ctx); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	least := make([]map[string]int64, 2)
+	for i := range least {
+		least[i] = map[string]int64{}
+		for _, c := range team {
+			least[i][c.name] = c.seq.Load()
+		}
+		if err := p.Backup(ctx, filepath.Join(root, fmt.Sprint("b", i))); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.db.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	for i := range least {
+		from, to := filepath.Join(root, fmt.Sprint("b", i)), filepath.Join(root, fmt.Sprint("r", i), "data")
+		m, err := ReadBackup(from)
+		if err != nil || m.Position == 0 || len(m.Files) < 10 || m.Bytes == 0 {
+			t.Errorf("the manifest says position %d, %d files: %v", m.Position, len(m.Files), err)
+		}
+		if err := Restore(ctx, from, to); err != nil {
+			t.Fatal(err)
+		}
+		moves, err := auditAt(ctx, vfs.Default, to)
+		if err != nil {
+			t.Errorf("backup %d: %v", i, err)
+		}
+		total := int64(0)
+		for name, n := range least[i] {
+			if moves[name] < n {
+				t.Errorf("backup %d: %s has %d moves, had %d before it", i, name, moves[name], n)
+			}
+			total += moves[name]
+		}
+		if uint64(total) != m.Position {
+			t.Errorf("backup %d: %d moves at position %d", i, total, m.Position)
+		}
+	}
+	info, err := os.Stat(filepath.Join(root, "r0", "data", "keys", keyringName))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the restored keys: %v, %v", info.Mode().Perm(), err)
+	}
+}
+
+// Goal: a backup of which anything is changed, cut off, lengthened or missing is refused as corrupt,
+// and nothing appears where it was to be restored. Method: spoil each file in turn, each in every
+// way, and restore; put it right again.
+func TestRestoreRefusesDamage(t *testing.T) {
+	t.Parallel()
+	fs, ctx := vfs.NewMem(), t.Context()
+	bankWithBackup(t, fs)
+	m, err := readManifest(fs, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{backupName, backupSum}
+	for _, f := range m.Files {
+		names = append(names, f.Path)
+	}
+	for _, name := range names {
+		good, err := readAll(fs, "b/"+name, 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		flipped := bytes.Clone(good)
+		if len(good) > 0 {
+			flipped[len(good)/2] ^= 4
+		}
+		for what, bad := range map[string][]byte{
+			"changed": flipped, "cut": good[:max(1, len(good))-1], "longer": append(bytes.Clone(good), 0),
+			"missing": nil,
+		} {
+			if what != "missing" && bytes.Equal(bad, good) {
+				continue // an empty file cannot be changed or cut
+			}
+			if err := fs.Remove("b/" + name); err != nil {
+				t.Fatal(err)
+			}
+			if what != "missing" {
+				put(t, fs, "b/"+name, bad)
+			}
+			err := restore(ctx, fs, "b", "r")
+			gone := what == "missing" && name == backupName && errors.Is(err, platform.ErrNotFound)
+			if !errors.Is(err, platform.ErrCorrupt) && !gone {
+				t.Errorf("%s %s: %v", name, what, err)
+			}
+			wantNothing(t, fs, "r")
+			put(t, fs, "b/"+name, good)
+		}
+	}
+	if err := restore(ctx, fs, "b", "r"); err != nil {
+		t.Fatal(err)
+	}
+	if moves, err := auditAt(ctx, fs, "r"); err != nil || moves["clerk0"] != 3 {
+		t.Errorf("restored %v, %v", moves, err)
+	}
+}
+
+func put(t *testing.T, fs vfs.FS, name string, content []byte) {
+	t.Helper()
+	err := writeSynced(fs, name, func(w io.Writer) error {
+		_, err := w.Write(bytes.Clone(content))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantNothing checks that neither a directory nor a half-made one, nor a lock, is left.
+func wantNothing(t *testing.T, fs vfs.FS, dir string) {
+	t.Helper()
+	for _, name := range []string{dir, dir + unfinished, dir + ".lock"} {
+		if _, err := fs.Stat(name); !isNotExist(err) {
+			t.Errorf("%s is there: %v", name, err)
+		}
+	}
+}
+
+// Goal: every other reason to refuse is told apart, and leaves things as they are. Method: one case
+// each, with manifests that are rewritten together with their digest.
+func TestBackupAndRestoreRefuse(t *testing.T) {
+	t.Parallel()
+	fs, ctx := vfs.NewMem(), t.Context()
+	bankWithBackup(t, fs)
+	rewrite := func(dir string, change func(m *BackupManifest)) {
+		m, err := readManifest(fs, "b")
+		if err == nil {
+			change(m)
+			err = errors.Join(fs.MkdirAll(dir, 0o700), m.save(fs, dir))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	rewrite("newer", func(m *BackupManifest) { m.Backup++ })
+	rewrite("newer-data", func(m *BackupManifest) { m.Souk++ })
+	rewrite("outside", func(m *BackupManifest) { m.Files[0].Path = "db/../../escaped" })
+	rewrite("elsewhere", func(m *BackupManifest) { m.Files[0].Path = "etc/passwd" })
+	rewrite("b"+unfinished, func(*BackupManifest) {})
+	for name, c := range map[string]struct {
+		from, to string
+		want     error
+	}{
+		"newer backup": {"newer", "r", platform.ErrVersion},
+		"newer data":   {"newer-data", "r", platform.ErrVersion},
+		"outside":      {"outside", "r", platform.ErrCorrupt}, "elsewhere": {"elsewhere", "r", platform.ErrCorrupt},
+		"interrupted": {"b" + unfinished, "r", platform.ErrNotFound}, "absent": {"nowhere", "r", platform.ErrNotFound},
+		"not a backup": {"d", "r", platform.ErrNotFound}, "onto data": {"b", "d", platform.ErrInvalid},
+		"no name": {"b", "", platform.ErrInvalid},
+	} {
+		if err := restore(ctx, fs, c.from, c.to); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		wantNothing(t, fs, "r")
+	}
+	p := openTest(t, Options{Dir: "d", FS: fs})
+	if err := p.Backup(ctx, "b"); !errors.Is(err, platform.ErrInvalid) {
+		t.Errorf("onto a backup: %v", err)
+	}
+	if err := openTest(t, Options{}).Backup(ctx, "c"); !errors.Is(err, platform.ErrInvalid) {
+		t.Errorf("of memory: %v", err)
+	}
+	lock, err := fs.Lock("c.lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Backup(ctx, "c"); !errors.Is(err, platform.ErrInUse) {
+		t.Errorf("two at once: %v", err)
+	}
+	if err := errors.Join(lock.Close(), fs.Remove("c.lock")); err != nil {
+		t.Fatal(err)
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := p.Backup(cancelled, "c"); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	wantNothing(t, fs, "c")
+	if err := p.Backup(ctx, "c/"); err != nil {
+		t.Errorf("with a slash: %v", err)
+	}
+	if err := restore(ctx, fs, "c", "r"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Goal: a crash while backing up or restoring leaves a whole directory or one that is refused, never
+// a wrong one; what was said to be done is there; and trying again succeeds. Method: cut the power at
+// every write of a script that does both.
+func TestBackupCrash(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	crashtest.Everywhere(t, crashtest.Options{Seed: 7, Every: 3, Percents: []int{0, 50}},
+		func(fs vfs.FS, log *crashtest.Log) {
+			bankWithBackup(t, fs)
+			log.Ack("backup")
+			if err := restore(ctx, fs, "b", "r"); err != nil {
+				t.Error(err)
+			}
+			log.Ack("restore")
+		},
+		func(t *testing.T, c crashtest.Crash) {
+			acked := strings.Join(c.Acked, " ")
+			err := restore(ctx, c.FS, "b", "again")
+			switch {
+			case err == nil:
+				if moves, err := auditAt(ctx, c.FS, "again"); err != nil || moves["clerk0"] != 3 {
+					t.Errorf("%v: restored %v, %v", c, moves, err)
+				}
+			case strings.Contains(acked, "backup") || !errors.Is(err, platform.ErrNotFound):
+				t.Errorf("%v: %v", c, err)
+			}
+			if err != nil {
+				return
+			}
+			if _, err := c.FS.Stat("r"); isNotExist(err) && !strings.Contains(acked, "restore") {
+				if err := restore(ctx, c.FS, "b", "r"); err != nil {
+					t.Errorf("%v: once more: %v", c, err)
+				}
+			}
+			if moves, err := auditAt(ctx, c.FS, "r"); err != nil || moves["clerk0"] != 3 {
+				t.Errorf("%v: restored %v, %v", c, moves, err)
+			}
+		})
+}
