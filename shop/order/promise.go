@@ -20,7 +20,7 @@ type Queued struct {
 type Promised struct {
 	Basket Basket // with the order's id and payment's reference to the card
 	Answer room.Answer
-	Queued bool // false: the key's first request was answered in another way; there is nothing to do
+	Queued bool // false: the key has another answer already, and there is nothing to do
 }
 
 // Promise refuses what Checkout would refuse now, and otherwise remembers the answer under the
