@@ -11,8 +11,8 @@ import (
 	"github.com/souk-commerce/souk/shop/event"
 )
 
-// Goal: a fact counts the same however it is cut: each record once, no counter twice in a record, and
-// the sums those of the order.
+// Goal: a fact counts the same however it is cut: each record once, no counter twice in a record,
+// and the sums those of the order.
 // Method: random orders with products that repeat over lines and parcels.
 func TestTallyOfAPlacedOrder(t *testing.T) {
 	t.Parallel()
@@ -62,7 +62,8 @@ func TestTallyOfAPlacedOrder(t *testing.T) {
 	})
 }
 
-// Goal: the best come first, no more than TopSize of them, whatever the order in which they are met.
+// Goal: the best come first, no more than TopSize of them, whatever the order in which they are
+// met.
 // Method: random lists against sorting all.
 func TestKeepTop(t *testing.T) {
 	t.Parallel()

@@ -22,8 +22,8 @@ const (
 var errPageFull = errors.New("the page is full")
 
 // Rebuild forgets every number and counts the log again from its beginning, with the same rules as
-// the reactions and with their marks, so that what is delivered afterwards counts once. Deliveries to
-// this room must be stopped meanwhile: on a data directory without a server, or with its
+// the reactions and with their marks, so that what is delivered afterwards counts once. Deliveries
+// to this room must be stopped meanwhile: on a data directory without a server, or with its
 // subscriptions paused. After an interruption it is simply run again, and until then Summary says
 // that the numbers are not there. progress is told how many events were read; it may be nil.
 func (s *Service) Rebuild(ctx context.Context, progress func(events int64)) error {

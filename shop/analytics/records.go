@@ -19,8 +19,8 @@ import (
 //	~seen/<event>    <chunk>             the mark that this part of the event was counted
 //	~rebuild         mark                the numbers are being counted again
 //
-// The totals are sums of slices, and an order always counts in the same one: every order moves them,
-// and platforms differ in how many commits may move one record at once.
+// The totals are sums of slices, and an order always counts in the same one: every order moves
+// them, and platforms differ in how many commits may move one record at once.
 
 const (
 	sliceCount = 16

@@ -124,7 +124,9 @@ func (s *Service) readTotals(ctx context.Context, sum *Summary) error {
 	for _, t := range takings {
 		sum.Takings = append(sum.Takings, *t)
 	}
-	slices.SortFunc(sum.Takings, func(a, b Takings) int { return cmp.Compare(a.Currency, b.Currency) })
+	slices.SortFunc(sum.Takings, func(a, b Takings) int {
+		return cmp.Compare(a.Currency, b.Currency)
+	})
 	return err
 }
 

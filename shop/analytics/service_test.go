@@ -36,7 +36,8 @@ func placed(order shop.ID, products int) *event.OrderPlaced {
 	p := event.Parcel{Dealer: "dlr_1", Items: int64(products) * 10, Tax: 7}
 	p.Amount = p.Items + p.Tax
 	for i := range products {
-		p.Lines = append(p.Lines, event.ParcelLine{SKU: shop.SKU(fmt.Sprintf("S%03d", i)), Quantity: 1})
+		sku := shop.SKU(fmt.Sprintf("S%03d", i))
+		p.Lines = append(p.Lines, event.ParcelLine{SKU: sku, Quantity: 1})
 	}
 	return &event.OrderPlaced{
 		Order: order, Customer: "cus_1", Payment: "pay_1", Currency: "GBP", Total: p.Amount,
@@ -78,7 +79,9 @@ func expectStory(t *testing.T, s *analytics.Service) {
 	if sum.Orders != want {
 		t.Errorf("orders are %+v, want %+v", sum.Orders, want)
 	}
-	takings := analytics.Takings{Currency: "GBP", Ordered: 17 + 37 + 2007, Captured: 17, Refunded: 5}
+	takings := analytics.Takings{
+		Currency: "GBP", Ordered: 17 + 37 + 2007, Captured: 17, Refunded: 5,
+	}
 	if len(sum.Takings) != 1 || sum.Takings[0] != takings {
 		t.Errorf("takings are %+v, want %+v", sum.Takings, takings)
 	}
@@ -209,7 +212,7 @@ func spoil(t *testing.T, w *roomtest.World) {
 		}
 	}
 	err := w.Raw.Store("analytics").Commit(t.Context(), platform.Batch{Writes: []platform.Write{
-		add("total/00", "XXX", "placed"), add("product/S000", "product", "units"),
+		add("total/00", "ZZZ", "placed"), add("product/S000", "product", "units"),
 	}})
 	if err != nil {
 		t.Fatalf("spoil: %v", err)

@@ -75,8 +75,8 @@ func ID(order shop.ID, n int) shop.ID {
 }
 
 // Pack decides what follows when the dealer says that the parcel is ready. A parcel that costs
-// nothing is cleared at once, since there is no money to wait for. Packing what is packed or further
-// on says nothing new.
+// nothing is cleared at once, since there is no money to wait for. Packing what is packed or
+// further on says nothing new.
 func (s *Shipment) Pack() ([]event.Fact, error) {
 	switch s.State {
 	case Requested():
@@ -135,8 +135,8 @@ func (s *Shipment) Deliver() ([]event.Fact, error) {
 	return nil, s.refuse("delivered", "dispatch it first")
 }
 
-// Cancel decides what follows when the order was cancelled: what has left is let go, everything else
-// is closed.
+// Cancel decides what follows when the order was cancelled: what has left is let go, everything
+// else is closed.
 func (s *Shipment) Cancel() ([]event.Fact, error) {
 	switch s.State {
 	case Requested(), Packed(), Cleared():

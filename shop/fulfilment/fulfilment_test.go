@@ -28,7 +28,8 @@ func TestStepsByState(t *testing.T) {
 			"pack": same, "clear": "cleared", "dispatch": no, "deliver": no, "cancel": "cancelled",
 		},
 		Cleared(): {
-			"pack": same, "clear": same, "dispatch": "dispatched", "deliver": no, "cancel": "cancelled",
+			"pack": same, "clear": same, "dispatch": "dispatched", "deliver": no,
+			"cancel": "cancelled",
 		},
 		Dispatched(): {
 			"pack": same, "clear": same, "dispatch": same, "deliver": "delivered", "cancel": same,
@@ -83,8 +84,8 @@ func TestFreeParcelIsClearedAtOnce(t *testing.T) {
 	}
 }
 
-// Goal: whatever is asked of a shipment in whatever order, it never leaves unpaid, never moves back,
-// and never leaves an end state.
+// Goal: whatever is asked of a shipment in whatever order, it never leaves unpaid, never moves
+// back, and never leaves an end state.
 // Method: random steps, each followed to the end.
 func TestStepsNeverGoBack(t *testing.T) {
 	t.Parallel()

@@ -11,8 +11,8 @@ import (
 	"github.com/souk-commerce/souk/shop/room/roomtest"
 )
 
-// Goal: a shipment and its address are shown to exactly those who may see them, and after erasure the
-// address is gone while the shipment stays.
+// Goal: a shipment and its address are shown to exactly those who may see them, and after erasure
+// the address is gone while the shipment stays.
 // Method: ask as everybody.
 func TestWhoSeesAShipment(t *testing.T) {
 	t.Parallel()
@@ -88,7 +88,8 @@ func TestStepWithKey(t *testing.T) {
 	in.Body.Tracking = "T2"
 	_, err = s.PostDispatch(ctx, in)
 	expectCode(t, err, shop.KeyReused)
-	if strings.Contains(string(first.Body), home().Name) || !strings.Contains(string(first.Body), "T1") {
+	body := string(first.Body)
+	if strings.Contains(body, home().Name) || !strings.Contains(body, "T1") {
 		t.Errorf("the answer is %s", first.Body)
 	}
 	in.Key, in.Body.Tracking = "e", strings.Repeat("x", 101)

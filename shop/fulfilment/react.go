@@ -11,15 +11,15 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// chunk is how many shipments one commit asks for: each is a record, a line in its dealer's list and
-// at most two facts, which keeps a commit within platform.MaxItems.
+// chunk is how many shipments one commit asks for: each is a record, a line in its dealer's list
+// and at most two facts, which keeps a commit within platform.MaxItems.
 const chunk = 22
 
 // captureWait is how long money that was taken by hand may wait for its parcel to be packed.
 const captureWait = 7 * 24 * time.Hour
 
-// Reactions implements room.Room. An order that expired was never placed, so it has no shipments and
-// its end is not listened to.
+// Reactions implements room.Room. An order that expired was never placed, so it has no shipments
+// and its end is not listened to.
 func (s *Service) Reactions() []room.Reaction {
 	clear := room.On("fulfilment.clear-on-payment-captured", platform.Standard,
 		s.clearOnPaymentCaptured)
@@ -49,8 +49,8 @@ func (s *Service) requestOnOrderPlaced(
 	return nil
 }
 
-// request asks for one chunk of parcels. When the order is known to be cancelled they are cancelled in
-// the same commit, so that they never stand open; the commit holds only as long as that is true.
+// request asks for one chunk of parcels. When the order is known to be cancelled they are cancelled
+// in the same commit, so that they never stand open; the commit holds only as long as that is true.
 func request(ctx context.Context, tx *room.Tx, f *event.OrderPlaced, first int) error {
 	cancelled, err := room.Get[listed](ctx, tx, cancelledKey(f.Order))
 	if err != nil {
@@ -79,8 +79,8 @@ func request(ctx context.Context, tx *room.Tx, f *event.OrderPlaced, first int) 
 }
 
 // firstMissing returns the number of the first parcel from first to last that was not requested, or
-// last+1. Parcels are requested in the order of their numbers and whole chunks at a time, so the two
-// ends nearly always tell; that nothing was requested since is what the commit requires.
+// last+1. Parcels are requested in the order of their numbers and whole chunks at a time, so the
+// two ends nearly always tell; that nothing was requested since is what the commit requires.
 func firstMissing(
 	ctx context.Context, tx *room.Tx, order shop.ID, first, last int,
 ) (int, error) {
@@ -134,8 +134,8 @@ func (s *Service) cancelOnOrderCancelled(
 	return nil
 }
 
-// cancelSome cancels what was requested of one chunk of parcels. It returns how many parcels the order
-// has, or 0 if none was requested.
+// cancelSome cancels what was requested of one chunk of parcels. It returns how many parcels the
+// order has, or 0 if none was requested.
 func cancelSome(ctx context.Context, tx *room.Tx, order shop.ID, first int) (int, error) {
 	parcels := 0
 	for n := first; n < first+chunk; n++ {
@@ -158,8 +158,8 @@ func cancelSome(ctx context.Context, tx *room.Tx, order shop.ID, first int) (int
 	return parcels, nil
 }
 
-// clearOnPaymentCaptured lets the parcel leave whose money was taken. Money that was taken before its
-// parcel is packed waits for that.
+// clearOnPaymentCaptured lets the parcel leave whose money was taken. Money that was taken before
+// its parcel is packed waits for that.
 func (s *Service) clearOnPaymentCaptured(
 	ctx context.Context, f *event.PaymentCaptured, c room.Cause,
 ) error {

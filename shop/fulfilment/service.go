@@ -29,8 +29,8 @@ func New(desk *room.Desk) *Service {
 // Name implements room.Room.
 func (*Service) Name() string { return "fulfilment" }
 
-// Get returns a shipment that who may see: its dealer, its customer, an administrator or a machine of
-// the operator's. To everybody else it does not exist (NotFound).
+// Get returns a shipment that who may see: its dealer, its customer, an administrator or a machine
+// of the operator's. To everybody else it does not exist (NotFound).
 func (s *Service) Get(ctx context.Context, who room.Caller, id shop.ID) (*Shipment, error) {
 	return find(ctx, s.desk.Begin(room.Cause{}), who, id)
 }
@@ -58,11 +58,13 @@ func (s *Service) Address(
 func (s *Service) List(
 	ctx context.Context, who room.Caller, dealer, after shop.ID, limit int,
 ) ([]*Shipment, error) {
-	if !who.May(room.Admin(), room.ServiceRole()) && !(who.May(room.Dealer()) && who.ID == dealer) {
+	own := who.May(room.Dealer()) && who.ID == dealer
+	if !own && !who.May(room.Admin(), room.ServiceRole()) {
 		return nil, shop.Errorf(shop.NotFound, "there is no dealer %q for you", dealer)
 	}
 	if limit < 1 || limit > MaxPage {
-		return nil, shop.Errorf(shop.Invalid, "a page has 1 to %d shipments, not %d", MaxPage, limit)
+		return nil, shop.Errorf(shop.Invalid,
+			"a page has 1 to %d shipments, not %d", MaxPage, limit)
 	}
 	rows, err := s.desk.Store.List(ctx, platform.Query{
 		Part: dealerPart(dealer), After: string(after), Limit: limit, Reverse: true,
@@ -91,8 +93,9 @@ func (s *Service) Pack(ctx context.Context, who room.Caller, id shop.ID) (*Shipm
 	return s.step(ctx, who, id, (*Shipment).Pack)
 }
 
-// Dispatch says that the parcel left, under the same rules as Pack. tracking is the carrier's name for
-// the parcel, at most 100 characters, and may be empty. It refuses a shipment that is not cleared.
+// Dispatch says that the parcel left, under the same rules as Pack. tracking is the carrier's name
+// for the parcel, at most 100 characters, and may be empty. It refuses a shipment that is not
+// cleared.
 func (s *Service) Dispatch(
 	ctx context.Context, who room.Caller, id shop.ID, tracking string,
 ) (*Shipment, error) {
@@ -103,8 +106,8 @@ func (s *Service) Dispatch(
 	return s.step(ctx, who, id, decide)
 }
 
-// Deliver says that the parcel arrived, under the same rules as Pack. It refuses a shipment that was
-// not dispatched.
+// Deliver says that the parcel arrived, under the same rules as Pack. It refuses a shipment that
+// was not dispatched.
 func (s *Service) Deliver(ctx context.Context, who room.Caller, id shop.ID) (*Shipment, error) {
 	return s.step(ctx, who, id, (*Shipment).Deliver)
 }

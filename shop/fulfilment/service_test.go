@@ -84,7 +84,10 @@ func TestFromPlacedToDelivered(t *testing.T) {
 	w.Announce(t, captured("ord_a", 1))
 	w.Settle(t)
 	for range 2 { // twice is once
-		step(t, w, func() error { _, err := s.Dispatch(ctx, dealer(1), "shp_a_1", "T1"); return err })
+		step(t, w, func() error {
+			_, err := s.Dispatch(ctx, dealer(1), "shp_a_1", "T1")
+			return err
+		})
 	}
 	step(t, w, func() error { _, err := s.Deliver(ctx, admin(), "shp_a_1"); return err })
 	w.ExpectEvents(t,
@@ -102,8 +105,8 @@ func TestFromPlacedToDelivered(t *testing.T) {
 	w.FoldEqualsState(t, s)
 }
 
-// Goal: a cancelled order has no open shipment, and every order of deliveries, each doubled, ends in
-// the same records.
+// Goal: a cancelled order has no open shipment, and every order of deliveries, each doubled, ends
+// in the same records.
 // Method: hand all orders of two placed and two cancelled facts to the handlers themselves, parking
 // what comes too early; fold and compare.
 func TestEveryOrderOfPlacedAndCancelled(t *testing.T) {
@@ -130,8 +133,8 @@ func TestEveryOrderOfPlacedAndCancelled(t *testing.T) {
 	w.FoldEqualsState(t, s)
 }
 
-// Goal: an order of more parcels than a commit holds is requested and cancelled whole, also when the
-// two run at the same time.
+// Goal: an order of more parcels than a commit holds is requested and cancelled whole, also when
+// the two run at the same time.
 // Method: announce both at once under default faults, several times; reads fail less often, since a
 // cancellation of so many parcels has as many of them.
 func TestManyParcels(t *testing.T) {

@@ -19,8 +19,8 @@ const (
 // Pending is the account of what a dealer has earned and may not have yet.
 func Pending(dealer shop.ID) string { return "dealer:" + string(dealer) + ":pending" }
 
-// Payable is the account of what a dealer may be paid. It is below zero, as a debt of ours, or above
-// zero when more was refunded than the dealer had left.
+// Payable is the account of what a dealer may be paid. It is below zero, as a debt of ours, or
+// above zero when more was refunded than the dealer had left.
 func Payable(dealer shop.ID) string { return "dealer:" + string(dealer) + ":payable" }
 
 // The kinds of transaction.
@@ -82,14 +82,15 @@ func authorise(f *event.OrderPlaced, shipment func(n int) shop.ID) *event.Ledger
 }
 
 // capture books money that was taken for one parcel of an authorised order: the provider owes it to
-// us, and we owe the dealer, the market and the tax office their shares. It refuses a parcel that the
-// order does not have, and more than the parcel costs.
+// us, and we owe the dealer, the market and the tax office their shares. It refuses a parcel that
+// the order does not have, and more than the parcel costs.
 func capture(auth *Transaction, f *event.PaymentCaptured) (*event.LedgerPosted, error) {
 	agreed, err := splitOf(auth, f.Shipment)
 	if err != nil {
 		return nil, err
 	}
-	if err := within(f.Amount, auth.Currency, agreed.Amount, "capture of "+string(f.Shipment)); err != nil {
+	what := "capture of " + string(f.Shipment)
+	if err := within(f.Amount, auth.Currency, agreed.Amount, what); err != nil {
 		return nil, err
 	}
 	got, err := part(agreed, f.Amount.Amount)
@@ -114,8 +115,8 @@ func capture(auth *Transaction, f *event.PaymentCaptured) (*event.LedgerPosted, 
 // refund books money that went back. What is reversed of each share is the difference between two
 // allocations: of everything refunded so far, and of that before. So the shares always sum to the
 // refund, do not depend on the order of the refunds, and are gone exactly when all is refunded; the
-// price is that rounding may give a party one unit back in a refund. It refuses more than is left of
-// the capture.
+// price is that rounding may give a party one unit back in a refund. It refuses more than is left
+// of the capture.
 func refund(p *Parcel, f *event.PaymentRefunded) (*event.LedgerPosted, error) {
 	left := p.Captured.Amount - p.Reversed.Amount
 	if err := within(f.Amount, p.Currency, left, "refund of "+string(f.Shipment)); err != nil {

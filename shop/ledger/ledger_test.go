@@ -108,14 +108,16 @@ func (b *books) check(t *rapid.T) {
 	for _, p := range b.parcels {
 		c, r := p.Captured, p.Reversed
 		for _, share := range [][2]int64{
-			{r.Amount, c.Amount}, {r.Tax, c.Tax}, {r.Commission, c.Commission}, {earned(r), earned(c)},
+			{r.Amount, c.Amount}, {r.Tax, c.Tax},
+			{r.Commission, c.Commission}, {earned(r), earned(c)},
 		} {
 			back, whole := share[0], share[1]
 			if back < 0 || back > whole {
 				t.Fatalf("%d of a share of %d was reversed: %+v", back, whole, p)
 			}
 			if d := back*c.Amount - r.Amount*whole; d <= -c.Amount || d >= c.Amount {
-				t.Fatalf("%d of %d is not near the part of %d in %d", back, whole, r.Amount, c.Amount)
+				t.Fatalf("%d of %d is not near the part of %d in %d",
+					back, whole, r.Amount, c.Amount)
 			}
 		}
 	}
@@ -201,7 +203,8 @@ func TestTransactionNames(t *testing.T) {
 	const x, y = "0123456789abcdefghijklmnop", "z0123456789abcdefghijklmno"
 	for _, c := range []struct{ got, want shop.ID }{
 		{transactionID(kindAuthorisation, "ord_"+x, ""), "txn_authorisation_" + x},
-		{transactionID(kindCapture, "ord_"+x, parcelNumber("shp_"+x+"_12")), "txn_capture_" + x + "_12"},
+		{transactionID(kindCapture, "ord_"+x, parcelNumber("shp_"+x+"_12")),
+			"txn_capture_" + x + "_12"},
 		{transactionID(kindRefund, "ord_"+x, refundName("ord_"+x, "rfn_end_"+x+"_1")),
 			"txn_refund_" + x + "_end_1"},
 		{transactionID(kindRefund, "ord_"+x, refundName("ord_"+x, "rfn_"+y)),

@@ -18,8 +18,8 @@ import (
 //	account/<currency>/<account> <slice>      a counter, "balance"
 //	~unplaced/<order>            mark         the order ended before it was placed
 //
-// An account is the sum of its slices. An order always counts in the same slice, so the accounts that
-// every order moves are not one record that every commit moves.
+// An account is the sum of its slices. An order always counts in the same slice, so the accounts
+// that every order moves are not one record that every commit moves.
 
 const (
 	sliceCount = 8

@@ -201,7 +201,8 @@ func TestEveryOrderOfArrival(t *testing.T) {
 	t.Parallel()
 	facts := []event.Fact{
 		placed("ord_a", 2), captured("ord_a", 1), captured("ord_a", 2),
-		refunded("ord_a", 1, "rfn_1", 500), &event.OrderCompleted{Order: "ord_a", Customer: "cus_1"},
+		refunded("ord_a", 1, "rfn_1", 500),
+		&event.OrderCompleted{Order: "ord_a", Customer: "cus_1"},
 		placed("ord_b", 2), captured("ord_b", 1), refunded("ord_b", 1, "rfn_2", 1200),
 		voided("ord_b", 1200), &event.OrderCancelled{Order: "ord_b", From: "placed"},
 	}
@@ -261,7 +262,8 @@ func TestTrialBalanceIsForAdministrators(t *testing.T) {
 	t.Parallel()
 	w, s := open(t, roomtest.Calm())
 	expectNil(t, deliver(t, s, placed("ord_a", 1), "e1"))
-	if _, err := s.GetTrialBalance(w.As(t, "dlr_1", room.Dealer()), nil); shop.CodeOf(err) != shop.Forbidden {
+	_, err := s.GetTrialBalance(w.As(t, "dlr_1", room.Dealer()), nil)
+	if shop.CodeOf(err) != shop.Forbidden {
 		t.Errorf("a dealer was answered with %v", err)
 	}
 	out, err := s.GetTrialBalance(w.As(t, "adm_1", room.Admin()), nil)

@@ -53,7 +53,8 @@ func (s *Service) GetMessages(ctx context.Context, in *GetMessagesIn) (*GetMessa
 			return nil, err
 		}
 		out.Body.Items[i] = MessageView{
-			ID: m.ID, Topic: m.Topic, Order: m.Order, Title: m.Title, Text: m.Text, At: m.At, To: to,
+			ID: m.ID, Topic: m.Topic, Order: m.Order, Title: m.Title, Text: m.Text,
+			At: m.At, To: to,
 		}
 	}
 	return out, nil

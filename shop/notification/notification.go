@@ -85,8 +85,8 @@ func expiredMessage(f *event.OrderExpired) *event.MessageSent {
 	}
 }
 
-// dispatchedMessage is for the person who was told that the order was placed. It leaves the carrier's
-// words about the parcel out: nobody has checked what is in them.
+// dispatchedMessage is for the person who was told that the order was placed. It leaves the
+// carrier's words about the parcel out: nobody has checked what is in them.
 func dispatchedMessage(f *event.ShipmentDispatched, placed *Message) *event.MessageSent {
 	return &event.MessageSent{
 		Message: messageID(TopicDispatched, f.Shipment), Customer: placed.Customer,

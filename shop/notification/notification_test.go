@@ -28,8 +28,9 @@ func TestMessages(t *testing.T) {
 		if m.Message != id || len(id) > shop.MaxID {
 			t.Errorf("%s is named %s", id, m.Message)
 		}
-		if m.Title == "" || !strings.Contains(m.Text, string(order)) || strings.Contains(m.Text, "Ada") {
-			t.Errorf("%s says %q: %q", id, m.Title, m.Text)
+		text := m.Text
+		if m.Title == "" || !strings.Contains(text, x) || strings.Contains(text, "Ada") {
+			t.Errorf("%s says %q: %q", id, m.Title, text)
 		}
 	}
 	if !strings.Contains(placed.Text, "2 parcels") {
@@ -42,7 +43,8 @@ func TestMessages(t *testing.T) {
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[string]bool{
-		"customer": true, "out_of_stock": true, "payment_failed": true, "admin": false, "fraud": false,
+		"customer": true, "out_of_stock": true, "payment_failed": true,
+		"admin": false, "fraud": false,
 	} {
 		if got := because(reason) != ""; got != want {
 			t.Errorf("%s: %q", reason, because(reason))

@@ -25,8 +25,8 @@ func messageKey(id shop.ID) platform.Key {
 
 func customerPart(customer shop.ID) string { return "customer/" + string(customer) }
 
-// place is where a message stands in its customer's list: 13 digits hold every millisecond until the
-// year 2286.
+// place is where a message stands in its customer's list: 13 digits hold every millisecond until
+// the year 2286.
 func place(at time.Time, id shop.ID) string {
 	return fmt.Sprintf("%013d/%s", at.UnixMilli(), id)
 }

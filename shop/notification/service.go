@@ -34,9 +34,9 @@ type Page struct {
 	Next     string     // where the next page begins; "" when there is none
 }
 
-// Mailbox returns a page of a customer's messages, newest first: at most limit (1 to MaxPage), after
-// the Next of the page before ("" begins). Only the customer and administrators may read it; to
-// everybody else it does not exist (NotFound).
+// Mailbox returns a page of a customer's messages, newest first: at most limit (1 to MaxPage),
+// after the Next of the page before ("" begins). Only the customer and administrators may read it;
+// to everybody else it does not exist (NotFound).
 func (s *Service) Mailbox(
 	ctx context.Context, who room.Caller, customer shop.ID, after string, limit int,
 ) (Page, error) {
@@ -44,7 +44,8 @@ func (s *Service) Mailbox(
 		return Page{}, shop.Errorf(shop.NotFound, "there is no mailbox %q for you", customer)
 	}
 	if limit < 1 || limit > MaxPage {
-		return Page{}, shop.Errorf(shop.Invalid, "a page has 1 to %d messages, not %d", MaxPage, limit)
+		return Page{}, shop.Errorf(shop.Invalid,
+			"a page has 1 to %d messages, not %d", MaxPage, limit)
 	}
 	rows, err := s.desk.Store.List(ctx, platform.Query{
 		Part: customerPart(customer), After: after, Limit: limit, Reverse: true,

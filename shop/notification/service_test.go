@@ -58,7 +58,8 @@ func dispatched(order shop.ID, n int) *event.ShipmentDispatched {
 	}
 }
 
-// Goal: each topic is told once, to the mailbox of its customer, newest first, under default faults.
+// Goal: each topic is told once, to the mailbox of its customer, newest first, under default
+// faults.
 // Method: announce the facts of three orders over an hour and read the mailbox in pages.
 func TestMailbox(t *testing.T) {
 	t.Parallel()
@@ -165,7 +166,8 @@ func TestEveryOrderOfArrival(t *testing.T) {
 		turns := rapid.Permutation([]int{0, 0, 1, 1, 2, 2, 3, 3}).Draw(t, "arrival")
 		for range 2 {
 			for _, i := range turns {
-				if err := deliver(t, s, facts[i]); err != nil && !errors.Is(err, platform.ErrNotYet) {
+				err := deliver(t, s, facts[i])
+				if err != nil && !errors.Is(err, platform.ErrNotYet) {
 					t.Fatalf("%T: %v", facts[i], err)
 				}
 			}
