@@ -157,8 +157,8 @@ next:
 	return moves
 }
 
-// Pin has the commit conflict if the record at key changed since it was read, or, if it was not read,
-// if it exists: for a decision that rests on a record which it does not write.
+// Pin has the commit conflict if the record at key changed since it was read, or, if it was not
+// read, if it exists: for a decision that rests on a record which it does not write.
 func (tx *Tx) Pin(key platform.Key) {
 	if tx.state == nil {
 		tx.touch(key).pinned = true
