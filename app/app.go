@@ -184,8 +184,8 @@ func (a *App) Start(ctx context.Context) error {
 // Handler serves every route.
 func (a *App) Handler() http.Handler { return a.house.mux }
 
-// AdminHandler serves what belongs on a listener that only the operator reaches: /metrics without a
-// token, /healthz and /readyz.
+// AdminHandler serves what belongs on a listener that only the operator reaches: /metrics without
+// a token, /healthz and /readyz.
 func (a *App) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", a.meters.handler())

@@ -51,8 +51,8 @@ func open(t testing.TB) *stage {
 	a, err := app.Open(app.Config{
 		Platform: p, Catalogue: cat, Clock: machine{},
 		Payment: payment.Options{Name: "sandbox", Provider: provider, Describe: sandbox.Describe},
-		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
-		Log: slog.New(slog.DiscardHandler),
+		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
+		Log:     slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

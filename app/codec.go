@@ -62,8 +62,8 @@ func place(p jsontext.Pointer) string {
 	return " at " + string(p)
 }
 
-// plain keeps the library's sentence about syntax, which never holds more than one character of the
-// text, within bounds.
+// plain keeps the library's sentence about syntax, which never holds more than one character of
+// the text, within bounds.
 func plain(err error) string {
 	const most = 100
 	if err == nil || len(err.Error()) > most {

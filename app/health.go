@@ -20,8 +20,8 @@ func (h *health) getHealth(w http.ResponseWriter, _ *http.Request) {
 	sayPlain(w, http.StatusOK, "ok\n")
 }
 
-// getReady answers GET /readyz: requests are welcome. It is 503 before Start and while draining, so
-// that a load balancer sends them elsewhere.
+// getReady answers GET /readyz: requests are welcome. It is 503 before Start and while draining,
+// so that a load balancer sends them elsewhere.
 func (h *health) getReady(w http.ResponseWriter, _ *http.Request) {
 	switch h.state.Load() {
 	case opening:

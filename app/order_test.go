@@ -57,8 +57,8 @@ func (a answer) decode(t testing.TB, v any) {
 	}
 }
 
-// Goal: the sentence of the whole system, over HTTP: an order from checkout to delivered. Method: one
-// buyer, one dealer, every door on the way, and the states that they show.
+// Goal: the sentence of the whole system, over HTTP: an order from checkout to delivered. Method:
+// one buyer, one dealer, every door on the way, and the states that they show.
 func TestOrderFromCheckoutToDelivered(t *testing.T) {
 	t.Parallel()
 	s := open(t)

@@ -119,11 +119,11 @@ type PostPurchaseOut struct {
 	Body     PurchaseBody
 }
 
-// PostPurchase answers POST /v1/purchases, for machines: a purchase goes into the queue and becomes
-// the order of the given id. The order id is the idempotency key: the same purchase sent again is
-// one order, another purchase with the same id is a Conflict. paymentStatus says what the sender
-// knows of the money, and can only be "pending": Souk keeps an order only for money that it was
-// promised by its own provider, so it authorises the token itself, as at every checkout.
+// PostPurchase answers POST /v1/purchases, for machines: a purchase goes into the queue and
+// becomes the order of the given id. The order id is the idempotency key: the same purchase sent
+// again is one order, another purchase with the same id is a Conflict. paymentStatus says what the
+// sender knows of the money, and can only be "pending": Souk keeps an order only for money that it
+// was promised by its own provider, so it authorises the token itself, as at every checkout.
 func (p *purchases) PostPurchase(
 	ctx context.Context, in *PostPurchaseIn,
 ) (*PostPurchaseOut, error) {

@@ -36,9 +36,9 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 // slow is from when on a request is worth a line in the log however it ended.
 const slow = time.Second
 
-// logRequest writes the access log: every request at debug level, slow ones at info, our own faults
-// at warn. It names neither the path's values, nor the caller, nor any header but the correlation
-// id.
+// logRequest writes the access log: every request at debug level, slow ones at info, our own
+// faults at warn. It names neither the path's values, nor the caller, nor any header but the
+// correlation id.
 func (h *house) logRequest(
 	r *http.Request, route Route, status int, took time.Duration, cause room.Cause,
 ) {

@@ -13,8 +13,8 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// openRooms opens every room. Where two rooms ask each other, the one that is opened first is given
-// a seam that is filled when the other is there.
+// openRooms opens every room. Where two rooms ask each other, the one that is opened first is
+// given a seam that is filled when the other is there.
 func (a *App) openRooms() {
 	a.Identity = identity.New(a.cfg.Platform.Keys(), a.cfg.Clock, a.cfg.Policy.Issuer)
 	a.openCatalog()

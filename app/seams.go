@@ -43,8 +43,8 @@ func (p prices) Prices(ctx context.Context, skus []shop.SKU) ([]order.Offer, err
 	return offers, nil
 }
 
-// vault answers order with payment. Order is opened before payment, so it looks the room up when it
-// is asked.
+// vault answers order with payment. Order is opened before payment, so it looks the room up when
+// it is asked.
 type vault struct{ app *App }
 
 // Vault implements order.Vault.

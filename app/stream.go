@@ -68,8 +68,8 @@ func (s *streams) serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	return nil
 }
 
-// follow writes until the order has ended, the client has gone, or the app drains. The client comes
-// back by itself, which is why nothing here needs a word of farewell.
+// follow writes until the order has ended, the client has gone, or the app drains. The client
+// comes back by itself, which is why nothing here needs a word of farewell.
 func (s *streams) follow(
 	ctx context.Context, out *sse, id shop.ID, after int64, moved <-chan struct{},
 ) {
@@ -118,8 +118,8 @@ func statusAfter(typ string) string {
 	return ""
 }
 
-// lastEvent is where the stream goes on: the header that a browser sends when it comes back, or the
-// query of the first time.
+// lastEvent is where the stream goes on: the header that a browser sends when it comes back, or
+// the query of the first time.
 func lastEvent(r *http.Request) (int64, error) {
 	value := first(r.Header, "Last-Event-Id")
 	if value == "" {

@@ -35,8 +35,8 @@ func causeOf(h http.Header) room.Cause {
 	return c
 }
 
-// parseTrace reads version 00, and of later versions the part that they promise to keep. It refuses
-// ids of zeros only.
+// parseTrace reads version 00, and of later versions the part that they promise to keep. It
+// refuses ids of zeros only.
 func parseTrace(s string) (trace, flags string, ok bool) {
 	const size = len("00-") + 32 + len("-") + 16 + len("-01")
 	if len(s) < size || len(s) > 256 || s[2] != '-' || s[35] != '-' || s[52] != '-' {

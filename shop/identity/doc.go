@@ -1,10 +1,10 @@
 // Package identity says who is asking and what they may do: it issues and verifies signed tokens,
 // and publishes the keys to verify them with.
 //
-// A token is a JWT in the compact form, signed with Ed25519 (EdDSA, RFC 8037) and nothing else. Its
-// header is fixed for each key, so a token is refused before any of its bytes are parsed unless it
-// begins with the header of a key that is known and carries that key's signature. There is no
-// algorithm to choose, no key to fetch and no header field to misread.
+// A token is a JWT in the compact form, signed with Ed25519 (EdDSA, RFC 8037) and nothing else.
+// Its header is fixed for each key, so a token is refused before any of its bytes are parsed
+// unless it begins with the header of a key that is known and carries that key's signature. There
+// is no algorithm to choose, no key to fetch and no header field to misread.
 //
 // It promises that Verify never accepts what Issue, or another holder of the signing key, did not
 // sign; that a token ends at its expiry; and that a retired key is refused within a minute. It

@@ -122,8 +122,8 @@ func TestIssuedTokenLivesItsLife(t *testing.T) {
 	}
 }
 
-// Goal: nothing but our own header and signature is accepted. Method: the forgeries of RFC 8725 and
-// their relatives, each made from a good token.
+// Goal: nothing but our own header and signature is accepted. Method: the forgeries of RFC 8725
+// and their relatives, each made from a good token.
 func TestForgedTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	s, keys, _ := open()

@@ -24,9 +24,9 @@ type Promised struct {
 }
 
 // Promise refuses what Checkout would refuse now, and otherwise remembers the answer under the
-// request's key. So the same key makes one order at most, whether it is sent to be answered at once
-// or later, and in whichever order. A promise that was given before is given again: whoever keeps it
-// may have forgotten it.
+// request's key. So the same key makes one order at most, whether it is sent to be answered at
+// once or later, and in whichever order. A promise that was given before is given again: whoever
+// keeps it may have forgotten it.
 func (s *Service) Promise(ctx context.Context, in *PostOrderIn) (Promised, error) {
 	by := room.CallerOf(ctx)
 	if !by.May(room.Customer()) {
