@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -101,6 +102,9 @@ func (s *Service) send(
 	limited, cancel := context.WithTimeout(ctx, s.opt.Policy.CallTimeout)
 	out, err := s.opt.Provider.Do(limited, r)
 	cancel()
+	if errors.Is(err, ErrTooMany) {
+		due.Missing = s.opt.Policy.Missing - 1
+	}
 	if err != nil || out.Verdict == Missing {
 		out = Outcome{}
 	}

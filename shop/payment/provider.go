@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/souk-commerce/souk/shop"
@@ -17,6 +18,10 @@ type Provider interface {
 	// the provider knows of none; an error says nothing.
 	Status(ctx context.Context, key string) (Outcome, error)
 }
+
+// ErrTooMany is a provider's word that it did nothing with a call, since there were too many. It is
+// asked all the same before the operation is sent again, but need not deny it more than once.
+var ErrTooMany = errors.New("payment: the provider has too many calls")
 
 // The operations, as facts and requests name them.
 const (

@@ -121,7 +121,7 @@ func (p *Payment) settleRefund(op *Operation, out Outcome) []event.Fact {
 }
 
 // contradiction names what does not fit: another payment, another amount, another answer than
-// before. A void's amount is the provider's to tell, within what was authorised.
+// before.
 func (p *Payment) contradiction(op *Operation, out Outcome) string {
 	switch {
 	case op.State == done && out.Verdict == Refused:
@@ -134,12 +134,22 @@ func (p *Payment) contradiction(op *Operation, out Outcome) string {
 		return "wrong_payment"
 	case out.Amount.Currency != p.Currency:
 		return "wrong_currency"
-	case op.Kind == Void && (out.Amount.Amount < 0 || out.Amount.Amount > p.Due):
+	case op.Kind == Void && !p.canFree(out.Amount.Amount):
 		return "wrong_amount"
 	case op.Kind != Void && out.Amount.Amount != op.Amount:
 		return "wrong_amount"
 	}
 	return ""
+}
+
+// canFree reports whether a void may have freed that much: all that was left, or nothing, when the
+// authorisation had lapsed or never came.
+func (p *Payment) canFree(amount int64) bool {
+	left := p.Authorised - p.Captured
+	if a := p.last(Authorise); a != nil && !p.Granted {
+		left = a.Amount
+	}
+	return amount == 0 || amount == left
 }
 
 // doubt keeps the operation unresolved and opens its case, each once.

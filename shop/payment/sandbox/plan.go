@@ -68,11 +68,13 @@ type Schedule struct {
 }
 
 // Plan is the plan of one call (from 1) of an operation. It never joins what no client could
-// survive: an idempotency key that is forgotten, and a status that denies what happened.
+// survive: an idempotency key that is forgotten, and a status that denies what happened or is about
+// to.
 func (s Schedule) Plan(operation, key string, call int) Plan {
 	var p Plan
-	if b, ok := s.pick(key, call, 'c', choices(operation)); ok && call == 1 {
-		p = p.With(b)
+	first, odd := s.pick(key, 1, 'c', choices(operation))
+	if odd && call == 1 {
+		p = p.With(first)
 	}
 	if b, ok := s.pick(key, 0, 's', []Behaviour{StatusStale, StatusLies, StatusDown}); ok {
 		p = p.With(b)
@@ -83,7 +85,7 @@ func (s Schedule) Plan(operation, key string, call int) Plan {
 		p = p.With(b)
 	}
 	if b, ok := s.pick(key, 0, 'f', []Behaviour{ForgetsKey}); ok && operation != Void &&
-		!p.Has(StatusLies) && !p.Has(LateSuccess) {
+		!p.Has(StatusLies) && !(odd && first == LateSuccess) {
 		p = p.With(b)
 	}
 	return p

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,7 +31,7 @@ var (
 	ErrServer    = errors.New("sandbox: 500")
 	ErrReset     = errors.New("sandbox: the connection was reset")
 	ErrMalformed = errors.New("sandbox: the answer is no JSON")
-	ErrThrottled = errors.New("sandbox: 429, too many requests")
+	ErrThrottled = fmt.Errorf("sandbox: 429: %w", payment.ErrTooMany)
 	ErrBusy      = errors.New("sandbox: 409, the first call with this key is still being worked on")
 )
 
