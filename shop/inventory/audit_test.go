@@ -16,11 +16,13 @@ import (
 // books are what the facts alone say of the stock, kept without the room's own code.
 type books struct {
 	moved, consumed, open map[shop.SKU]int64
+	allotments            map[shop.SKU]int // of the split ones
 }
 
 func newBooks() *books {
 	return &books{
 		moved: map[shop.SKU]int64{}, consumed: map[shop.SKU]int64{}, open: map[shop.SKU]int64{},
+		allotments: map[shop.SKU]int{},
 	}
 }
 
@@ -33,6 +35,8 @@ func (b *books) enter(f event.Fact) {
 	switch f := f.(type) {
 	case *event.StockMoved:
 		b.moved[f.SKU] += f.Quantity
+	case *event.StockAllotted:
+		b.allotments[f.SKU] = f.Allotments
 	case *event.StockGathered:
 		add(b.open, 1, f.Items)
 	case *event.StockHeld:
@@ -78,7 +82,7 @@ func (w *world) audit() {
 // agree checks one SKU after an event.
 func (b *books) agree(st *room.State, sku shop.SKU) error {
 	var onHand, reserved int64
-	for i := range MaxAllotments {
+	for i := range max(1, b.allotments[sku]) {
 		key := StockKey(sku, i)
 		h, r, a := st.Counter(key, OnHand), st.Counter(key, Reserved), st.Counter(key, Available)
 		if h < 0 || r < 0 || a < 0 || a != h-r {
