@@ -112,6 +112,8 @@ func TestWhoMovesAShipment(t *testing.T) {
 	expectCode(t, err, shop.NotFound)
 	_, err = s.PostPack(w.As(t, "dlr_1", room.Dealer()), &fulfilment.StepIn{ID: "shp_none_1"})
 	expectCode(t, err, shop.NotFound)
+	_, err = s.PostPack(w.As(t, "dlr_1", room.Dealer()), &fulfilment.StepIn{ID: "no/id"})
+	expectCode(t, err, shop.NotFound)
 	expectState(t, s, "shp_a_1", fulfilment.Requested())
 }
 
@@ -144,6 +146,8 @@ func TestListOfADealer(t *testing.T) {
 	}
 	_, err := s.GetShipments(ctx, &fulfilment.GetShipmentsIn{Dealer: "dlr_2", Limit: 2})
 	expectCode(t, err, shop.NotFound)
+	_, err = s.GetShipments(ctx, &fulfilment.GetShipmentsIn{Limit: 2, Cursor: "a b"})
+	expectCode(t, err, shop.Invalid)
 	_, err = s.GetShipments(w.As(t, "adm_1", room.Admin()), &fulfilment.GetShipmentsIn{Limit: 2})
 	expectCode(t, err, shop.Invalid)
 }

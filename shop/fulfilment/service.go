@@ -66,6 +66,9 @@ func (s *Service) List(
 		return nil, shop.Errorf(shop.Invalid,
 			"a page has 1 to %d shipments, not %d", MaxPage, limit)
 	}
+	if _, err := shop.ParseID(string(after)); err != nil && after != "" {
+		return nil, shop.Errorf(shop.Invalid, "this is not the cursor of a page")
+	}
 	rows, err := s.desk.Store.List(ctx, platform.Query{
 		Part: dealerPart(dealer), After: string(after), Limit: limit, Reverse: true,
 	})
@@ -155,6 +158,9 @@ func take(
 
 // find reads a shipment that who may see.
 func find(ctx context.Context, tx *room.Tx, who room.Caller, id shop.ID) (*Shipment, error) {
+	if _, err := shop.ParseID(string(id)); err != nil {
+		return nil, shop.Errorf(shop.NotFound, "there is no such shipment")
+	}
 	sh, err := room.Get[Shipment](ctx, tx, shipmentKey(id))
 	if err != nil {
 		return nil, err

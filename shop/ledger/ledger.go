@@ -250,13 +250,8 @@ func entries(all ...event.Entry) []event.Entry {
 	return kept
 }
 
-// nameOf is an id without its prefix: "x1" for "ord_x1".
-func nameOf(id shop.ID) string {
-	if _, name, ok := strings.Cut(string(id), "_"); ok {
-		return name
-	}
-	return string(id)
-}
+// nameOf is an order's id without its prefix: "x1" for "ord_x1".
+func nameOf(order shop.ID) string { return strings.TrimPrefix(string(order), "ord_") }
 
 // parcelNumber is the last part of a shipment's id: "2" for "shp_x1_2".
 func parcelNumber(shipment shop.ID) string {
@@ -266,5 +261,6 @@ func parcelNumber(shipment shop.ID) string {
 // refundName is what tells the refunds of one order apart: the refund's id without its prefix and
 // without the order's name, which would make the transaction's id too long.
 func refundName(order, refund shop.ID) string {
-	return strings.Replace(nameOf(refund), nameOf(order)+"_", "", 1)
+	name := strings.TrimPrefix(string(refund), "rfn_")
+	return strings.Replace(name, nameOf(order)+"_", "", 1)
 }

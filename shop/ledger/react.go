@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
@@ -214,5 +213,5 @@ func notYet(what string, id shop.ID) error {
 
 // shipmentID names the n-th parcel of an order as the fulfilment room does.
 func shipmentID(order shop.ID, n int) shop.ID {
-	return shop.ID(fmt.Sprintf("shp_%s_%d", strings.TrimPrefix(string(order), "ord_"), n))
+	return shop.ID(fmt.Sprintf("shp_%s_%d", nameOf(order), n))
 }

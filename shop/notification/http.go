@@ -23,7 +23,7 @@ type MessageView struct {
 type GetMessagesIn struct {
 	Customer string `query:"customer" maxLength:"64" doc:"whose; left out, the caller's own"`
 	Limit    int    `query:"limit"    minimum:"1" maximum:"100" default:"20"`
-	Cursor   string `query:"cursor"   maxLength:"80" doc:"next of the page before"`
+	Cursor   string `query:"cursor"   maxLength:"100" doc:"next of the page before"`
 }
 
 // GetMessagesOut answers GET /v1/messages.

@@ -33,10 +33,7 @@ type Message struct {
 // messageID names a message after what it tells, so that telling it twice is telling it once. about
 // is the order, or the shipment when there may be several.
 func messageID(topic string, about shop.ID) shop.ID {
-	_, name, ok := strings.Cut(string(about), "_")
-	if !ok {
-		name = string(about)
-	}
+	name := strings.TrimPrefix(strings.TrimPrefix(string(about), "ord_"), "shp_")
 	return shop.ID("msg_" + topic + "_" + name)
 }
 

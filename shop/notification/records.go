@@ -34,6 +34,18 @@ func place(at time.Time, id shop.ID) string {
 // placeWidth is the length of place before the id.
 const placeWidth = 14
 
+// isPlace reports whether s has the form of a place.
+func isPlace(s string) bool {
+	if len(s) <= placeWidth || s[placeWidth-1] != '/' {
+		return false
+	}
+	_, err := shop.ParseID(s[:placeWidth-1])
+	if err == nil {
+		_, err = shop.ParseID(s[placeWidth:])
+	}
+	return err == nil
+}
+
 // Apply implements room.Room: it puts a message that was sent into its customer's mailbox.
 func (s *Service) Apply(_ context.Context, tx *room.Tx, f event.Fact, m room.Meta) error {
 	sent, ok := f.(*event.MessageSent)

@@ -43,6 +43,9 @@ func (s *Service) Mailbox(
 	if who.ID != customer && !who.May(room.Admin()) || customer == "" {
 		return Page{}, shop.Errorf(shop.NotFound, "there is no mailbox %q for you", customer)
 	}
+	if after != "" && !isPlace(after) {
+		return Page{}, shop.Errorf(shop.Invalid, "this is not the cursor of a page")
+	}
 	if limit < 1 || limit > MaxPage {
 		return Page{}, shop.Errorf(shop.Invalid,
 			"a page has 1 to %d messages, not %d", MaxPage, limit)

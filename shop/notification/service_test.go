@@ -153,6 +153,20 @@ func TestWhoReadsAMailbox(t *testing.T) {
 	}
 }
 
+// Goal: a cursor that no page gave is refused.
+// Method: some that look a little like one.
+func TestStrangeCursors(t *testing.T) {
+	t.Parallel()
+	w, s := open(t, roomtest.Calm())
+	for _, cursor := range []string{"x", "1772442000000/", "1772442000000/a b", "../../../../../x"} {
+		_, err := s.GetMessages(w.As(t, customer, room.Customer()),
+			&notification.GetMessagesIn{Limit: 1, Cursor: cursor})
+		if err == nil || shop.CodeOf(err) != shop.Invalid {
+			t.Errorf("the cursor %q was answered with %v", cursor, err)
+		}
+	}
+}
+
 // Goal: however the facts of an order arrive, doubled and in any order, the mailbox ends the same.
 // Method: random arrival orders, handed to the handlers, and handed again while they are too early.
 func TestEveryOrderOfArrival(t *testing.T) {
