@@ -3,6 +3,7 @@ package notification
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -39,11 +40,8 @@ func isPlace(s string) bool {
 	if len(s) <= placeWidth || s[placeWidth-1] != '/' {
 		return false
 	}
-	_, err := shop.ParseID(s[:placeWidth-1])
-	if err == nil {
-		_, err = shop.ParseID(s[placeWidth:])
-	}
-	return err == nil
+	_, err := strconv.ParseUint(s[:placeWidth-1], 10, 63)
+	return err == nil && shop.CheckText("a message's name", s[placeWidth:], 1, 100) == nil
 }
 
 // Apply implements room.Room: it puts a message that was sent into its customer's mailbox.
