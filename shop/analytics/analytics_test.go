@@ -36,18 +36,18 @@ func TestTallyOfAPlacedOrder(t *testing.T) {
 		}
 		sums := map[string]int64{}
 		seen := map[platform.Key]bool{}
-		for _, counts := range tally(f) {
-			if seen[counts[0].key] {
-				t.Fatalf("%v stands twice", counts[0].key)
+		for _, c := range tally(f) {
+			if seen[c.key] {
+				t.Fatalf("%v stands twice", c.key)
 			}
-			seen[counts[0].key] = true
+			seen[c.key] = true
 			names := map[string]bool{}
-			for _, c := range counts {
-				if names[c.move.Counter] || c.key != counts[0].key {
-					t.Fatalf("%s of %v stands twice", c.move.Counter, c.key)
+			for _, m := range c.moves {
+				if names[m.Counter] {
+					t.Fatalf("%s of %v stands twice", m.Counter, c.key)
 				}
-				names[c.move.Counter] = true
-				sums[c.move.Counter] += c.move.Delta
+				names[m.Counter] = true
+				sums[m.Counter] += m.Delta
 			}
 		}
 		want := map[string]int64{

@@ -29,10 +29,10 @@ func (s *Service) Reactions() []room.Reaction {
 // counting is the one reaction of this room, for facts of type F.
 func counting[F event.Fact](s *Service, name string) room.Reaction {
 	return room.On(name, platform.Background, func(ctx context.Context, f F, c room.Cause) error {
-		records := tally(f)
-		for first := 0; first < len(records); first += chunk {
+		counts := tally(f)
+		for first := 0; first < len(counts); first += chunk {
 			err := s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) error {
-				return countOnce(ctx, tx, c.Causation, first/chunk, part(records, first))
+				return countOnce(ctx, tx, c.Causation, first/chunk, part(counts, first))
 			})
 			if err != nil {
 				return fmt.Errorf("count %s: %w", c.Causation, err)
@@ -42,13 +42,13 @@ func counting[F event.Fact](s *Service, name string) room.Reaction {
 	})
 }
 
-func part(records [][]count, first int) [][]count {
-	return records[first:min(first+chunk, len(records))]
+func part(counts []count, first int) []count {
+	return counts[first:min(first+chunk, len(counts))]
 }
 
 // countOnce counts one part of an event, with the mark that it did in the same commit.
 func countOnce(
-	ctx context.Context, tx *room.Tx, eventID string, number int, records [][]count,
+	ctx context.Context, tx *room.Tx, eventID string, number int, counts []count,
 ) error {
 	key := seenKey(eventID, number)
 	seen, err := room.Get[mark](ctx, tx, key)
@@ -56,6 +56,6 @@ func countOnce(
 		return err
 	}
 	room.Put(tx, key, &mark{})
-	write(tx, records)
+	write(tx, counts)
 	return nil
 }

@@ -93,9 +93,9 @@ func (s *Service) someKeys(ctx context.Context) ([]platform.Key, error) {
 
 // portion is one commit's worth of one event.
 type portion struct {
-	event   string
-	number  int
-	records [][]count
+	event  string
+	number int
+	counts []count
 }
 
 // replay counts the log page by page.
@@ -139,9 +139,9 @@ func (s *Service) portionsOf(e platform.Event) ([]portion, error) {
 		return nil, err
 	}
 	var portions []portion
-	records := tally(f)
-	for first := 0; first < len(records); first += chunk {
-		portions = append(portions, portion{e.ID, first / chunk, part(records, first)})
+	counts := tally(f)
+	for first := 0; first < len(counts); first += chunk {
+		portions = append(portions, portion{e.ID, first / chunk, part(counts, first)})
 	}
 	return portions, nil
 }
@@ -162,10 +162,10 @@ func (s *Service) countAll(ctx context.Context, portions []portion) error {
 		err := s.desk.Do(ctx, room.Cause{}, func(ctx context.Context, tx *room.Tx) error {
 			taken = 0
 			for _, p := range portions {
-				if taken > 0 && tx.Items()+1+len(p.records) > replayItems {
+				if taken > 0 && tx.Items()+1+len(p.counts) > replayItems {
 					return nil
 				}
-				if err := countOnce(ctx, tx, p.event, p.number, p.records); err != nil {
+				if err := countOnce(ctx, tx, p.event, p.number, p.counts); err != nil {
 					return err
 				}
 				taken++

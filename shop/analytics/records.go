@@ -2,8 +2,8 @@ package analytics
 
 import (
 	"context"
-	"fmt"
 	"hash/fnv"
+	"strconv"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
@@ -36,7 +36,8 @@ func totalKey(order shop.ID, c shop.Currency) platform.Key {
 	if c == "" {
 		c = noCurrency
 	}
-	return platform.Key{Part: fmt.Sprintf("total/%02d", h.Sum32()%sliceCount), Sort: string(c)}
+	slice := strconv.Itoa(int(h.Sum32() % sliceCount))
+	return platform.Key{Part: "total/" + slice, Sort: string(c)}
 }
 
 func dealerKey(dealer shop.ID, c shop.Currency) platform.Key {
@@ -49,7 +50,7 @@ func productKey(sku shop.SKU) platform.Key {
 
 func seenKey(eventID string, chunk int) platform.Key {
 	return platform.Key{
-		Part: room.AuxPrefix + "seen/" + eventID, Sort: fmt.Sprintf("%04d", chunk),
+		Part: room.AuxPrefix + "seen/" + eventID, Sort: strconv.Itoa(chunk),
 	}
 }
 
@@ -64,10 +65,8 @@ func (s *Service) Apply(_ context.Context, tx *room.Tx, f event.Fact, _ room.Met
 	return nil
 }
 
-func write(tx *room.Tx, records [][]count) {
-	for _, counts := range records {
-		for _, c := range counts {
-			tx.Add(c.key, c.move)
-		}
+func write(tx *room.Tx, counts []count) {
+	for _, c := range counts {
+		tx.Add(c.key, c.moves...)
 	}
 }

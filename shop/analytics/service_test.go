@@ -212,7 +212,7 @@ func spoil(t *testing.T, w *roomtest.World) {
 		}
 	}
 	err := w.Raw.Store("analytics").Commit(t.Context(), platform.Batch{Writes: []platform.Write{
-		add("total/00", "ZZZ", "placed"), add("product/S000", "product", "units"),
+		add("total/0", "ZZZ", "placed"), add("product/S000", "product", "units"),
 	}})
 	if err != nil {
 		t.Fatalf("spoil: %v", err)
