@@ -91,7 +91,8 @@ func (l *Listing) change(c Change) ([]event.Fact, error) {
 		}
 		if c.Price.Currency != l.Price.Currency {
 			return nil, shop.Errorf(shop.Invalid,
-				"listing %s is sold in %s and cannot change to %s", l.SKU, l.Price.Currency, c.Price.Currency)
+				"listing %s is sold in %s and cannot change to %s",
+				l.SKU, l.Price.Currency, c.Price.Currency)
 		}
 		if l.Withdrawn {
 			return nil, shop.Errorf(shop.Illegal,

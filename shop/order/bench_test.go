@@ -11,7 +11,8 @@ import (
 	"github.com/souk-commerce/souk/shop/room/roomtest"
 )
 
-// BenchmarkCheckout is the use case alone, two lines an order, on the embedded platform in memory.
+// BenchmarkCheckout is the use case alone, two lines an order, on the embedded platform in
+// memory.
 func BenchmarkCheckout(b *testing.B) {
 	s := newStage(b, roomtest.Calm(), roomtest.RealClock())
 	var n atomic.Int64

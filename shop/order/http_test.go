@@ -28,9 +28,10 @@ func post(key string) *order.PostOrderIn {
 	return in
 }
 
-// Goal: one checkout submitted 64 times at once with one key is one order, and after retry all 64
-// hold the same bytes; without a wait and with one, and through faults. Method: 64 goroutines, each
-// retrying what is in flight or unknown; with a wait, the test places the order meanwhile.
+// Goal: one checkout submitted 64 times at once with one key is one order, and after retry all
+// 64 hold the same bytes; without a wait and with one, and through faults. Method: 64
+// goroutines, each retrying what is in flight or unknown; with a wait, the test places the order
+// meanwhile.
 func TestOneKeyOneOrder(t *testing.T) {
 	t.Parallel()
 	for _, prefer := range []string{"", "wait=20"} {
@@ -50,7 +51,8 @@ func TestOneKeyOneOrder(t *testing.T) {
 			}
 			all.Wait()
 			for i, a := range answers {
-				if a == nil || a.Status != http.StatusCreated || !bytes.Equal(a.Body, answers[0].Body) {
+				if a == nil || a.Status != http.StatusCreated ||
+					!bytes.Equal(a.Body, answers[0].Body) {
 					t.Fatalf("answer %d is %+v, the first is %+v", i, a, answers[0])
 				}
 			}
@@ -62,7 +64,8 @@ func TestOneKeyOneOrder(t *testing.T) {
 			if err := json.Unmarshal(answers[0].Body, &v); err != nil || v.ID != created[0].Order {
 				t.Errorf("%+v, %v", v, err)
 			}
-			if want := map[bool]string{true: "placed", false: "pending_payment"}[prefer != ""]; v.Status != want {
+			want := map[bool]string{true: "placed", false: "pending_payment"}[prefer != ""]
+			if v.Status != want {
 				t.Errorf("the answer says %s, want %s", v.Status, want)
 			}
 		})
@@ -127,8 +130,8 @@ func TestPostOrderRefusals(t *testing.T) {
 	refuse("quantity 0", shop.Invalid, "key_4", func(in *order.PostOrderIn) {
 		in.Body.Items[0].Quantity = 0
 	})
-	if _, err := s.orders.PostOrder(s.As(t, "dlr_a", room.Dealer()), post("key_5")); shop.CodeOf(err) !=
-		shop.Forbidden {
+	dealer := s.As(t, "dlr_a", room.Dealer())
+	if _, err := s.orders.PostOrder(dealer, post("key_5")); shop.CodeOf(err) != shop.Forbidden {
 		t.Errorf("a dealer ordered: %v", err)
 	}
 	other, err := s.orders.PostOrder(s.As(t, "cus_2", room.Customer()), post("key_1"))
@@ -140,8 +143,8 @@ func TestPostOrderRefusals(t *testing.T) {
 	}
 }
 
-// Goal: neither the card token nor a name, an address or an email is stored or announced in clear,
-// while their owner reads them. Method: scan every record and every event.
+// Goal: neither the card token nor a name, an address or an email is stored or announced in
+// clear, while their owner reads them. Method: scan every record and every event.
 func TestNothingPersonalInClear(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, roomtest.Calm())
@@ -179,9 +182,9 @@ func TestNothingPersonalInClear(t *testing.T) {
 	}
 }
 
-// Goal: a wait ends with 202 when its time is over, and the key keeps that answer; with 201 when the
-// order is decided though nobody gave a signal; and when the waiting process dies, whoever asks after
-// the lease finishes the request.
+// Goal: a wait ends with 202 when its time is over, and the key keeps that answer; with 201 when
+// the order is decided though nobody gave a signal; and when the waiting process dies, whoever
+// asks after the lease finishes the request.
 func TestWait(t *testing.T) {
 	t.Parallel()
 	t.Run("over", func(t *testing.T) {
@@ -269,8 +272,8 @@ func (s *stage) waited(t *testing.T, tick func(id shop.ID)) *order.AnswerOut {
 	}
 }
 
-// Goal: cancelling with one key is one cancellation, answered with the same bytes; with a second key
-// it is refused; lists and histories answer.
+// Goal: cancelling with one key is one cancellation, answered with the same bytes; with a second
+// key it is refused; lists and histories answer.
 func TestDoorsOfOneOrder(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, roomtest.Calm())
@@ -278,7 +281,8 @@ func TestDoorsOfOneOrder(t *testing.T) {
 	me := s.As(t, "cus_1", room.Customer())
 	in := &order.CommandIn{ID: "ord_1", Key: "k", Body: &order.CommandBody{Reason: "too_slow"}}
 	one, err := s.orders.PostCancel(me, in)
-	if err != nil || one.Status != http.StatusOK || !strings.Contains(string(one.Body), "too_slow") {
+	if err != nil || one.Status != http.StatusOK ||
+		!strings.Contains(string(one.Body), "too_slow") {
 		t.Fatalf("cancel: %+v, %v", one, err)
 	}
 	two, err := s.orders.PostCancel(me, in)

@@ -2,6 +2,7 @@ package order
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,8 @@ import (
 	"github.com/souk-commerce/souk/shop/event"
 )
 
-// Goal: the transition table is what the documents say, word for word. Method: print it.
+// Goal: the transition table is what the documents say, word for word. Method: print it, and look
+// for it in the README.
 func TestTableReads(t *testing.T) {
 	t.Parallel()
 	want := `
@@ -34,11 +36,14 @@ placed -complete-> completed [everything was delivered and nothing comes back]
 	if have := "\n" + strings.Join(rows, "\n") + "\n"; have != want {
 		t.Errorf("the table reads:%s\nwant:%s", have, want)
 	}
+	if page, err := os.ReadFile("README.md"); err != nil || !strings.Contains(string(page), want) {
+		t.Errorf("the README shows another table: %v", err)
+	}
 }
 
-// Goal: every command in every status does what the table says and nothing else, and what it refuses
-// it refuses with Illegal, naming status and version. Method: all pairs, each with its guard holding
-// and not holding, against a second, independent statement of the table.
+// Goal: every command in every status does what the table says and nothing else, and what it
+// refuses it refuses with Illegal, naming status and version. Method: all pairs, each with its
+// guard holding and not holding, against a second, independent statement of the table.
 func TestEveryCommandInEveryStatus(t *testing.T) {
 	t.Parallel()
 	legal := map[string]string{
@@ -65,7 +70,8 @@ func TestEveryCommandInEveryStatus(t *testing.T) {
 					continue
 				}
 				if shop.CodeOf(err) != shop.Illegal || to != status {
-					t.Errorf("%s in %q (guard %v): %s, %v; want a refusal", c, status, holds, to, err)
+					t.Errorf("%s in %q (guard %v): %s, %v; want a refusal",
+						c, status, holds, to, err)
 				}
 				if err != nil && !strings.Contains(err.Error(), "version 7") {
 					t.Errorf("the refusal does not name the version: %v", err)
@@ -132,8 +138,8 @@ func TestAxesAreClosed(t *testing.T) {
 	}
 }
 
-// Goal: a parcel's money cannot be refunded before it was taken, nor delivered before it left: too
-// early is ErrNotYet. And what does not belong to the order is an error, never a change.
+// Goal: a parcel's money cannot be refunded before it was taken, nor delivered before it left:
+// too early is ErrNotYet. And what does not belong to the order is an error, never a change.
 func TestTooEarlyAndForeign(t *testing.T) {
 	t.Parallel()
 	money := shop.Money{Amount: 10, Currency: "GBP"}
@@ -243,7 +249,8 @@ func checkQuote(
 	}
 	exact := (goods + shipping) * charges.TaxBPS // of at most 60 * 10^6 * 25,000 * 3,000: fits
 	if diff := tax*wholeBPS - exact; diff > wholeBPS/2 || diff <= -wholeBPS/2 {
-		t.Fatalf("the tax %d is not %d bps of %d, rounded half up", tax, charges.TaxBPS, goods+shipping)
+		t.Fatalf("the tax %d is not %d bps of %d, rounded half up",
+			tax, charges.TaxBPS, goods+shipping)
 	}
 }
 
@@ -267,7 +274,9 @@ func TestBasketsRefused(t *testing.T) {
 		return Offer{SKU: sku, Dealer: dealer, Title: "x", Price: m}
 	}
 	for name, offers := range map[string][]Offer{
-		"two currencies": {one("a", "d", gbp(1)), one("b", "d", shop.Money{Amount: 1, Currency: "EUR"})},
+		"two currencies": {
+			one("a", "d", gbp(1)), one("b", "d", shop.Money{Amount: 1, Currency: "EUR"}),
+		},
 		"over the bound": {one("a", "d", gbp(shop.MaxAmount)), one("b", "d", gbp(1))},
 	} {
 		_, err := price([]Item{{"a", 1}, {"b", 1}}, offers, Charges{})

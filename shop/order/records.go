@@ -19,7 +19,7 @@ import (
 //	<order>              cause/<fact>   that a fact which the head has no place for was counted
 //	customer/<customer>  <time>#<order> that the customer has the order, by time of checkout
 //	cart/<customer>      <cart>         the order that the cart became
-//	~cart/<customer>     <cart>         what is in a cart that may still change: a note, not a fact
+//	~cart/<customer>     <cart>         what is in a cart that may still change: a note
 
 // idPrefix begins the id of every order; what follows is shared with its payment and shipments.
 const idPrefix = "ord_"

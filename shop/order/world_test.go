@@ -96,7 +96,9 @@ type stage struct {
 
 func newStage(t roomtest.T, opts ...roomtest.Option) *stage {
 	t.Helper()
-	s := &stage{World: roomtest.New(t, opts...), shelf: newShelf(), vault: &vault{}, pager: newPager()}
+	s := &stage{
+		World: roomtest.New(t, opts...), shelf: newShelf(), vault: &vault{}, pager: newPager(),
+	}
 	s.orders = order.New(s.Desk("order"), order.Seams{
 		Prices: s.shelf, Vault: s.vault, Watcher: s.pager,
 	}, policy())
@@ -221,7 +223,9 @@ func failed(id shop.ID, final bool) *event.PaymentFailed {
 
 // react gives a fact to the reaction that waits for it, as delivery would.
 func react(ctx context.Context, reactions []room.Reaction, f event.Fact) error {
-	i := slices.IndexFunc(reactions, func(r room.Reaction) bool { return r.Fact.Type() == f.Type() })
+	i := slices.IndexFunc(reactions, func(r room.Reaction) bool {
+		return r.Fact.Type() == f.Type()
+	})
 	return reactions[i].Handle(ctx, f, room.Cause{Correlation: "test"})
 }
 
