@@ -50,7 +50,9 @@ type BackupFile struct {
 // Backup writes everything to dir, which must not exist or be empty, while the platform is in use:
 // the store as it is at one moment, not before the call, and the keys and files that belong to it.
 // Files that never change are linked where the file system can do so, so that a backup on the same
-// disk costs little room, but must be copied to another machine to be worth its name.
+// disk costs little room, but must be copied to another machine to be worth its name. The backup
+// holds the keys, so it is as secret as the data directory; it does not hold the key of a person
+// who was erased before it was begun.
 //
 // Dir appears complete or not at all: what is being written is called dir.unfinished, which Restore
 // refuses and the next Backup to dir replaces. ErrInvalid for a platform in memory or a dir that is
@@ -70,7 +72,11 @@ func (p *Platform) Backup(ctx context.Context, dir string) error {
 // backup fills a directory. Keys and files come after the store: what a record speaks of was stored
 // before the record and is never removed.
 func (p *Platform) backup(ctx context.Context, work string, m *BackupManifest) error {
-	if err := p.checkpoint(p.fs.PathJoin(work, storeDir)); err != nil {
+	store := p.fs.PathJoin(work, storeDir)
+	if err := p.checkpoint(store); err != nil {
+		return err
+	}
+	if err := scrubCopy(ctx, p.fs, store); err != nil {
 		return err
 	}
 	if err := copyFile(ctx, p.fs, p.path(formatFile), p.fs.PathJoin(work, formatFile)); err != nil {
@@ -190,8 +196,8 @@ func sumLine(raw []byte) []byte {
 	return []byte(hex.EncodeToString(sum[:]) + "  " + backupName + "\n")
 }
 
-// makeWhole lets fill write a directory under another name and gives it its own when it is whole and
-// durable. Whatever goes wrong, nothing appears at dir, and what was half-made is removed.
+// makeWhole lets fill write a directory under another name and gives it its own when it is whole
+// and durable. Whatever goes wrong, nothing appears at dir, and what was half-made is removed.
 func makeWhole(fs vfs.FS, dir string, fill func(work string) error) (err error) {
 	if dir == "" {
 		return fmt.Errorf("no directory was given: %w", platform.ErrInvalid)
@@ -203,7 +209,7 @@ func makeWhole(fs vfs.FS, dir string, fill func(work string) error) (err error) 
 	}
 	lock, err := fs.Lock(dir + ".lock")
 	if err != nil {
-		return fmt.Errorf("%s is being written by somebody else: %w: %w", dir, platform.ErrInUse, err)
+		return fmt.Errorf("somebody else is writing %s: %w: %w", dir, platform.ErrInUse, err)
 	}
 	defer func() {
 		err = errors.Join(err, fs.Remove(dir+".lock"), lock.Close())

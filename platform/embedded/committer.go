@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -49,17 +48,8 @@ func (p *Platform) writeGroup() {
 }
 
 // sync writes a group to the log and waits for the disk.
-func (p *Platform) sync(g *group) (err error) {
-	defer func() { // Pebble panics when its log writer was closed by an earlier failure
-		if r := recover(); r != nil {
-			err = fmt.Errorf("pebble: %v", r)
-		}
-	}()
-	err = g.batch.Commit(pebble.Sync)
-	if cause := p.broken.Load(); cause != nil {
-		err = *cause // Pebble reports a failed log through its logger and returns nil
-	}
-	return err
+func (p *Platform) sync(g *group) error {
+	return p.guard(func() error { return g.batch.Commit(pebble.Sync) })
 }
 
 // take closes the group being collected and encodes its records.

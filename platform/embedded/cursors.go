@@ -115,5 +115,5 @@ func (d *delivery) saveAll() error {
 	if b.Empty() {
 		return b.Close()
 	}
-	return b.Commit(pebble.Sync)
+	return d.p.guard(func() error { return b.Commit(pebble.Sync) })
 }

@@ -33,8 +33,8 @@ func writeSynced(fs vfs.FS, name string, fill func(w io.Writer) error) (err erro
 	return file.Sync()
 }
 
-// replacePrivate puts content at dir/name, which either appears whole and durable or stays as it was.
-// Only the owner may read it.
+// replacePrivate puts content at dir/name, which either appears whole and durable or stays as it
+// was. Only the owner may read it.
 func replacePrivate(fs vfs.FS, dir, name string, content []byte) error {
 	temp := fs.PathJoin(dir, name+".tmp")
 	err := writeSynced(fs, temp, func(w io.Writer) error {

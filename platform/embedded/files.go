@@ -170,7 +170,8 @@ func (v *verified) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		v.err = io.EOF
 		if hex.EncodeToString(v.sum.Sum(nil)) != v.digest {
-			v.err = fmt.Errorf("read file %s: its content has changed: %w", v.digest, platform.ErrCorrupt)
+			v.err = fmt.Errorf("read file %s: its content has changed: %w",
+				v.digest, platform.ErrCorrupt)
 		}
 		err = v.err
 	}

@@ -130,13 +130,15 @@ func TestFilesRefuse(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	broken := errors.New("the line went dead")
+	breaks := io.MultiReader(strings.NewReader("x"), iotest.ErrReader(broken))
+	tooLong := io.LimitReader(zeros{}, platform.MaxFileBytes+1)
 	for name, c := range map[string]struct {
 		ctx  context.Context
 		r    io.Reader
 		want error
 	}{
-		"too large": {t.Context(), io.LimitReader(zeros{}, platform.MaxFileBytes+1), platform.ErrTooLarge},
-		"broken":    {t.Context(), io.MultiReader(strings.NewReader("x"), iotest.ErrReader(broken)), broken},
+		"too large": {t.Context(), tooLong, platform.ErrTooLarge},
+		"broken":    {t.Context(), breaks, broken},
 		"cancelled": {cancelled, strings.NewReader("x"), context.Canceled},
 	} {
 		if _, err := f.Put(c.ctx, c.r); !errors.Is(err, c.want) {

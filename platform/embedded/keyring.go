@@ -217,7 +217,7 @@ func loadKeyring(fs vfs.FS, dir string) (*keyring, error) {
 		return nil, fmt.Errorf("%s is not a key file: %w", name, platform.ErrCorrupt)
 	}
 	if file.Format != keyringFormat {
-		return nil, fmt.Errorf("%s has format %d, this Souk reads %d; use the Souk that wrote it: %w",
+		return nil, fmt.Errorf("%s has format %d, this Souk reads %d; use one that can: %w",
 			name, file.Format, keyringFormat, platform.ErrVersion)
 	}
 	if sum, err := file.checksum(); err != nil || sum != file.SHA256 {

@@ -44,8 +44,10 @@ const (
 	maxPersonBytes  = platform.MaxSubjectBytes
 	maxCachedKeys   = 10_000 // about 1 KiB each
 	sealOverhead    = subtle.AESGCMIVSize + subtle.AESGCMTagSize
-	personKeyAES    = 1 // first byte of a person's record: a wrapped AES-256-GCM key follows
-	personKeyErased = 2 // nothing follows, for ever
+	keysPrefix      = "keys/"   // of the keys' own store
+	personPrefix    = "person/" // of a person's partition in it
+	personKeyAES    = 1         // first byte of a record: a wrapped AES-256-GCM key follows
+	personKeyErased = 2         // nothing follows, for ever
 	personKeyBytes  = 32
 	maxKeyRounds    = 8 // attempts to agree with concurrent first uses of one person
 )
@@ -64,7 +66,7 @@ func newKeys(fs vfs.FS, dir string, store platform.Store, chance io.Reader) (*ke
 	switch {
 	case err == nil && k.marked:
 		if _, err := k.ring.master.Decrypt(mark.Value, []byte(markText)); err != nil {
-			return nil, fmt.Errorf("the keys in %s are those of other data; restore the right ones: %w",
+			return nil, fmt.Errorf("%s holds the keys of other data; restore the right ones: %w",
 				dir, platform.ErrCorrupt)
 		}
 		return k, nil
@@ -181,8 +183,8 @@ func (k *keys) Rotate(_ context.Context) (keyID string, err error) {
 	return ring.current, nil
 }
 
-// Retire stops accepting the signatures of a key. ErrNotFound for an unknown key, ErrInvalid for the
-// current one.
+// Retire stops accepting the signatures of a key. ErrNotFound for an unknown key, ErrInvalid for
+// the current one.
 func (k *keys) Retire(_ context.Context, keyID string) error {
 	_, err := k.replaceRing(func(r *keyring) (*keyring, error) { return r.retired(keyID) })
 	return err
@@ -304,7 +306,8 @@ func (k *keys) unwrap(person string, value []byte) (tink.AEAD, error) {
 		return nil, fmt.Errorf("%s: %w", person, platform.ErrErased)
 	}
 	if len(value) == 0 || value[0] != personKeyAES {
-		return nil, fmt.Errorf("the key of %s is of an unknown kind: %w", person, platform.ErrCorrupt)
+		return nil, fmt.Errorf("the key of %s is of an unknown kind: %w",
+			person, platform.ErrCorrupt)
 	}
 	raw, err := k.keyring().master.Decrypt(value[1:], []byte(person))
 	if err != nil {
@@ -323,7 +326,7 @@ const markText = "souk key ring"
 func markKey() platform.Key { return platform.Key{Part: "ring", Sort: "mark"} }
 
 func personKey(person string) platform.Key {
-	return platform.Key{Part: "person/" + person, Sort: "key"}
+	return platform.Key{Part: personPrefix + person, Sort: "key"}
 }
 
 func checkPerson(person string) error {

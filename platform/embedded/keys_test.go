@@ -149,7 +149,8 @@ func TestKeysConcurrent(t *testing.T) {
 				for {
 					select {
 					case <-erased: // then the next answer must be a refusal
-						if _, err := p.Keys().Seal(ctx, person, nil); !errors.Is(err, platform.ErrErased) {
+						_, err := p.Keys().Seal(ctx, person, nil)
+						if !errors.Is(err, platform.ErrErased) {
 							t.Errorf("sealed after the erasure: %v", err)
 						}
 						return
@@ -191,8 +192,9 @@ func TestPersonCacheIsBounded(t *testing.T) {
 	}
 }
 
-// Goal: signatures verify under the published key they name, through rotation and a restart; retired
-// keys are no longer published, and there are never more than eight. Method: rotate ten times.
+// Goal: signatures verify under the published key they name, through rotation and a restart;
+// retired keys are no longer published, and there are never more than eight. Method: rotate ten
+// times.
 func TestKeysSignAndRotate(t *testing.T) {
 	t.Parallel()
 	fs, ctx, message := vfs.NewMem(), t.Context(), []byte("token")
@@ -283,7 +285,8 @@ func TestKeysRefuseWrongRing(t *testing.T) {
 		want    error
 	}{
 		"missing": {nil, platform.ErrCorrupt}, "foreign": {foreign, platform.ErrCorrupt},
-		"truncated": {good[:len(good)/2], platform.ErrCorrupt}, "newer": {newer, platform.ErrVersion},
+		"truncated": {good[:len(good)/2], platform.ErrCorrupt},
+		"newer":     {newer, platform.ErrVersion},
 	} {
 		writeTest(t, fs, "d/keys/", c.content)
 		if _, err := Open(Options{Dir: "d", FS: fs}); !errors.Is(err, c.want) {
@@ -305,7 +308,9 @@ func TestKeysRefuseWrongRing(t *testing.T) {
 // sameJSON reports whether two texts differ in white space or the case of a name only, which do not
 // change what is read.
 func sameJSON(a, b []byte) bool {
-	fold := func(s []byte) string { return strings.ToLower(strings.Join(strings.Fields(string(s)), "")) }
+	fold := func(s []byte) string {
+		return strings.ToLower(strings.Join(strings.Fields(string(s)), ""))
+	}
 	return fold(a) == fold(b)
 }
 
@@ -345,8 +350,8 @@ func TestSecretsAreReadableByTheOwnerOnly(t *testing.T) {
 	}
 }
 
-// BenchmarkSeal measures sealing an address of 200 bytes for somebody who is known, and for somebody
-// new, with 256 sealing at once as in a busy checkout.
+// BenchmarkSeal measures sealing an address of 200 bytes for somebody who is known, and for
+// somebody new, with 256 sealing at once as in a busy checkout.
 func BenchmarkSeal(b *testing.B) {
 	plain := make([]byte, 200)
 	b.Run("known", func(b *testing.B) {

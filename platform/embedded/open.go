@@ -3,7 +3,6 @@ package embedded
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -58,7 +57,8 @@ type Platform struct {
 	scratch   []byte // key under construction
 	encoded   []byte // value under construction
 
-	broken    atomic.Pointer[error] // what Pebble called fatal
+	broken    atomic.Pointer[error] // why nothing of the disk can be trusted any more
+	fatal     chan struct{}         // closed when broken is set
 	full      atomic.Bool
 	work      chan struct{} // a group waits
 	stop      chan struct{} // closed by Close
@@ -89,29 +89,27 @@ const idleWait = time.Second
 // naming the place, when the log is damaged before its last durable commit.
 func Open(o Options) (*Platform, error) {
 	p := newPlatform(o)
-	if err := p.checkFormat(o.ReadOnly); err != nil {
+	if err := p.prepare(o); err != nil {
 		return nil, err
 	}
-	db, err := openPebble(p.path("db"), p.pebbleOptions(o))
+	db, err := p.openPebble(p.path(storeDir), p.pebbleOptions(o))
 	if err != nil {
 		return nil, explainOpen(p.dir, err)
 	}
 	p.db = db
 	if err := p.recover(o); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, p.guard(db.Close))
 	}
 	go p.runCommitter() // ends in Close
 	return p, nil
 }
 
-// openPebble turns the panics with which Pebble meets some errors of the disk into errors.
-func openPebble(dir string, opts *pebble.Options) (db *pebble.DB, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			db, err = nil, fmt.Errorf("pebble: %v", r)
-		}
-	}()
-	return pebble.Open(dir, opts)
+func (p *Platform) openPebble(dir string, opts *pebble.Options) (db *pebble.DB, err error) {
+	err = p.guard(func() (err error) {
+		db, err = pebble.Open(dir, opts)
+		return err
+	})
+	return db, err
 }
 
 func newPlatform(o Options) *Platform {
@@ -119,6 +117,7 @@ func newPlatform(o Options) *Platform {
 		fs: o.FS, dir: o.Dir, clock: o.Clock, check: o.Check, log: o.Log,
 		overlay: make(map[string]*pending), queues: make(map[string]*queue),
 		work: make(chan struct{}, 1), stop: make(chan struct{}), committed: make(chan struct{}),
+		fatal:   make(chan struct{}),
 		minFree: o.MinFree, readOnly: o.ReadOnly,
 	}
 	if p.fs == nil {
@@ -248,21 +247,13 @@ func (p *Platform) Close() error {
 }
 
 // closeDB saves the cursors where the log was written last and closes Pebble.
-func (p *Platform) closeDB() (err error) {
-	defer func() { // Pebble panics when it closes after an error of the disk
-		if r := recover(); r != nil {
-			err = fmt.Errorf("close: pebble: %v", r)
-		}
-	}()
-	p.mu.Lock()
-	failed := p.failed
-	p.mu.Unlock()
-	if failed == nil && !p.readOnly {
+func (p *Platform) closeDB() error {
+	if p.failure() == nil && !p.readOnly {
 		if err := p.delivery.saveAll(); err != nil {
 			p.log.Warn("cursors were not saved; some events will be delivered again", "error", err)
 		}
 	}
-	return p.db.Close()
+	return p.guard(p.db.Close)
 }
 
 // enter keeps the store open until leave; false when it is closed.
@@ -288,51 +279,6 @@ func (p *Platform) path(name string) string {
 	return path.Join(p.dir, name)
 }
 
-// format is the content of the file that says which layout a directory has.
-type format struct {
-	Souk int `json:"souk"`
-}
-
-// checkFormat makes the directory and its format file, or refuses one of another version.
-func (p *Platform) checkFormat(readOnly bool) error {
-	name := p.path("FORMAT")
-	f, err := p.fs.Open(name)
-	if err == nil {
-		raw, err := io.ReadAll(f)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
-		}
-		var have format
-		if err := json.Unmarshal(raw, &have); err != nil {
-			return fmt.Errorf("%s is not a data directory of Souk: %w", p.dir, platform.ErrCorrupt)
-		}
-		if have.Souk != FormatVersion {
-			return fmt.Errorf("%s has format %d, this Souk reads %d; use the Souk that wrote it: %w",
-				p.dir, have.Souk, FormatVersion, platform.ErrVersion)
-		}
-		return nil
-	}
-	if readOnly {
-		return fmt.Errorf("%s is not a data directory of Souk: %w", p.dir, platform.ErrNotFound)
-	}
-	return p.writeFormat(name)
-}
-
-func (p *Platform) writeFormat(name string) error {
-	dir := p.fs.PathDir(name)
-	if err := p.fs.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
-	}
-	raw, err := json.Marshal(format{Souk: FormatVersion})
-	if err != nil {
-		return err
-	}
-	if err := replacePrivate(p.fs, dir, p.fs.PathBase(name), raw); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return syncDir(p.fs, p.fs.PathDir(dir))
-}
-
 func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 	cache := o.CacheSize
 	if cache == 0 {
@@ -340,7 +286,7 @@ func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 	}
 	cache += 3 * memTableBytes // Pebble takes the memory of its memtables out of the cache
 	opts := &pebble.Options{
-		FS:                          p.fs,
+		FS:                          pebbleFS{p.fs, p},
 		Logger:                      pebbleLog{p},
 		ReadOnly:                    o.ReadOnly,
 		CacheSize:                   cache,
@@ -350,6 +296,11 @@ func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 		L0StopWritesThreshold:       24,
 		LBaseMaxBytes:               64 << 20,
 		FormatMajorVersion:          pebble.FormatNewest,
+	}
+	opts.EventListener = &pebble.EventListener{
+		DataCorruption: func(i pebble.DataCorruptionInfo) {
+			p.log.Error("a stored block is damaged; restore a backup", "path", i.Path, "details", i.Details)
+		},
 	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)

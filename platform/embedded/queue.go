@@ -18,8 +18,9 @@ import (
 // begin. Whatever it knows is only a help; what decides is the version of a message's record.
 //
 // A message whose last receipt has timed out is moved to the dead ones by the next call that could
-// notice. A message past its retention is dropped by the next call that meets it; dead ones are kept
-// until they are redriven or deleted. A dead message is still in the queue: its id is not sent again.
+// notice. A message past its retention is dropped by the next call that meets it; dead ones are
+// kept until they are redriven or deleted. A dead message is still in the queue: its id is not sent
+// again.
 type queue struct {
 	store  platform.Store
 	clock  platform.Clock
@@ -99,7 +100,8 @@ func (q *queue) Send(ctx context.Context, m platform.Message, delay time.Duratio
 	return fmt.Errorf("send to queue %s: %w", q.name, platform.ErrThrottled)
 }
 
-// stillThere reports whether a message of this id is in the queue; one past its retention is dropped.
+// stillThere reports whether a message of this id is in the queue; one past its retention is
+// dropped.
 func (q *queue) stillThere(ctx context.Context, id string, now time.Time) (bool, error) {
 	old, err := q.load(ctx, id)
 	if errors.Is(err, platform.ErrNotFound) {
@@ -123,7 +125,8 @@ func (q *queue) stillThere(ctx context.Context, id string, now time.Time) (bool,
 func (q *queue) Receive(
 	ctx context.Context, limit int, visibility, wait time.Duration,
 ) ([]platform.Received, error) {
-	if limit < 1 || limit > maxReceive || visibility <= 0 || visibility > maxVisibility || wait < 0 {
+	if limit < 1 || limit > maxReceive ||
+		visibility <= 0 || visibility > maxVisibility || wait < 0 {
 		return nil, fmt.Errorf("receive %d messages for %v, waiting %v: %w",
 			limit, visibility, wait, platform.ErrInvalid)
 	}
@@ -254,7 +257,8 @@ func (q *queue) hide(
 	return got, nil
 }
 
-// Delete implements platform.Queue. It also discards a dead message, by the receipt that Dead shows.
+// Delete implements platform.Queue. It also discards a dead message, by the receipt that Dead
+// shows.
 func (q *queue) Delete(ctx context.Context, receipt string) error {
 	err := q.change(ctx, receipt, func(e *edit, m *queued) { e.remove(m) })
 	if err != nil {
@@ -320,8 +324,8 @@ func (q *queue) load(ctx context.Context, id string) (*queued, error) {
 
 func (q *queue) edit() *edit { return &edit{name: q.name} }
 
-// commit applies an edit, telling the heads of lanes about new entries first. An entry whose outcome
-// is unknown stays announced: it may yet appear.
+// commit applies an edit, telling the heads of lanes about new entries first. An entry whose
+// outcome is unknown stays announced: it may yet appear.
 func (q *queue) commit(ctx context.Context, e *edit) error {
 	if len(e.writes) == 0 {
 		return nil

@@ -85,9 +85,9 @@ type queueRun struct {
 	receipts []string
 }
 
-// Goal: after any history, every answer of the queue is the one that its model gives. Method: random
-// steps on few ids, with a clock that stands still between them; now and then the queue forgets what
-// it knows beside its records, as after a restart.
+// Goal: after any history, every answer of the queue is the one that its model gives. Method:
+// random steps on few ids, with a clock that stands still between them; now and then the queue
+// forgets what it knows beside its records, as after a restart.
 func TestQueueIsItsModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -127,7 +127,8 @@ func (r *queueRun) reopen(rt *rapid.T) {
 
 func (r *queueRun) send(rt *rapid.T) {
 	id, delay, now := anyID(rt), seconds(rt, "delay", 20), r.clock.Now()
-	if err := r.q.Send(rt.Context(), platform.Message{ID: id, Body: []byte(id)}, delay); err != nil {
+	err := r.q.Send(rt.Context(), platform.Message{ID: id, Body: []byte(id)}, delay)
+	if err != nil {
 		rt.Fatal(err)
 	}
 	if old := r.model.messages[id]; old != nil && (old.dead || old.expires.After(now)) {

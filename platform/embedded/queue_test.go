@@ -71,8 +71,8 @@ func wantDepth(t *testing.T, q platform.Queue, visible, hidden, dead int, oldest
 	}
 }
 
-// Goal: a message is visible once its delay is over, hidden while in somebody's hands, and gone once
-// deleted. Method: walk two messages through, with a clock that stands still.
+// Goal: a message is visible once its delay is over, hidden while in somebody's hands, and gone
+// once deleted. Method: walk two messages through, with a clock that stands still.
 func TestQueueLife(t *testing.T) {
 	t.Parallel()
 	q, clock := openQueue(t)
@@ -201,8 +201,8 @@ func TestQueueDeadLetters(t *testing.T) {
 	wantDepth(t, q, 0, 1, 0, 2*time.Minute)
 }
 
-// Goal: an id is accepted once while it is in the queue, and again when it no longer is. Method: send
-// twice, delete, send; let the retention pass, send.
+// Goal: an id is accepted once while it is in the queue, and again when it no longer is. Method:
+// send twice, delete, send; let the retention pass, send.
 func TestQueueDedupeAndRetention(t *testing.T) {
 	t.Parallel()
 	q, clock := openQueue(t)
@@ -231,8 +231,10 @@ func TestQueueBounds(t *testing.T) {
 	t.Parallel()
 	p, ctx := openTest(t, Options{}), t.Context()
 	for name, policy := range map[string]platform.QueuePolicy{
-		"Upper": testPolicy(), "": testPolicy(), "a/b": testPolicy(), strings.Repeat("x", 81): testPolicy(),
-		"r0": {MaxReceives: 0, Retention: 1}, "r1001": {MaxReceives: 1001, Retention: 1},
+		"Upper": testPolicy(), "": testPolicy(), "a/b": testPolicy(),
+		strings.Repeat("x", 81): testPolicy(),
+		"r0":                    {MaxReceives: 0, Retention: 1},
+		"r1001":                 {MaxReceives: 1001, Retention: 1},
 		"t0": {MaxReceives: 1}, "t14": {MaxReceives: 1, Retention: 14*24*time.Hour + 1},
 	} {
 		if _, err := p.Queue(name, policy); !errors.Is(err, platform.ErrInvalid) {
@@ -246,7 +248,7 @@ func TestQueueBounds(t *testing.T) {
 	if again, err := p.Queue("q", testPolicy()); err != nil || again != q {
 		t.Errorf("the same name gave another queue: %v", err)
 	}
-	body := make([]byte, platform.MaxMessageBytes+1)
+	body, tooLate := make([]byte, platform.MaxMessageBytes+1), platform.MaxQueueDelay+1
 	for name, c := range map[string]struct {
 		m     platform.Message
 		delay time.Duration
@@ -256,7 +258,7 @@ func TestQueueBounds(t *testing.T) {
 		"long id":       {platform.Message{ID: strings.Repeat("x", 201)}, 0, platform.ErrInvalid},
 		"large":         {platform.Message{ID: "l", Body: body}, 0, platform.ErrTooLarge},
 		"negative":      {platform.Message{ID: "n"}, -1, platform.ErrInvalid},
-		"late":          {platform.Message{ID: "l"}, platform.MaxQueueDelay + 1, platform.ErrInvalid},
+		"late":          {platform.Message{ID: "l"}, tooLate, platform.ErrInvalid},
 		"just right":    {platform.Message{ID: "1", Body: body[1:]}, platform.MaxQueueDelay, nil},
 		"long just yet": {platform.Message{ID: strings.Repeat("x", 200)}, 0, nil},
 	} {
@@ -280,9 +282,9 @@ func TestQueueBounds(t *testing.T) {
 	}
 }
 
-// Goal: a waiting receiver gets a message the moment it is visible, for whatever reason, and gives up
-// the moment its wait is over, its context ends or the queue closes. Method: virtual time, so that
-// waiting costs nothing and moments are exact.
+// Goal: a waiting receiver gets a message the moment it is visible, for whatever reason, and gives
+// up the moment its wait is over, its context ends or the queue closes. Method: virtual time, so
+// that waiting costs nothing and moments are exact.
 func TestQueueWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -327,9 +329,9 @@ func TestQueueWaits(t *testing.T) {
 	})
 }
 
-// Goal: under concurrent senders and receivers no message is lost, and none is in two hands at once.
-// Method: receivers forget some messages on purpose, so that those come back; visibility is long
-// enough that nothing else does.
+// Goal: under concurrent senders and receivers no message is lost, and none is in two hands at
+// once. Method: receivers forget some messages on purpose, so that those come back; visibility is
+// long enough that nothing else does.
 func TestQueueConcurrent(t *testing.T) {
 	t.Parallel()
 	const senders, each = 8, 60

@@ -175,8 +175,8 @@ func (q *queue) purge(ctx context.Context, now time.Time) error {
 	})
 }
 
-// sweep lets fn edit the first messages of a lane that are due, a chunk a commit, until it leaves one
-// as it is. The caller sees to it that one scan of the lane runs at a time.
+// sweep lets fn edit the first messages of a lane that are due, a chunk a commit, until it leaves
+// one as it is. The caller sees to it that one scan of the lane runs at a time.
 func (q *queue) sweep(
 	ctx context.Context, l lane, h *head, now time.Time, fn func(*edit, *queued),
 ) error {
@@ -217,9 +217,9 @@ func (q *queue) sweep(
 	return nil
 }
 
-// scan calls fn for the entries of a lane up to now, in order, until fn says no, and keeps the lane's
-// head. It returns the time of the first entry after now, or noEntry; nothing meaningful when fn
-// broke off.
+// scan calls fn for the entries of a lane up to now, in order, until fn says no, and keeps the
+// lane's head. It returns the time of the first entry after now, or noEntry; nothing meaningful
+// when fn broke off.
 func (q *queue) scan(
 	ctx context.Context, l lane, h *head, now int64, fn func(at int64, id string) bool,
 ) (next int64, err error) {

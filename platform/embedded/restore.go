@@ -15,16 +15,17 @@ import (
 )
 
 // Restore makes a data directory at to, which must not exist or be empty, from the backup at from.
-// Every file is compared with the backup's manifest while it is copied, and the result is opened once
-// before it gets its name; the backup is not changed. Nothing appears at to unless all of it is right.
+// Every file is compared with the backup's manifest while it is copied, and the result is opened
+// once before it gets its name; the backup is not changed. Nothing appears at to unless all of it
+// is right.
 //
 // ErrNotFound when from holds no finished backup, ErrVersion when another version of Souk wrote it,
 // ErrCorrupt, naming the file, when anything is missing or is not what was written, ErrInvalid when
 // to has something in it.
 //
-// Restoring goes back in time. Events after the subscriptions' cursors are delivered again, and what
-// the world saw after the backup, such as charges, is unknown to the restored data: verify it against
-// the provider before it is opened to customers.
+// Restoring goes back in time. Events after the subscriptions' cursors are delivered again, and
+// what the world saw after the backup, such as charges, is unknown to the restored data: verify it
+// against the provider before it is opened to customers.
 func Restore(ctx context.Context, from, to string) error {
 	return restore(ctx, vfs.Default, from, to)
 }
@@ -98,7 +99,7 @@ func readManifest(fs vfs.FS, dir string) (*BackupManifest, error) {
 	}
 	if version.Backup != BackupVersion || version.Souk != FormatVersion {
 		return nil, fmt.Errorf(
-			"backup version %d of data version %d, this Souk reads %d and %d; use the Souk that wrote it: %w",
+			"version %d of data version %d, this Souk reads %d and %d; use one that can: %w",
 			version.Backup, version.Souk, BackupVersion, FormatVersion, platform.ErrVersion)
 	}
 	var m BackupManifest

@@ -291,8 +291,8 @@ func (p *Platform) appendEvents(g *group, events []platform.Event) {
 // writable says why nothing can be written now, if so. The caller holds mu.
 func (p *Platform) writable() error {
 	switch {
-	case p.failed != nil:
-		return fmt.Errorf("%w: the disk failed: %w", platform.ErrClosed, p.failed)
+	case p.failure() != nil:
+		return p.failure()
 	case p.closed:
 		return platform.ErrClosed
 	case p.full.Load():
@@ -303,13 +303,21 @@ func (p *Platform) writable() error {
 }
 
 // fail stops the platform for good: after an error of the disk nothing that it says can be trusted
-// before a restart has recovered the log. The caller holds mu.
+// before a restart has recovered the log.
 func (p *Platform) fail(err error) error {
-	if p.failed == nil {
-		p.failed = err
+	if p.broken.CompareAndSwap(nil, &err) {
 		p.log.Error("the disk failed; restart to recover to the last durable commit", "error", err)
+		close(p.fatal)
 	}
 	return fmt.Errorf("the disk failed: %w", err)
+}
+
+// failure is why the platform stopped for good, or nil.
+func (p *Platform) failure() error {
+	if cause := p.broken.Load(); cause != nil {
+		return fmt.Errorf("%w: the disk failed: %w", platform.ErrClosed, *cause)
+	}
+	return nil
 }
 
 // check refuses a batch that breaks a rule or a limit, before anything is locked.

@@ -75,10 +75,10 @@ func (p *Platform) durable(ctx context.Context, key []byte) (*state, error) {
 			return nil, err
 		}
 		p.mu.Lock()
-		o, failed := p.overlay[string(key)], p.failed
+		o := p.overlay[string(key)]
 		p.mu.Unlock()
-		if failed != nil {
-			return nil, fmt.Errorf("%w: the disk failed: %w", platform.ErrClosed, failed)
+		if err := p.failure(); err != nil {
+			return nil, err
 		}
 		if o == nil {
 			return st, nil
