@@ -18,9 +18,9 @@ func (RealClock) Now() time.Time { return time.Now() }
 func (RealClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 // patience is how long Poll goes on: long enough for a slow, shared machine.
-const patience = 60 * time.Second
+const patience = 30 * time.Second
 
-// Poll asks done until it says yes, and fails the test with what why says when a minute has passed.
+// Poll asks done until it says yes, and fails the test with what why says when half a minute has passed.
 // It yields between two questions; how often it asks decides nothing.
 func Poll(t interface {
 	Helper()
