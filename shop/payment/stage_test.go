@@ -35,6 +35,7 @@ type stage struct {
 	plan    func(operation, key string, call int) sandbox.Plan
 	live    *process
 	fired   int
+	lieFor  time.Duration // of the sandbox
 }
 
 type failer interface {
@@ -70,9 +71,15 @@ func newStage(t failer) *stage {
 		timers: make(map[string]platform.Timer), cat: event.NewCatalogue(),
 		orders: make(map[shop.ID]*payment.Due),
 	}
+	st.openSandbox()
+	st.restart()
+	return st
+}
+
+func (st *stage) openSandbox() {
 	var err error
 	st.sandbox, err = sandbox.Open(sandbox.Options{
-		Clock: st, Secret: []byte("secret"),
+		Clock: st, Secret: []byte("secret"), LieFor: st.lieFor,
 		Plan: func(operation, key string, call int) sandbox.Plan {
 			if st.plan == nil {
 				return 0
@@ -83,10 +90,8 @@ func newStage(t failer) *stage {
 		Wait: func(context.Context, time.Duration) bool { return true },
 	})
 	if err != nil {
-		t.Fatalf("open the sandbox: %v", err)
+		st.t.Fatalf("open the sandbox: %v", err)
 	}
-	st.restart()
-	return st
 }
 
 // restart begins a new life of the process, with everything in memory forgotten.
