@@ -101,21 +101,12 @@ func (p *Platform) backup(ctx context.Context, work string, m *BackupManifest) e
 }
 
 // checkpoint makes a copy of the store at one moment, durable.
-func (p *Platform) checkpoint(dir string) (err error) {
+func (p *Platform) checkpoint(dir string) error {
 	if !p.enter() {
 		return platform.ErrClosed
 	}
 	defer p.leave()
-	defer func() { // Pebble panics when its log writer was closed by a failure
-		if r := recover(); r != nil {
-			err = fmt.Errorf("pebble: %v", r)
-		}
-	}()
-	err = p.db.Checkpoint(dir, pebble.WithFlushedWAL())
-	if cause := p.broken.Load(); cause != nil {
-		return fmt.Errorf("the disk failed: %w", *cause)
-	}
-	return err
+	return p.guard(func() error { return p.db.Checkpoint(dir, pebble.WithFlushedWAL()) })
 }
 
 // copyPart copies a folder of the data directory, linking what can be linked.
