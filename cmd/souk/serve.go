@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// serveCommand serves the shop until it is told to stop.
+type serveCommand struct {
+	Data   string      `default:"./data" help:"Data directory, made if need be; mem: keeps everything in memory."`
+	Listen string      `default:"127.0.0.1:8080" help:"Address of the API."`
+	Admin  string      `default:"127.0.0.1:8081" help:"Address of /metrics, /healthz and /readyz; empty for none."`
+	Policy policyFlags `embed:""`
+}
+
+// drainTime bounds the time that requests in flight are given at the end.
+const drainTime = 10 * time.Second
+
+// Run implements the command.
+func (c *serveCommand) Run(e *env) error {
+	w, err := openWorld(e, c.Data, c.Policy)
+	if err != nil {
+		return err
+	}
+	s, err := w.serve(e, c.Listen, c.Admin)
+	if err != nil {
+		return errors.Join(err, w.close())
+	}
+	e.log.Info("serving", "api", s.api, "admin", s.admin, "data", c.Data)
+	if !e.json {
+		fmt.Fprintf(e.err, "souk serves http://%s (operators: http://%s/metrics); stop with ctrl-c\n",
+			s.api, s.admin)
+	}
+	var failed error
+	select {
+	case <-e.ctx.Done():
+	case failed = <-s.failed:
+	}
+	e.log.Info("draining: no new work, finishing what is under way")
+	return errors.Join(failed, s.stop(), w.close())
+}
+
+// servers are the listeners of one world.
+type servers struct {
+	w      *world
+	api    string
+	admin  string
+	list   []*http.Server
+	failed chan error
+}
+
+// serve starts delivery and opens the listeners.
+func (w *world) serve(e *env, listen, admin string) (*servers, error) {
+	// Deliveries go on while requests drain, so they do not end with the signal but with close.
+	if err := w.app.Start(context.WithoutCancel(e.ctx)); err != nil {
+		return nil, err
+	}
+	s := &servers{w: w, failed: make(chan error, 2)}
+	var err error
+	if s.api, err = s.open(listen, w.app.Handler()); err != nil {
+		return nil, err
+	}
+	if admin != "" {
+		if s.admin, err = s.open(admin, w.app.AdminHandler()); err != nil {
+			return nil, errors.Join(err, s.stop())
+		}
+	}
+	return s, nil
+}
+
+func (s *servers) open(address string, h http.Handler) (string, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", fmt.Errorf("listen on %s: %w", address, err)
+	}
+	server := s.w.app.Server(h)
+	s.list = append(s.list, server)
+	go func() { // ends with Shutdown
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	}()
+	return l.Addr().String(), nil
+}
+
+// stop answers what is in flight and closes the listeners.
+func (s *servers) stop() error {
+	s.w.app.Drain()
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	var all error
+	for _, server := range s.list {
+		if err := server.Shutdown(ctx); err != nil {
+			all = errors.Join(all, fmt.Errorf("drain: %w", err), server.Close())
+		}
+	}
+	return all
+}

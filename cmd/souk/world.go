@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/souk-commerce/souk/app"
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/embedded"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/order"
+	"github.com/souk-commerce/souk/shop/payment"
+	"github.com/souk-commerce/souk/shop/payment/sandbox"
+)
+
+const (
+	tokenIssuer = "souk"
+	inMemory    = "mem:"
+	ledgerFile  = "sandbox-ledger.jsonl" // beside the data directory's own files
+)
+
+// policyFlags are the operator's decisions that serve and bench share.
+type policyFlags struct {
+	Deadline  time.Duration `default:"10m" help:"From checkout until an order is placed or expires."`
+	Returns   time.Duration `default:"336h" help:"From the last delivery until an order is complete."`
+	Shipping  int64         `default:"0" help:"Charge for each parcel, in minor units."`
+	TaxBPS    int64         `name:"tax-bps" default:"0" help:"Tax, in 1/10,000 of items and shipping."`
+	Patience  time.Duration `default:"250ms" help:"Age of critical work at which browsing is shed."`
+	OpenMeter bool          `name:"open-metrics" help:"Serve /metrics on the API without a token."`
+}
+
+func (f policyFlags) policy() app.Policy {
+	orders := order.DefaultPolicy()
+	orders.TTL, orders.ReturnWindow = f.Deadline, f.Returns
+	orders.Charges = order.Charges{ShippingPerParcel: f.Shipping, TaxBPS: f.TaxBPS}
+	return app.Policy{
+		Issuer: tokenIssuer, Order: orders, Patience: f.Patience, OpenMeters: f.OpenMeter,
+	}
+}
+
+// world is one embedded market with everything it stands on.
+type world struct {
+	platform *embedded.Platform
+	provider *sandbox.Sandbox
+	app      *app.App
+	cat      *event.Catalogue
+	dir      string // "" in memory
+}
+
+// openWorld opens or makes the market in a data directory.
+func openWorld(e *env, data string, f policyFlags) (*world, error) {
+	w := &world{cat: event.NewCatalogue()}
+	ledger := ""
+	if data != inMemory {
+		w.dir = data
+		ledger = filepath.Join(data, ledgerFile)
+	}
+	var err error
+	w.platform, err = embedded.Open(embedded.Options{
+		Dir: w.dir, Check: app.Check(w.cat), Log: e.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	secret := make([]byte, 32)
+	if _, err := rand.Read(secret); err != nil {
+		return nil, errors.Join(fmt.Errorf("make a webhook secret: %w", err), w.platform.Close())
+	}
+	clock := embedded.SystemClock{}
+	w.provider, err = sandbox.Open(sandbox.Options{Clock: clock, Path: ledger})
+	if err != nil {
+		return nil, errors.Join(err, w.platform.Close())
+	}
+	w.app, err = app.Open(app.Config{
+		Platform: w.platform, Catalogue: w.cat, Clock: clock, Log: e.log, Policy: f.policy(),
+		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
+		Payment: payment.Options{
+			Name: "sandbox", Provider: w.provider, Describe: sandbox.Describe, Secrets: [][]byte{secret},
+		},
+	})
+	if err != nil {
+		return nil, errors.Join(err, w.provider.Close(), w.platform.Close())
+	}
+	return w, nil
+}
+
+// close ends everything in the order in which it depends on each other.
+func (w *world) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	return errors.Join(w.app.Close(ctx), w.platform.Close(), w.provider.Close())
+}
+
+// openOffline opens a data directory that no server has open, without delivering anything.
+func openOffline(e *env, dir string, readOnly bool) (*embedded.Platform, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, platform.ErrNotFound)
+	}
+	return embedded.Open(embedded.Options{Dir: dir, ReadOnly: readOnly, Log: e.log})
+}
