@@ -198,6 +198,28 @@ func TestAllotments(t *testing.T) {
 	w.audit()
 }
 
+// Goal: a parcel with a split SKU in it is consumed whole, in several commits. Method: commits of
+// four stock records, a SKU from four allotments, and four other SKUs.
+func TestParcelFromSeveralAllotments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.most = 5
+	w.restart()
+	w.receive(12, "1HOT", "A", "B", "C", "D")
+	if err := w.s.Allot(t.Context(), "mov_split", "1HOT", 4); err != nil {
+		t.Fatal(err)
+	}
+	all := items("1HOT", 12, "A", 1, "B", 1, "C", 1, "D", 1)
+	w.must(created("ord_1", all...), placed("ord_1"), dispatched("ord_1", 1, all...))
+	if got := w.state("ord_1"); got != Consumed() {
+		t.Errorf("the hold is %s", got)
+	}
+	w.level("1HOT", 0, 0)
+	w.level("A", 11, 0)
+	w.level("D", 11, 0)
+	w.audit()
+}
+
 // Goal: a movement happens once, under its bounds. Method: repeat and misuse movements.
 func TestMovements(t *testing.T) {
 	t.Parallel()

@@ -79,9 +79,14 @@ type tap struct {
 	commits atomic.Int64
 	crashAt atomic.Int64 // the commit at which it crashes; 0 never
 	effect  atomic.Bool  // the commit happens all the same
+	// interlude is done once, between what the next unit of work read and its commit.
+	interlude atomic.Pointer[func()]
 }
 
 func (t *tap) Commit(ctx context.Context, b platform.Batch) error {
+	if do := t.interlude.Swap(nil); do != nil {
+		(*do)()
+	}
 	if t.commits.Add(1) != t.crashAt.Load() {
 		return t.Store.Commit(ctx, b)
 	}
