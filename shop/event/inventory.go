@@ -15,7 +15,7 @@ type StockMoved struct {
 	Movement shop.ID  `json:"movement"`
 	SKU      shop.SKU `json:"sku"`
 	Quantity int64    `json:"quantity" doc:"negative when units went out"`
-	Reason   string   `json:"reason" doc:"receive or adjust"`
+	Reason   string   `json:"reason" doc:"receive, adjust, count or dispatch"`
 	Spread   []int64  `json:"spread,omitempty" doc:"change of each allotment; absent: of the first"`
 }
 
