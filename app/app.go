@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -238,4 +239,14 @@ func (a *App) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("close the app: %w", context.Cause(ctx))
 	}
+}
+
+// Routes is the table, in its order.
+func (a *App) Routes() []Route { return a.routes() }
+
+// PatternOf is the line of the router that a request would meet: the router's own view of the
+// table.
+func (a *App) PatternOf(method, path string) string {
+	_, pattern := a.house.mux.Handler(&http.Request{Method: method, URL: &url.URL{Path: path}})
+	return pattern
 }

@@ -71,7 +71,7 @@ func (h *house) build(table []Route) {
 }
 
 func (h *house) mount(r Route) {
-	op := r.operation(h.api.OpenAPI().Components.Schemas)
+	op := r.operation(h.api.OpenAPI().Components)
 	if r.serve.plain != nil {
 		h.api.OpenAPI().AddOperation(&op)
 		h.stand(&op, nil)
@@ -181,7 +181,8 @@ func (h *house) config() huma.Config {
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: "Souk", Version: "1", Description: description},
 			Components: &huma.Components{
-				Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
+				Schemas:   huma.NewMapRegistry("#/components/schemas/", schemaName),
+				Responses: map[string]*huma.Response{},
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
 				},

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/souk-commerce/souk/shop"
 )
 
 const description = `The doors of a Souk market.
@@ -71,4 +73,114 @@ func upper(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// operation describes the route for huma and for the document.
+func (r Route) operation(shared *huma.Components) huma.Operation {
+	reg := shared.Schemas
+	op := huma.Operation{
+		OperationID: r.ID, Method: r.Method, Path: r.Path, Summary: r.Summary,
+		Tags: []string{r.tag()}, DefaultStatus: r.Status, MaxBodyBytes: 2 * MaxBody,
+		BodyReadTimeout: -1, // the door has read it already
+		Responses:       map[string]*huma.Response{},
+		Extensions:      map[string]any{"x-roles": r.roleNames(), "x-load": r.Load.String()},
+	}
+	if len(r.Roles) > 0 {
+		op.Security = []map[string][]string{{"bearer": {}}}
+	}
+	byStatus := make(map[int][]shop.Code)
+	for _, code := range r.refusals() {
+		byStatus[statusOf(code)] = append(byStatus[statusOf(code)], code)
+	}
+	for status, codes := range byStatus {
+		op.Responses[strconv.Itoa(status)] = refused(shared, status, codes)
+	}
+	r.succeed(&op, reg)
+	return op
+}
+
+// succeed documents the answers that are no refusals, as far as huma cannot see them in the types.
+func (r Route) succeed(op *huma.Operation, reg huma.Registry) {
+	content := map[string]*huma.MediaType{}
+	if r.serve.body != nil {
+		schema := reg.Schema(r.serve.body, true, r.ID)
+		content["application/json"] = &huma.MediaType{Schema: schema}
+	}
+	if r.serve.plain != nil {
+		content[r.serve.media] = &huma.MediaType{}
+	}
+	if len(content) > 0 {
+		op.Responses[strconv.Itoa(r.Status)] = &huma.Response{
+			Description: http.StatusText(r.Status), Content: content,
+		}
+	}
+	if r.serve.second == 0 {
+		return
+	}
+	second := &huma.Response{Description: r.serve.means}
+	if len(r.serve.bodies) > 0 {
+		any := &huma.Schema{}
+		for _, b := range r.serve.bodies {
+			any.AnyOf = append(any.AnyOf, reg.Schema(b, true, r.ID))
+		}
+		second.Content = map[string]*huma.MediaType{"application/json": {Schema: any}}
+	}
+	op.Responses[strconv.Itoa(r.serve.second)] = second
+}
+
+// finish adds to the document what can be said only when huma has seen the types.
+func (r Route) finish(api *huma.OpenAPI) {
+	var op *huma.Operation
+	switch item := api.Paths[r.Path]; r.Method {
+	case http.MethodGet:
+		op = item.Get
+	case http.MethodPost:
+		op = item.Post
+	case http.MethodPut:
+		op = item.Put
+	case http.MethodPatch:
+		op = item.Patch
+	}
+	for _, p := range op.Parameters {
+		if p.In == "header" && p.Name == "Idempotency-Key" {
+			p.Required = r.Keyed
+		}
+	}
+	if r.serve.live != nil {
+		op.Responses[strconv.Itoa(r.Status)].Content[r.serve.media] = &huma.MediaType{
+			Schema: &huma.Schema{Type: "string"},
+		}
+	}
+}
+
+// refused documents one status and the codes that it stands for. Operations that refuse alike
+// share one description.
+func refused(shared *huma.Components, status int, codes []shop.Code) *huma.Response {
+	name := strconv.Itoa(status)
+	r := &huma.Response{
+		Description: http.StatusText(status) + ":",
+		Headers: map[string]*huma.Header{
+			headerCorrelation: {Schema: &huma.Schema{Type: "string"}},
+		},
+	}
+	code := &huma.Schema{Type: "string"}
+	for _, c := range codes {
+		name += "." + string(c)
+		r.Description += " " + string(c)
+		code.Enum = append(code.Enum, string(c))
+		if retryAfter(c) > 0 {
+			r.Headers["Retry-After"] = &huma.Header{Schema: &huma.Schema{Type: "integer"}}
+		}
+		if c == shop.Unauthorised {
+			r.Headers["WWW-Authenticate"] = &huma.Header{Schema: &huma.Schema{Type: "string"}}
+		}
+	}
+	problem := shared.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	r.Content = map[string]*huma.MediaType{"application/problem+json": {Schema: &huma.Schema{
+		AllOf: []*huma.Schema{problem, {
+			Type: "object", Properties: map[string]*huma.Schema{"code": code},
+		}},
+	}}}
+	shared.Responses[name] = r
+	return &huma.Response{Ref: "#/components/responses/" + name}
 }

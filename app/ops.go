@@ -141,7 +141,11 @@ type PostRedriveIn struct {
 // PostRedrive answers POST /v1/ops/dead-letters/redrive: the event is delivered again, with the
 // same id and fresh attempts. A letter that is not in the list (any more) is NotFound.
 func (o *ops) PostRedrive(ctx context.Context, in *PostRedriveIn) (*struct{}, error) {
-	return nil, o.known(o.delivery.Redrive(ctx, in.Body.Subscription, in.Body.ID))
+	err := o.delivery.Redrive(ctx, in.Body.Subscription, in.Body.ID)
+	if errors.Is(err, platform.ErrInvalid) {
+		err = platform.ErrNotFound // an id that no letter can have
+	}
+	return nil, o.known(err)
 }
 
 // PostReplayIn asks to deliver what was delivered again.

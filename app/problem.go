@@ -8,6 +8,7 @@ import (
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/catalog"
 )
 
 // The codes of refusals that only a door makes.
@@ -81,6 +82,8 @@ func statusOf(code shop.Code) int {
 		return http.StatusMethodNotAllowed
 	case TooSlow:
 		return http.StatusRequestTimeout
+	case catalog.Stale:
+		return http.StatusPreconditionFailed
 	case TooLarge:
 		return http.StatusRequestEntityTooLarge
 	case WrongType:

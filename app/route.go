@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -69,6 +68,19 @@ func handle[I, O any](h func(context.Context, *I) (*O, error)) serving {
 	}}
 }
 
+// named serves a path that names a SKU: one that is not listed is simply not there.
+func named[I, O any](
+	h func(context.Context, *I) (*O, error),
+) func(context.Context, *I) (*O, error) {
+	return func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if shop.CodeOf(err) == shop.UnknownSKU {
+			return nil, shop.Errorf(shop.NotFound, "%w", err)
+		}
+		return out, err
+	}
+}
+
 // answers is handle for a handler that answers with stored bytes, which hold a B.
 func answers[B, I, O any](h func(context.Context, *I) (*O, error)) serving {
 	s := handle(h)
@@ -100,7 +112,7 @@ func writes(media string, h http.HandlerFunc) serving {
 // what it reads, whom it admits and whether it may be shed.
 func (r Route) refusals() []shop.Code {
 	codes := slices.Clone(r.Codes)
-	codes = append(codes, shop.Internal, shop.Unavailable, shop.Unknown, shop.Busy, TooSlow)
+	codes = append(codes, shop.Internal, shop.Unavailable, shop.Unknown, shop.Busy)
 	if len(r.Roles) > 0 {
 		codes = append(codes, shop.Unauthorised, shop.Forbidden)
 	}
@@ -108,120 +120,13 @@ func (r Route) refusals() []shop.Code {
 		codes = append(codes, shop.Invalid)
 	}
 	if r.serve.takes {
-		codes = append(codes, Malformed, TooLarge, WrongType)
+		codes = append(codes, Malformed, TooLarge, WrongType, TooSlow)
 	}
 	if r.Keyed {
 		codes = append(codes, shop.KeyMissing, shop.KeyReused, shop.KeyInFlight)
 	}
 	slices.Sort(codes)
 	return slices.Compact(codes)
-}
-
-// operation describes the route for huma and for the document.
-func (r Route) operation(reg huma.Registry) huma.Operation {
-	op := huma.Operation{
-		OperationID: r.ID, Method: r.Method, Path: r.Path, Summary: r.Summary,
-		Tags: []string{r.tag()}, DefaultStatus: r.Status, MaxBodyBytes: 2 * MaxBody,
-		BodyReadTimeout: -1, // the door has read it already
-		Responses:       map[string]*huma.Response{},
-		Extensions:      map[string]any{"x-roles": r.roleNames(), "x-load": r.Load.String()},
-	}
-	if len(r.Roles) > 0 {
-		op.Security = []map[string][]string{{"bearer": {}}}
-	}
-	problem := reg.Schema(reflect.TypeFor[Problem](), true, "Problem")
-	for _, code := range r.refusals() {
-		key := strconv.Itoa(statusOf(code))
-		resp := op.Responses[key]
-		if resp == nil {
-			resp = refused(statusOf(code), problem)
-			op.Responses[key] = resp
-		}
-		document(resp, code)
-	}
-	r.succeed(&op, reg)
-	return op
-}
-
-// succeed documents the answers that are no refusals, as far as huma cannot see them in the types.
-func (r Route) succeed(op *huma.Operation, reg huma.Registry) {
-	content := map[string]*huma.MediaType{}
-	if r.serve.body != nil {
-		schema := reg.Schema(r.serve.body, true, r.ID)
-		content["application/json"] = &huma.MediaType{Schema: schema}
-	}
-	if r.serve.plain != nil {
-		content[r.serve.media] = &huma.MediaType{}
-	}
-	if len(content) > 0 {
-		op.Responses[strconv.Itoa(r.Status)] = &huma.Response{
-			Description: http.StatusText(r.Status), Content: content,
-		}
-	}
-	if r.serve.second == 0 {
-		return
-	}
-	second := &huma.Response{Description: r.serve.means}
-	if len(r.serve.bodies) > 0 {
-		any := &huma.Schema{}
-		for _, b := range r.serve.bodies {
-			any.AnyOf = append(any.AnyOf, reg.Schema(b, true, r.ID))
-		}
-		second.Content = map[string]*huma.MediaType{"application/json": {Schema: any}}
-	}
-	op.Responses[strconv.Itoa(r.serve.second)] = second
-}
-
-// finish adds to the document what can be said only when huma has seen the types.
-func (r Route) finish(api *huma.OpenAPI) {
-	var op *huma.Operation
-	switch item := api.Paths[r.Path]; r.Method {
-	case http.MethodGet:
-		op = item.Get
-	case http.MethodPost:
-		op = item.Post
-	case http.MethodPut:
-		op = item.Put
-	case http.MethodPatch:
-		op = item.Patch
-	}
-	for _, p := range op.Parameters {
-		if p.In == "header" && p.Name == "Idempotency-Key" {
-			p.Required = r.Keyed
-		}
-	}
-	if r.serve.live != nil {
-		op.Responses[strconv.Itoa(r.Status)].Content[r.serve.media] = &huma.MediaType{
-			Schema: &huma.Schema{Type: "string"},
-		}
-	}
-}
-
-// refused documents one status; document adds each code that it stands for.
-func refused(status int, problem *huma.Schema) *huma.Response {
-	return &huma.Response{
-		Description: http.StatusText(status) + ":",
-		Headers: map[string]*huma.Header{
-			headerCorrelation: {Schema: &huma.Schema{Type: "string"}},
-		},
-		Content: map[string]*huma.MediaType{"application/problem+json": {Schema: &huma.Schema{
-			AllOf: []*huma.Schema{problem, {
-				Type: "object", Properties: map[string]*huma.Schema{"code": {Type: "string"}},
-			}},
-		}}},
-	}
-}
-
-func document(r *huma.Response, code shop.Code) {
-	r.Description += " " + string(code)
-	enum := r.Content["application/problem+json"].Schema.AllOf[1].Properties["code"]
-	enum.Enum = append(enum.Enum, string(code))
-	if retryAfter(code) > 0 {
-		r.Headers["Retry-After"] = &huma.Header{Schema: &huma.Schema{Type: "integer"}}
-	}
-	if code == shop.Unauthorised {
-		r.Headers["WWW-Authenticate"] = &huma.Header{Schema: &huma.Schema{Type: "string"}}
-	}
 }
 
 // admits reports whether a caller of that role may ask.

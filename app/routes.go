@@ -24,6 +24,9 @@ const (
 // The codes that a route may add, as lists short enough for a table.
 type codes = []shop.Code
 
+// unchanged says what 304 means, in the document.
+const unchanged = "What the client has is what there is"
+
 // routes is the table: the whole of what the doors do, and for whom.
 func (a *App) routes() []Route {
 	return slices.Concat(
@@ -37,14 +40,16 @@ func (a *App) catalogRoutes() []Route {
 	sellers := []room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}
 	return []Route{
 		{get, "/v1/products", "getProducts", "Browse the catalogue", nil, 200, nil, Browse, false,
-			handle(a.Catalog.GetProducts)},
+			handle(a.Catalog.GetProducts).also(304, unchanged)},
 		{post, "/v1/products", "postProduct", "List a product", sellers, 201,
-			codes{shop.Conflict}, Carry, true,
-			answers[catalog.ProductBody](a.Catalog.PostProduct)},
+			codes{shop.Conflict, shop.Illegal}, Carry, true,
+			answers[catalog.ProductBody](a.Catalog.PostProduct).
+				also(200, "It is listed like this already", catalog.ProductBody{})},
 		{get, "/v1/products/{id}", "getProduct", "Show a product", nil, 200,
-			codes{shop.NotFound, shop.UnknownSKU}, Browse, false, handle(a.Catalog.GetProduct)},
+			codes{shop.NotFound}, Browse, false,
+			handle(a.Catalog.GetProduct).also(304, unchanged)},
 		{patch, "/v1/products/{id}", "patchProduct", "Reprice or withdraw a product", sellers, 200,
-			codes{shop.Conflict, shop.NotFound, shop.UnknownSKU}, Carry, false,
+			codes{catalog.Stale, shop.Conflict, shop.Illegal, shop.NotFound}, Carry, false,
 			handle(a.Catalog.PatchProduct)},
 	}
 }
@@ -53,10 +58,10 @@ func (a *App) stockRoutes() []Route {
 	counters := []room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}
 	return []Route{
 		{get, "/v1/stock/{sku}", "getStock", "How much can be ordered now", nil, 200,
-			codes{shop.UnknownSKU}, Browse, false, handle(a.Inventory.GetStock)},
+			codes{shop.NotFound}, Browse, false, handle(named(a.Inventory.GetStock))},
 		{put, "/v1/stock/{sku}", "putStock", "Set the stock to what was counted", counters, 200,
-			codes{shop.Conflict, shop.NotFound, shop.UnknownSKU}, Carry, true,
-			answers[inventory.Level](a.Inventory.PutStock)},
+			codes{shop.Conflict, shop.NotFound}, Carry, true,
+			answers[inventory.Level](named(a.Inventory.PutStock))},
 	}
 }
 
