@@ -39,12 +39,8 @@ func (s *Service) SaveCart(ctx context.Context, c Cart) error {
 		return err
 	}
 	return s.desk.Do(ctx, room.RequestCause(ctx), func(ctx context.Context, tx *room.Tx) error {
-		used, err := room.Get[mark](ctx, tx, cartKey(by.ID, c.ID))
-		if err != nil {
+		if err := stillCart(ctx, tx, by.ID, c.ID); err != nil {
 			return err
-		}
-		if used != nil {
-			return shop.Errorf(shop.Conflict, "cart %s is order %s already", c.ID, used.Order)
 		}
 		have, err := room.Get[Cart](ctx, tx, draftKey(by.ID, c.ID))
 		if err != nil {
@@ -75,7 +71,11 @@ func (s *Service) roomForCart(ctx context.Context, customer shop.ID) error {
 
 // itemsOf returns what is in a cart.
 func (s *Service) itemsOf(ctx context.Context, customer, cart shop.ID) ([]Item, error) {
-	c, err := room.Get[Cart](ctx, s.desk.Begin(room.Cause{}), draftKey(customer, cart))
+	tx := s.desk.Begin(room.Cause{})
+	if err := stillCart(ctx, tx, customer, cart); err != nil {
+		return nil, err
+	}
+	c, err := room.Get[Cart](ctx, tx, draftKey(customer, cart))
 	if err != nil {
 		return nil, err
 	}
@@ -83,4 +83,28 @@ func (s *Service) itemsOf(ctx context.Context, customer, cart shop.ID) ([]Item, 
 		return nil, shop.Errorf(shop.NotFound, "there is no cart %q", cart)
 	}
 	return c.Items, nil
+}
+
+// closeCart makes sure that a cart becomes one order at most, and forgets what was in it.
+func closeCart(ctx context.Context, tx *room.Tx, customer, cart shop.ID) error {
+	if err := stillCart(ctx, tx, customer, cart); err != nil {
+		return err
+	}
+	draft, err := room.Get[Cart](ctx, tx, draftKey(customer, cart))
+	if err != nil {
+		return err
+	}
+	if draft != nil {
+		tx.Delete(draftKey(customer, cart))
+	}
+	return nil
+}
+
+// stillCart refuses a cart that has become an order.
+func stillCart(ctx context.Context, tx *room.Tx, customer, cart shop.ID) error {
+	used, err := room.Get[mark](ctx, tx, cartKey(customer, cart))
+	if err == nil && used != nil {
+		return shop.Errorf(shop.Conflict, "cart %s is order %s already", cart, used.Order)
+	}
+	return err
 }

@@ -97,7 +97,17 @@ func TestCartBecomesOneOrder(t *testing.T) {
 	if made != 1 || refused != 7 {
 		t.Errorf("%d made, %d refused", made, refused)
 	}
-	c := order.Cart{ID: "crt_1", Items: []order.Item{{SKU: "CUP", Quantity: 1}}}
+	for n := range 50 { // as many as may be open: the one that became an order is not
+		c := order.Cart{ID: shop.ID(fmt.Sprint("open_", n)), Items: basket("").Items}
+		if err := s.orders.SaveCart(me, c); err != nil {
+			t.Fatalf("cart %d: %v", n, err)
+		}
+	}
+	c := order.Cart{ID: "crt_51", Items: basket("").Items}
+	if err := s.orders.SaveCart(me, c); shop.CodeOf(err) != shop.Conflict {
+		t.Errorf("one cart too many: %v", err)
+	}
+	c = order.Cart{ID: "crt_1", Items: []order.Item{{SKU: "CUP", Quantity: 1}}}
 	if err := s.orders.SaveCart(me, c); shop.CodeOf(err) != shop.Conflict {
 		t.Errorf("saved a cart that is an order: %v", err)
 	}

@@ -87,7 +87,9 @@ func (s *Service) checkoutOnce(
 	}
 	if !found {
 		if a, err = s.checkoutNew(ctx, in, once, wait); err != nil {
-			return room.Answer{}, err
+			if a, err = s.recallAfter(ctx, once, err); err != nil {
+				return room.Answer{}, err
+			}
 		}
 	}
 	if a.Body != nil {
@@ -96,9 +98,24 @@ func (s *Service) checkoutOnce(
 	return s.conclude(ctx, once, shop.ID(a.Ref), wait)
 }
 
-// checkoutNew vaults the token, then commits the order and the answer together. With wait the
-// answer has no body yet: the request stays in flight until the order is decided, or the lease
-// is over.
+// recallAfter looks once more when a checkout was refused: the same request may have succeeded
+// elsewhere meanwhile, and have used up its cart, or the last moment of a price.
+func (s *Service) recallAfter(
+	ctx context.Context, once room.Once, refusal error,
+) (room.Answer, error) {
+	a, found, err := once.Recall(ctx, s.desk.Begin(room.Cause{}))
+	switch {
+	case err == nil && found:
+		return a, nil
+	case shop.CodeOf(err) == shop.KeyInFlight && err != nil:
+		return room.Answer{}, err
+	}
+	return room.Answer{}, refusal
+}
+
+// checkoutNew prices, vaults the token, then commits the order and the answer together. With
+// wait the answer has no body yet: the request stays in flight until the order is decided, or
+// the lease is over.
 func (s *Service) checkoutNew(
 	ctx context.Context, in *PostOrderIn, once room.Once, wait time.Duration,
 ) (room.Answer, error) {
@@ -111,12 +128,11 @@ func (s *Service) checkoutNew(
 	if err := s.complete(ctx, &b); err != nil {
 		return room.Answer{}, err
 	}
-	var err error
-	b.Method, err = s.seams.Vault.Vault(ctx, customer, once.Key, in.Body.Payment.Token)
+	plan, err := s.plan(ctx, b)
 	if err != nil {
 		return room.Answer{}, err
 	}
-	plan, err := s.plan(ctx, b)
+	plan.Method, err = s.seams.Vault.Vault(ctx, customer, once.Key, in.Body.Payment.Token)
 	if err != nil {
 		return room.Answer{}, err
 	}

@@ -29,7 +29,7 @@ func post(key string) *order.PostOrderIn {
 }
 
 // Goal: one checkout submitted 64 times at once with one key is one order, and after retry all
-// 64 hold the same bytes; without a wait and with one, and through faults. Method: 64
+// 64 hold the same bytes; without a wait and with one, of a cart, through faults. Method: 64
 // goroutines, each retrying what is in flight or unknown; with a wait, the test places the order
 // meanwhile.
 func TestOneKeyOneOrder(t *testing.T) {
@@ -38,6 +38,12 @@ func TestOneKeyOneOrder(t *testing.T) {
 		t.Run(fmt.Sprintf("prefer %q", prefer), func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
+			me := s.As(t, "cus_1", room.Customer())
+			if err := s.Persist(func() error {
+				return s.orders.SaveCart(me, order.Cart{ID: "crt_1", Items: basket("").Items})
+			}); err != nil {
+				t.Fatal(err)
+			}
 			answers := make([]*order.AnswerOut, 64)
 			var all sync.WaitGroup
 			for i := range answers {
@@ -75,7 +81,7 @@ func TestOneKeyOneOrder(t *testing.T) {
 // insist sends one checkout until it is answered.
 func (s *stage) insist(t *testing.T, prefer string) *order.AnswerOut {
 	in := post("key_1")
-	in.Prefer = prefer
+	in.Prefer, in.Body.Items, in.Body.CartID = prefer, nil, "crt_1"
 	for {
 		var out *order.AnswerOut
 		err := s.Persist(func() (err error) {

@@ -82,6 +82,9 @@ func TestEveryPermutation(t *testing.T) {
 			)
 			permute(set.facts("ord_0"), func(perm []event.Fact) {
 				n++
+				if testing.Short() && n%7 != 1 {
+					return // a sample of one in seven; the whole is for the full run
+				}
 				id := shop.ID(fmt.Sprintf("ord_%d", n))
 				slots <- struct{}{}
 				all.Go(func() {

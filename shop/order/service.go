@@ -96,19 +96,21 @@ type Basket struct {
 // there is, if it asks for the same items for the same customer (Conflict otherwise). The cause
 // is taken from ctx.
 func (s *Service) Checkout(ctx context.Context, b Basket) (View, error) {
-	named := b.Order != ""
-	if err := s.complete(ctx, &b); err != nil {
-		return View{}, err
-	}
-	if named { // it may be there already, priced as things were then
+	if b.Order != "" { // it may be there already, priced as things were then
 		tx := s.desk.Begin(room.Cause{})
 		have, err := load(ctx, tx, b.Order)
 		if err != nil {
 			return View{}, err
 		}
 		if have != nil {
-			return existing(ctx, tx, have, b.Customer, b.Items)
+			return existing(ctx, tx, have, &b)
 		}
+	}
+	if err := s.complete(ctx, &b); err != nil {
+		return View{}, err
+	}
+	if _, err := shop.ParseID(string(b.Method)); err != nil {
+		return View{}, shop.Errorf(shop.Invalid, "payment method: %w", err)
 	}
 	plan, err := s.plan(ctx, b)
 	if err != nil {
@@ -125,9 +127,6 @@ func (s *Service) Checkout(ctx context.Context, b Basket) (View, error) {
 // plan prices and seals a complete basket. Everything slow or remote happens here, before the
 // commit.
 func (s *Service) plan(ctx context.Context, b Basket) (*event.OrderCreated, error) {
-	if _, err := shop.ParseID(string(b.Method)); err != nil {
-		return nil, shop.Errorf(shop.Invalid, "payment method: %w", err)
-	}
 	skus := make([]shop.SKU, len(b.Items))
 	for i, item := range b.Items {
 		skus[i] = item.SKU
@@ -250,20 +249,15 @@ func (s *Service) create(ctx context.Context, tx *room.Tx, plan *event.OrderCrea
 		return View{}, err
 	}
 	if have != nil {
-		items := make([]Item, len(plan.Lines))
+		b := &Basket{Customer: plan.Customer, Items: make([]Item, len(plan.Lines))}
 		for i, l := range plan.Lines {
-			items[i] = Item{SKU: l.SKU, Quantity: l.Quantity}
+			b.Items[i] = Item{SKU: l.SKU, Quantity: l.Quantity}
 		}
-		return existing(ctx, tx, have, plan.Customer, items)
+		return existing(ctx, tx, have, b)
 	}
 	if plan.Cart != "" {
-		used, err := room.Get[mark](ctx, tx, cartKey(plan.Customer, plan.Cart))
-		if err != nil {
+		if err := closeCart(ctx, tx, plan.Customer, plan.Cart); err != nil {
 			return View{}, err
-		}
-		if used != nil {
-			return View{}, shop.Errorf(shop.Conflict,
-				"cart %s is order %s already; nothing was ordered", plan.Cart, used.Order)
 		}
 	}
 	if err := tx.Announce(ctx, plan, 1); err != nil {
@@ -280,23 +274,26 @@ func (s *Service) create(ctx context.Context, tx *room.Tx, plan *event.OrderCrea
 	return viewOf(made, plan.Lines), nil
 }
 
-// existing answers a checkout whose order is there: the same one again, or another's id.
-func existing(
-	ctx context.Context, tx *room.Tx, have *Order, customer shop.ID, items []Item,
-) (View, error) {
-	b, err := loadBody(ctx, tx, have)
+// existing answers a checkout whose order is there: the same one again, or another's id. A basket
+// that named only its cart is the same if the order came of that cart.
+func existing(ctx context.Context, tx *room.Tx, have *Order, b *Basket) (View, error) {
+	frozen, err := loadBody(ctx, tx, have)
 	if err != nil {
 		return View{}, err
 	}
-	same := have.Customer == customer && len(b.Lines) == len(items)
-	for i := 0; same && i < len(items); i++ {
-		same = items[i] == Item{SKU: b.Lines[i].SKU, Quantity: b.Lines[i].Quantity}
+	same := len(frozen.Lines) == len(b.Items)
+	for i := 0; same && i < len(b.Items); i++ {
+		l := frozen.Lines[i]
+		same = b.Items[i] == Item{SKU: l.SKU, Quantity: l.Quantity}
 	}
-	if !same {
+	if len(b.Items) == 0 {
+		same = b.Cart != "" && b.Cart == have.Cart
+	}
+	if !same || have.Customer != b.Customer {
 		return View{}, shop.Errorf(shop.Conflict, "there is another order %s; nothing was ordered",
 			have.ID)
 	}
-	return viewOf(have, b.Lines), nil
+	return viewOf(have, frozen.Lines), nil
 }
 
 // now is the time of a fact: milliseconds are enough, and shorter.
