@@ -159,23 +159,21 @@ func TestBriefDenialAndForgottenKey(t *testing.T) {
 // Method: die at each point, with a provider that forgets every key.
 func TestDeathAskFirst(t *testing.T) {
 	t.Parallel()
-	for _, how := range []crash{beforeCommit, afterCommit, beforeCall, afterCall} {
+	for _, dies := range [][2]crash{ // at stock held, at payment intended
+		{beforeCommit, never}, {afterCommit, never}, {never, beforeCall}, {never, afterCall},
+		{never, beforeCommit}, {never, afterCommit}, {afterCommit, afterCall},
+	} {
 		st := newStage(t)
 		st.plan = func(string, string, int) sandbox.Plan {
 			return sandbox.Plan(0).With(sandbox.ForgetsKey)
 		}
 		st.checkout("ord_1", "tok_visa", 1000)
-		for len(st.queue) > 0 && len(st.queue) < 3 {
-			st.deliver(0, how)
-			if len(st.log) > 0 {
-				st.deliver(0, how)
-				break
-			}
-			st.deliver(0, never)
+		for _, how := range dies {
+			st.deliver(len(st.queue)-1, how)
 		}
 		st.rest(time.Minute)
 		if books := st.ledger(); len(books) != 1 || st.payment("ord_1").Status() != "authorized" {
-			t.Errorf("death %d: %s, books %+v", how, st.payment("ord_1").Status(), books)
+			t.Errorf("deaths %v: %s, books %+v", dies, st.payment("ord_1").Status(), books)
 		}
 	}
 }
