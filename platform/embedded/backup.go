@@ -24,6 +24,7 @@ const (
 	backupName   = "BACKUP.json"
 	backupSum    = "BACKUP.sha256" // of backupName, in the form that sha256sum checks
 	unfinished   = ".unfinished"   // is appended to a directory's name while it is being made
+	stageDir     = "db.stage"      // of a data directory: the store while it is being backed up
 	keysDir      = "keys"          // of a data directory
 	contentDir   = "files"         // of a data directory
 	maxBackupDoc = 256 << 20       // bytes of backupName: some two million files
@@ -54,9 +55,12 @@ type BackupFile struct {
 // holds the keys, so it is as secret as the data directory; it does not hold the key of a person
 // who was erased before it was begun.
 //
+// While it runs, and after a crash until the next backup, db.stage in the data directory holds on
+// to the store's files as they were.
+//
 // Dir appears complete or not at all: what is being written is called dir.unfinished, which Restore
 // refuses and the next Backup to dir replaces. ErrInvalid for a platform in memory or a dir that is
-// in use; ErrInUse while another backup to dir is being written. It stops early when ctx ends.
+// in use; ErrInUse while another backup is being made. It stops early when ctx ends.
 func (p *Platform) Backup(ctx context.Context, dir string) error {
 	if p.dir == "" {
 		return fmt.Errorf("back up a platform in memory: %w", platform.ErrInvalid)
@@ -72,18 +76,14 @@ func (p *Platform) Backup(ctx context.Context, dir string) error {
 // backup fills a directory. Keys and files come after the store: what a record speaks of was stored
 // before the record and is never removed.
 func (p *Platform) backup(ctx context.Context, work string, m *BackupManifest) error {
-	store := p.fs.PathJoin(work, storeDir)
-	if err := p.checkpoint(store); err != nil {
-		return err
-	}
-	if err := scrubCopy(ctx, p.fs, store); err != nil {
+	if err := p.copyStore(ctx, p.fs.PathJoin(work, storeDir)); err != nil {
 		return err
 	}
 	if err := copyFile(ctx, p.fs, p.path(formatFile), p.fs.PathJoin(work, formatFile)); err != nil {
 		return err
 	}
 	for _, part := range []string{keysDir, contentDir} {
-		if err := p.copyPart(ctx, part, work); err != nil {
+		if err := copyTree(ctx, p.fs, p.path(part), p.fs.PathJoin(work, part)); err != nil {
 			return err
 		}
 	}
@@ -100,7 +100,31 @@ func (p *Platform) backup(ctx context.Context, work string, m *BackupManifest) e
 	return m.save(p.fs, work)
 }
 
-// checkpoint makes a copy of the store at one moment, durable.
+// copyStore copies the store as it is at one moment. Pebble makes its copy beside the store, in an
+// instant where it can link, and that is then copied: Pebble stops for good when a disk fails under
+// it, and the backup's disk may fail.
+func (p *Platform) copyStore(ctx context.Context, to string) (err error) {
+	stage := p.path(stageDir)
+	lock, err := p.fs.Lock(stage + ".lock")
+	if err != nil {
+		return fmt.Errorf("another backup is being made: %w: %w", platform.ErrInUse, err)
+	}
+	defer func() {
+		err = errors.Join(err, p.fs.RemoveAll(stage), lock.Close())
+	}()
+	if err := p.fs.RemoveAll(stage); err != nil && !isNotExist(err) {
+		return err // a crash has left it
+	}
+	if err := p.checkpoint(stage); err != nil {
+		return err
+	}
+	if err := scrubCopy(ctx, p.fs, stage); err != nil {
+		return err
+	}
+	return copyTree(ctx, p.fs, stage, to)
+}
+
+// checkpoint makes a copy of the store at one moment, on the same disk.
 func (p *Platform) checkpoint(dir string) error {
 	if !p.enter() {
 		return platform.ErrClosed
@@ -109,25 +133,23 @@ func (p *Platform) checkpoint(dir string) error {
 	return p.guard(func() error { return p.db.Checkpoint(dir, pebble.WithFlushedWAL()) })
 }
 
-// copyPart copies a folder of the data directory, linking what can be linked.
-func (p *Platform) copyPart(ctx context.Context, part, work string) error {
-	from := p.path(part)
-	return walk(p.fs, from, "", func(name string, isDir bool) error {
+// copyTree copies a folder, linking what can be linked.
+func copyTree(ctx context.Context, fs vfs.FS, from, to string) error {
+	return walk(fs, from, "", func(name string, isDir bool) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if name == filesTemp || name == keyringName+".tmp" {
 			return errSkip // being written, or left by a crash
 		}
-		target := p.fs.PathJoin(work, part, name)
+		source, target := fs.PathJoin(from, name), fs.PathJoin(to, name)
 		if isDir {
-			return p.fs.MkdirAll(target, 0o700)
+			return fs.MkdirAll(target, 0o700)
 		}
-		source := p.fs.PathJoin(from, name)
-		if err := p.fs.Link(source, target); err == nil {
+		if err := fs.Link(source, target); err == nil {
 			return nil
 		}
-		return copyFile(ctx, p.fs, source, target)
+		return copyFile(ctx, fs, source, target)
 	})
 }
 

@@ -235,7 +235,8 @@ func TestQueueBounds(t *testing.T) {
 		strings.Repeat("x", 81): testPolicy(),
 		"r0":                    {MaxReceives: 0, Retention: 1},
 		"r1001":                 {MaxReceives: 1001, Retention: 1},
-		"t0":                    {MaxReceives: 1}, "t14": {MaxReceives: 1, Retention: 14*24*time.Hour + 1},
+		"t0":                    {MaxReceives: 1},
+		"t14":                   {MaxReceives: 1, Retention: 14*24*time.Hour + 1},
 	} {
 		if _, err := p.Queue(name, policy); !errors.Is(err, platform.ErrInvalid) {
 			t.Errorf("queue %q %v: %v", name, policy, err)
