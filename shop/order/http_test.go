@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/platformtest"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/order"
@@ -28,16 +29,20 @@ func post(key string) *order.PostOrderIn {
 	return in
 }
 
-// Goal: one checkout submitted 64 times at once with one key is one order, and after retry all
-// 64 hold the same bytes; without a wait and with one, of a cart, through faults. Method: 64
-// goroutines, each retrying what is in flight or unknown; with a wait, the test places the order
-// meanwhile.
+// Goal: one checkout submitted 64 times at once with one key is one order, and after retry all 64
+// hold the same bytes; without a wait (through commits whose outcome is unknown) and with one.
+// Method: 64 goroutines, each retrying what is in flight or unknown; with a wait, the test lets
+// payment authorise meanwhile.
 func TestOneKeyOneOrder(t *testing.T) {
 	t.Parallel()
 	for _, prefer := range []string{"", "wait=20"} {
 		t.Run(fmt.Sprintf("prefer %q", prefer), func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			faults := platformtest.DefaultFaults(64)
+			if prefer == "" {
+				faults.CommitLost, faults.CommitUnknown, faults.Direct = 0.3, 0.3, true
+			}
+			s := newStage(t, roomtest.Faults(faults))
 			me := s.As(t, "cus_1", room.Customer())
 			if err := s.Persist(func() error {
 				return s.orders.SaveCart(me, order.Cart{ID: "crt_1", Items: basket("").Items})
@@ -50,16 +55,20 @@ func TestOneKeyOneOrder(t *testing.T) {
 				all.Go(func() { answers[i] = s.insist(t, prefer) })
 			}
 			if prefer != "" {
-				id := <-s.pager.watching
-				s.Announce(t, authorized(id))
-				s.Settle(t)
+				f := authorized(<-s.pager.watching)
+				if err := s.Persist(func() error {
+					return react(t.Context(), s.orders.Reactions(), f)
+				}); err != nil {
+					t.Error(err)
+				}
 				s.pager.wake <- struct{}{}
 			}
 			all.Wait()
 			for i, a := range answers {
 				if a == nil || a.Status != http.StatusCreated ||
 					!bytes.Equal(a.Body, answers[0].Body) {
-					t.Fatalf("answer %d is %+v, the first is %+v", i, a, answers[0])
+					t.Fatalf("answer %d is %d %s\nthe first is %d %s",
+						i, a.Status, a.Body, answers[0].Status, answers[0].Body)
 				}
 			}
 			created := roomtest.FactsOf[*event.OrderCreated](t, s.World)
@@ -95,6 +104,7 @@ func (s *stage) insist(t *testing.T, prefer string) *order.AnswerOut {
 		}
 		if err != nil {
 			t.Errorf("post: %v", err)
+			return &order.AnswerOut{}
 		}
 		return out
 	}
@@ -196,7 +206,7 @@ func TestWait(t *testing.T) {
 	t.Run("over", func(t *testing.T) {
 		t.Parallel()
 		s := newStage(t, roomtest.Calm())
-		out := s.waited(t, func(shop.ID) { s.Manual.Advance(time.Second) })
+		out := s.waited(t, func(shop.ID) {})
 		if out.Status != http.StatusAccepted || out.PreferenceApplied != "wait=2" {
 			t.Fatalf("%+v", out)
 		}
@@ -217,7 +227,6 @@ func TestWait(t *testing.T) {
 				s.Settle(t)
 				placed = true
 			}
-			s.Manual.Advance(100 * time.Millisecond)
 		})
 		if out.Status != http.StatusCreated || !strings.Contains(string(out.Body), `"placed"`) {
 			t.Errorf("%d %s", out.Status, out.Body)
@@ -253,7 +262,8 @@ func TestWait(t *testing.T) {
 	})
 }
 
-// waited posts with a wait of two seconds and calls tick until it is answered.
+// waited posts with a wait of two seconds, and until it is answered calls tick and moves the clock
+// to where the waiting looks next, never further.
 func (s *stage) waited(t *testing.T, tick func(id shop.ID)) *order.AnswerOut {
 	t.Helper()
 	in := post("key_1")
@@ -273,6 +283,7 @@ func (s *stage) waited(t *testing.T, tick func(id shop.ID)) *order.AnswerOut {
 			return out
 		default:
 			tick(id)
+			s.Manual.AdvanceToNext(time.Second)
 			runtime.Gosched()
 		}
 	}
