@@ -85,7 +85,8 @@ func (p *Payment) request(op *Operation) Request {
 
 // send calls the provider, with nothing held, and commits what it answers.
 func (s *Service) send(
-	ctx context.Context, c room.Cause, due event.PaymentCheckDue, customer, method shop.ID, r Request,
+	ctx context.Context, c room.Cause, due event.PaymentCheckDue, customer, method shop.ID,
+	r Request,
 ) error {
 	if r.Operation == Authorise {
 		token, refusal, err := s.token(ctx, customer, method)
@@ -135,8 +136,8 @@ func (s *Service) status(ctx context.Context, key string) Outcome {
 	return out
 }
 
-// conclude commits what follows from an outcome: facts, and the timer that goes on asking. What also
-// does goes into the same commit; it may be nil.
+// conclude commits what follows from an outcome: facts, and the timer that goes on asking. What
+// also does goes into the same commit; it may be nil.
 func (s *Service) conclude(
 	ctx context.Context, c room.Cause, due event.PaymentCheckDue, out Outcome,
 	also func(ctx context.Context, u *unit) error,
@@ -201,7 +202,8 @@ func (s *Service) timers(
 		due.Round++
 		if due.Round >= s.opt.Policy.CaseAfter && !op.Case {
 			err := u.announce(ctx, &event.PaymentCaseOpened{
-				Payment: u.p.ID, Order: u.p.Order, Key: op.Key, Operation: op.Kind, Reason: "no_answer",
+				Payment: u.p.ID, Order: u.p.Order, Key: op.Key, Operation: op.Kind,
+				Reason: "no_answer",
 			})
 			if err != nil {
 				return err

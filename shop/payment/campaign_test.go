@@ -15,18 +15,19 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Goal: whatever the provider does and wherever the process dies, nobody is charged twice, our books
-// and the provider's agree but for open cases, and everything is resolved once the provider is
-// honest (I23 to I26).
-// Method: random schedules of the sandbox's behaviours, random interleavings of deliveries, doubled
-// deliveries, deaths before and after commits and calls, time, webhooks, cancellations, parcels,
-// refunds and confirmations; then an honest provider for an hour, and an audit.
+// Goal: whatever the provider does and wherever the process dies, nobody is charged twice, our
+// books and the provider's agree but for open cases, and everything is resolved once the provider
+// is honest (I23 to I26). Method: random schedules of the sandbox's behaviours, random
+// interleavings of deliveries, doubled deliveries, deaths before and after commits and calls, time,
+// webhooks, cancellations, parcels, refunds and confirmations; then an honest provider for an hour,
+// and an audit.
 func TestCampaign(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		st := newStage(t)
 		schedule := sandbox.Schedule{
-			Seed: rapid.Uint64().Draw(t, "seed"), Percent: rapid.IntRange(0, 100).Draw(t, "percent"),
+			Seed:    rapid.Uint64().Draw(t, "seed"),
+			Percent: rapid.IntRange(0, 100).Draw(t, "percent"),
 		}
 		st.plan = schedule.Plan
 		c := &campaign{stage: st, orders: rapid.IntRange(1, 3).Draw(t, "orders")}
@@ -144,7 +145,7 @@ func audit(t *rapid.T, st *stage) {
 		case "lapse": // what is free already is not freed by our void
 			free(ours, e)
 			continue
-		case "chargeback", "refund_reversal": // known to us if their webhook came: see TestReversals
+		case "chargeback", "refund_reversal": // known if their webhook came: see TestReversals
 			continue
 		}
 		m := move{e.Payment, e.Kind, e.Key, e.Amount, e.Currency}
@@ -219,8 +220,8 @@ func moved(st *stage, f event.Fact) (move, bool) {
 	return m, amount.Amount > 0
 }
 
-// auditPayment checks the bounds (I23), that nothing is left open but with a case (I25), and that the
-// money of an order that ended is free or back (I26).
+// auditPayment checks the bounds (I23), that nothing is left open but with a case (I25), and that
+// the money of an order that ended is free or back (I26).
 func auditPayment(
 	t *rapid.T, st *stage, order shop.ID, due *payment.Due, cases map[string]bool,
 ) {
@@ -269,8 +270,8 @@ func waits(p *payment.Payment, op payment.Operation) bool {
 	return false
 }
 
-// auditOrder checks in the provider's ledger that nothing is captured after a void, nor more than is
-// there.
+// auditOrder checks in the provider's ledger that nothing is captured after a void, nor more than
+// is there.
 func auditOrder(t *rapid.T, st *stage) {
 	type sums struct{ authorised, captured, refunded int64 }
 	per := map[shop.ID]*sums{}

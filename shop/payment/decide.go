@@ -15,8 +15,8 @@ func Of(order shop.ID) shop.ID {
 	return shop.ID("pay_" + strings.TrimPrefix(string(order), "ord_"))
 }
 
-// keyOf derives the provider's idempotency key from the business fact alone, so that whoever decides
-// the same thing again, after whatever crash, asks under the same key.
+// keyOf derives the provider's idempotency key from the business fact alone, so that whoever
+// decides the same thing again, after whatever crash, asks under the same key.
 func keyOf(payment shop.ID, operation, part string, amount shop.Money) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s|%s|%s|%d|%s",
 		payment, operation, part, amount.Amount, amount.Currency))
@@ -60,8 +60,8 @@ func (p *Payment) planCapture(shipment shop.ID, amount shop.Money) (*event.Payme
 	case p.Closed:
 		return nil, shop.Errorf(shop.Illegal, "the order has ended; nothing more is captured")
 	case !p.Granted:
-		return nil, shop.Errorf(shop.Illegal, "the payment is %s; only authorised money is captured",
-			p.Status())
+		return nil, shop.Errorf(shop.Illegal,
+			"the payment is %s; only authorised money is captured", p.Status())
 	case amount.Currency != p.Currency || amount.Amount <= 0:
 		return nil, shop.Errorf(shop.Invalid, "capture a positive amount of %s", p.Currency)
 	case amount.Amount > p.Authorised-p.Captured-p.inFlight(Capture, ""):

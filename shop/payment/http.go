@@ -84,7 +84,8 @@ type GetPaymentIn struct {
 // GetPaymentOut is a payment.
 type GetPaymentOut struct{ Body PaymentView }
 
-// GetPayment shows a payment to its customer, to an admin and to machines; to others it is not there.
+// GetPayment shows a payment to its customer, to an admin and to machines; to others it is not
+// there.
 func (s *Service) GetPayment(ctx context.Context, in *GetPaymentIn) (*GetPaymentOut, error) {
 	id, err := shop.ParseID(in.ID)
 	if err != nil {
@@ -117,7 +118,7 @@ type PostRefundIn struct {
 	ID   string `path:"id" maxLength:"64"`
 	Key  string `header:"Idempotency-Key" maxLength:"255"`
 	Body struct {
-		Shipment shop.ID    `json:"shipment" minLength:"1" maxLength:"64" doc:"whose money goes back"`
+		Shipment shop.ID    `json:"shipment" minLength:"1" maxLength:"64"`
 		Amount   shop.Money `json:"amount"`
 		Reason   string     `json:"reason,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9_-]*$"`
 	}
@@ -140,13 +141,15 @@ type Accepted struct {
 	Amount    shop.Money `json:"amount"`
 }
 
-// PostCapture captures a shipment's money, or tries again after a refusal. Admins and machines only.
+// PostCapture captures a shipment's money, or tries again after a refusal. Admins and machines
+// only.
 func (s *Service) PostCapture(ctx context.Context, in *PostCaptureIn) (*AcceptedOut, error) {
 	return s.accept(ctx, "capture", in.ID, in.Key, in.Body,
 		func(p *Payment, _ room.Once) (*event.PaymentIntended, error) {
 			last := p.captureOf(in.Body.Shipment)
 			if last != nil && last.State != refused {
-				return nil, shop.Errorf(shop.Conflict, "this shipment's capture is %s already", last.State)
+				return nil, shop.Errorf(shop.Conflict,
+					"this shipment's capture is %s already", last.State)
 			}
 			amount := in.Body.Amount
 			if amount == nil {

@@ -25,6 +25,7 @@ type end struct {
 func TestMagicTokens(t *testing.T) {
 	t.Parallel()
 	paid := []string{"authorise", "capture"}
+	long := 14 * time.Minute
 	ends := map[string]end{
 		"tok_visa":                {status: "captured", ledger: paid},
 		"tok_mastercard":          {status: "captured", ledger: paid},
@@ -40,8 +41,8 @@ func TestMagicTokens(t *testing.T) {
 		"tok_late_success":        {status: "captured", ledger: paid, within: 3 * time.Minute},
 		"tok_requires_action":     {status: "failed", within: 11 * time.Minute},
 		"tok_lying_status":        {status: "captured", ledger: paid},
-		"tok_stale_status":        {status: "captured", ledger: paid, within: 14 * time.Minute, cased: true},
-		"tok_silent":              {status: "captured", ledger: paid, within: 14 * time.Minute, cased: true},
+		"tok_stale_status":        {status: "captured", ledger: paid, within: long, cased: true},
+		"tok_silent":              {status: "captured", ledger: paid, within: long, cased: true},
 		"tok_forgets_key":         {status: "captured", ledger: paid},
 		"tok_wrong_amount":        {status: "captured", ledger: paid, cased: true},
 		"tok_wrong_currency":      {status: "captured", ledger: paid, cased: true},
@@ -80,7 +81,8 @@ func expectEnd(t *testing.T, token string, want end) {
 		t.Errorf("the payment is %s, want %s: %+v", p.Status(), want.status, p.Operations)
 	}
 	for _, op := range p.Operations {
-		if (op.State == "intended" || op.State == "unresolved") != (want.kept && op.Kind == "capture") {
+		open := op.State == "intended" || op.State == "unresolved"
+		if open != (want.kept && op.Kind == "capture") {
 			t.Errorf("the %s is %s", op.Kind, op.State)
 		}
 	}

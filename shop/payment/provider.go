@@ -14,8 +14,8 @@ type Provider interface {
 	// other than Missing is the provider's answer; any error, a time-out above all, says that the
 	// outcome is not known, whatever may have happened. Errors must not carry the token.
 	Do(ctx context.Context, r Request) (Outcome, error)
-	// Status tells what became of the operation with that key, without any effect. Missing says that
-	// the provider knows of none; an error says nothing.
+	// Status tells what became of the operation with that key, without any effect. Missing says
+	// that the provider knows of none; an error says nothing.
 	Status(ctx context.Context, key string) (Outcome, error)
 }
 
@@ -39,7 +39,7 @@ type Request struct {
 	Order     shop.ID
 	Amount    shop.Money
 	Token     string // of the card; only to authorise. Never logged, never kept by the caller
-	Of        string // key of the operation that this one acts on: the authorisation, or the capture
+	Of        string // key of the authorisation or capture that this one acts on
 	Reference string // the provider's name for that operation, where it is known
 }
 

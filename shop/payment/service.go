@@ -11,8 +11,8 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// Dues answers what an order owes. The order room satisfies it; where rooms run apart it is answered
-// from read-only keys of the order room.
+// Dues answers what an order owes. The order room satisfies it; where rooms run apart it is
+// answered from read-only keys of the order room.
 type Dues interface {
 	// Due returns what is due for an order, or a NotFound error. The read is strongly consistent.
 	Due(ctx context.Context, order shop.ID) (Due, error)
@@ -32,7 +32,7 @@ type Options struct {
 	Name     string // of the provider, as in "sandbox": part of facts and of the webhook's path
 	Provider Provider
 	Describe func(token string) Card // what may be shown of a token; nil shows "card"
-	Secrets  [][]byte                // that webhooks may be signed with, newest first; none refuses all
+	Secrets  [][]byte                // that webhooks may be signed with; none refuses all
 	Policy   Policy
 }
 
@@ -42,7 +42,7 @@ type Policy struct {
 	FirstCheck  time.Duration // after a call without an answer; doubles with every round
 	LastCheck   time.Duration // bound of that wait, kept for as long as it takes
 	CaseAfter   int           // rounds without an answer after which a case is opened
-	Missing     int           // times in a row the provider must deny an operation before it is sent again
+	Missing     int           // denials in a row before an operation is sent again
 	ResendUntil int           // round after which nothing is sent again, only asked
 	Attempts    int           // authorisations of one payment, while the refusal says "again"
 	ActionLimit time.Duration // for the customer to confirm, whatever the provider grants
@@ -94,7 +94,8 @@ type Service struct {
 
 var _ room.Room = (*Service)(nil)
 
-// New makes the room. It panics without a provider, its name, or dues: that is a fault of the wiring.
+// New makes the room. It panics without a provider, its name, or dues: that is a fault of the
+// wiring.
 func New(desk *room.Desk, dues Dues, opt Options) *Service {
 	if opt.Provider == nil || opt.Name == "" || dues == nil {
 		panic("payment: the room needs a provider, its name, and dues")

@@ -13,6 +13,7 @@ import (
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
+	"github.com/souk-commerce/souk/shop/room"
 	"github.com/souk-commerce/souk/shop/room/roomtest"
 )
 
@@ -62,7 +63,9 @@ func held(order shop.ID) *event.StockHeld {
 }
 
 // owe vaults a token and makes its order due.
-func owe(t roomtest.T, w *roomtest.World, s *payment.Service, dues *owed, order shop.ID, token string) {
+func owe(
+	t roomtest.T, w *roomtest.World, s *payment.Service, dues *owed, order shop.ID, token string,
+) {
 	t.Helper()
 	var m payment.Method
 	err := w.Persist(func() (err error) {
@@ -116,7 +119,9 @@ func TestUnkindPlatform(t *testing.T) {
 			owe(t, w, s, dues, order, token)
 			w.Announce(t, held(order))
 			if j == 1 {
-				w.Announce(t, &event.OrderCancelled{Order: order, Customer: "cus_1", Reason: "customer"})
+				w.Announce(t, &event.OrderCancelled{
+					Order: order, Customer: "cus_1", Reason: "customer",
+				})
 			}
 		}
 	}
@@ -144,7 +149,8 @@ func TestUnkindPlatform(t *testing.T) {
 			id := shop.ID(fmt.Sprintf("pay_%d%d", i, j))
 			if charged[id] > 1 || freed[id] > 1 || j == 0 && (charged[id] != 1 || freed[id] != 0) ||
 				j == 1 && charged[id] != freed[id] {
-				t.Errorf("%s with %s: authorised %d, voided %d times", id, token, charged[id], freed[id])
+				t.Errorf("%s with %s: authorised %d times, voided %d",
+					id, token, charged[id], freed[id])
 			}
 		}
 	}
@@ -163,13 +169,14 @@ func BenchmarkAuthorise(b *testing.B) {
 		on.Go(func() {
 			for i := lane; i < b.N; i += lanes {
 				order := shop.ID(fmt.Sprintf("ord_%08d", i))
-				m, e := s.Vault(b.Context(), shop.ID(fmt.Sprint("cus_", i%1000)), string(order), "tok_visa")
+				customer := shop.ID(fmt.Sprint("cus_", i%1000))
+				m, e := s.Vault(b.Context(), customer, string(order), "tok_visa")
 				if e != nil {
 					err = e
 					return
 				}
 				dues.set(order, payment.Due{
-					Customer: shop.ID(fmt.Sprint("cus_", i%1000)), Method: m.ID, Amount: gbp(10), Open: true,
+					Customer: customer, Method: m.ID, Amount: gbp(10), Open: true,
 				})
 				announce(b, w, held(order))
 			}
@@ -186,7 +193,10 @@ func BenchmarkAuthorise(b *testing.B) {
 
 // announce commits a fact of the inventory's.
 func announce(b *testing.B, w *roomtest.World, f event.Fact) {
-	data := []byte(`{"order":"` + f.(*event.StockHeld).Order + `","chunks":0,"items":[{"sku":"A","quantity":1}]}`)
+	data, err := room.Encode(f)
+	if err != nil {
+		b.Error(err)
+	}
 	if err := w.Raw.Store("inventory").Commit(b.Context(), platform.Batch{Events: []platform.Event{{
 		ID: f.Subject(), Type: f.Type(), Subject: f.Subject(), Sequence: 1, Data: data, Value: f,
 	}}}); err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/souk-commerce/souk/shop/event"
 )
 
-// settle lists the facts that follow from what a provider says of an operation. Nothing follows from
-// what is known already. An answer that contradicts what we asked, or what the provider said
+// settle lists the facts that follow from what a provider says of an operation. Nothing follows
+// from what is known already. An answer that contradicts what we asked, or what the provider said
 // before, moves no money in our books: it opens a case.
 func (p *Payment) settle(op *Operation, out Outcome, maxAttempts int) []event.Fact {
 	if out.Verdict == Succeeded || out.Verdict == Refused {

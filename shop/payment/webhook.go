@@ -202,7 +202,8 @@ func (s *Service) count(ctx context.Context, as string) error {
 	})
 }
 
-// Notices counts the webhooks that were dealt with: "asked", "unknown", "unmatched" and "duplicate".
+// Notices counts the webhooks that were dealt with: "asked", "unknown", "unmatched" and
+// "duplicate".
 func (s *Service) Notices(ctx context.Context) (map[string]int64, error) {
 	return s.desk.Begin(room.Cause{}).Counters(ctx, countsKey())
 }

@@ -205,8 +205,8 @@ func (j *journal) close() error {
 }
 
 // ReadLedger calls fn for every entry of the ledger at path, in order, in bounded memory. A ledger
-// that does not exist is empty, and a last line that was cut off is left out. It stops at fn's first
-// error. It needs no running provider.
+// that does not exist is empty, and a last line that was cut off is left out. It stops at fn's
+// first error. It needs no running provider.
 func ReadLedger(path string, fn func(Entry) error) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -231,7 +231,8 @@ func readLines(r io.Reader, fn func(Entry) error) error {
 		}
 		var e Entry
 		if err := json.Unmarshal(line, &e); err != nil {
-			return shop.Errorf(shop.Internal, "line %d of the sandbox's ledger is no entry: %w", n, err)
+			return shop.Errorf(shop.Internal,
+				"line %d of the sandbox's ledger is no entry: %w", n, err)
 		}
 		if err := fn(e); err != nil {
 			return err

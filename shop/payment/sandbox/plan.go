@@ -5,8 +5,8 @@ import "hash/fnv"
 // Behaviour is one way in which the provider departs from honesty and health.
 type Behaviour uint8
 
-// The behaviours. Those of a call show at the first call with a key only, so that whoever asks again
-// learns the truth; those of the status last for Options.LieFor.
+// The behaviours. Those of a call show at the first call with a key only, so that whoever asks
+// again learns the truth; those of the status last for Options.LieFor.
 const (
 	Declined       Behaviour = iota // the authorisation is refused
 	TryAgain                        // the first authorisation of a payment is refused: try again
@@ -60,11 +60,12 @@ func (p Plan) With(bs ...Behaviour) Plan {
 // Has reports whether b is in p.
 func (p Plan) Has(b Behaviour) bool { return p&(1<<b) != 0 }
 
-// Schedule chooses behaviours by chance that depends on its seed, the key and the number of the call
-// alone, so that a campaign can be run again whatever the order of calls.
+// Schedule chooses behaviours by chance that depends on its seed, the key and the number of the
+// call alone, so that a campaign can be run again whatever the order of calls.
 type Schedule struct {
-	Seed    uint64
-	Percent int // of the calls that are not honest; likewise, independently, of statuses and webhooks
+	Seed uint64
+	// Percent of the calls are not honest; and, independently, of the statuses and the webhooks.
+	Percent int
 }
 
 // Plan is the plan of one call (from 1) of an operation. It never joins what no client could
@@ -80,7 +81,8 @@ func (s Schedule) Plan(operation, key string, call int) Plan {
 		p = p.With(b)
 	}
 	if b, ok := s.pick(key, 0, 'w', []Behaviour{
-		HookTwice, HookReordered, HookMissing, HookLate, HookEarly, HookForged, HookExpired, HookWrong,
+		HookTwice, HookReordered, HookMissing, HookLate, HookEarly, HookForged, HookExpired,
+		HookWrong,
 	}); ok {
 		p = p.With(b)
 	}

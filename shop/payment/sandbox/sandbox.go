@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/payment"
 )
@@ -35,11 +34,17 @@ var (
 	ErrBusy      = errors.New("sandbox: 409, the first call with this key is still being worked on")
 )
 
+// Clock is the time by which the provider lives; every platform's clock is one.
+type Clock interface {
+	Now() time.Time
+	After(d time.Duration) <-chan time.Time
+}
+
 // Options opens a Sandbox. Only Clock is required.
 type Options struct {
-	Clock platform.Clock
-	// Path of the ledger's file; "" keeps it in memory. What is in the file is remembered: a sandbox
-	// outlives the process.
+	Clock Clock
+	// Path of the ledger's file; "" keeps it in memory. What is in the file is remembered: a
+	// sandbox outlives the process.
 	Path string
 	// Plan adds behaviours to a token's own; see Schedule. It must be deterministic.
 	Plan func(operation, key string, call int) Plan
@@ -47,7 +52,8 @@ type Options struct {
 	// sandbox forgets idempotency keys after a while: these. Status and references to older
 	// operations are still answered, from the ledger, slowly.
 	Remember int
-	// LieFor is how long a status lies; 0 is five minutes. Later is when money comes back; 0 is ten.
+	// LieFor is how long a status lies; 0 is five minutes. Later is when money comes back; 0 is
+	// ten.
 	LieFor, Later time.Duration
 	// Wait spends d for a slow answer and reports false when the caller went away first; nil waits
 	// by the clock.
@@ -286,7 +292,7 @@ func (s *Sandbox) answer(
 	case plan.Has(WrongAmount):
 		out.Amount.Amount++
 	case plan.Has(WrongCurrency):
-		out.Amount.Currency = "XXX"
+		out.Amount.Currency = "ZZZ"
 	case plan.Has(WrongReference):
 		out.Payment = "pay_of_somebody_else"
 	}
@@ -319,8 +325,8 @@ func (s *Sandbox) Status(_ context.Context, key string) (payment.Outcome, error)
 	return out, nil
 }
 
-// Confirm is the customer confirming with their bank: the authorisation with that key succeeds if it
-// still waits for that. It refuses every other.
+// Confirm is the customer confirming with their bank: the authorisation with that key succeeds if
+// it still waits for that. It refuses every other.
 func (s *Sandbox) Confirm(key string) error {
 	now := s.opt.Clock.Now().UTC()
 	s.mu.Lock()

@@ -64,6 +64,12 @@ func do(t testing.TB, s *Sandbox, r payment.Request, want payment.Verdict) payme
 	return out
 }
 
+// charge authorises 5.
+func charge(s *Sandbox, key, token string) error {
+	_, err := s.Do(context.Background(), request(Authorise, key, "", token, 5))
+	return err
+}
+
 func entries(t testing.TB, s *Sandbox) []Entry {
 	t.Helper()
 	var all []Entry
@@ -83,7 +89,8 @@ func TestBounds(t *testing.T) {
 	do(t, s, request(Capture, "c2", "a", "", 60), payment.Refused)
 	do(t, s, request(Refund, "r1", "c1", "", 50), payment.Succeeded)
 	do(t, s, request(Refund, "r2", "c1", "", 11), payment.Refused)
-	if out := do(t, s, request(Void, "v", "a", "", 40), payment.Succeeded); out.Amount.Amount != 40 {
+	out := do(t, s, request(Void, "v", "a", "", 40), payment.Succeeded)
+	if out.Amount.Amount != 40 {
 		t.Errorf("the void freed %s, want 40", out.Amount)
 	}
 	do(t, s, request(Capture, "c3", "a", "", 10), payment.Refused)
@@ -163,7 +170,7 @@ func TestConcurrentEffectsAreWrittenFirst(t *testing.T) {
 		all.Go(func() {
 			for i := range 20 {
 				key := fmt.Sprintf("k%d-%d", c, i)
-				if _, err := s.Do(context.Background(), request(Authorise, key, "", "tok_visa", 5)); err != nil {
+				if err := charge(s, key, "tok_visa"); err != nil {
 					t.Error(err)
 				}
 				if i == 19 && !inFile(path, key) {
@@ -207,14 +214,15 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.journal.file = bad
-	if _, err := s.Do(context.Background(), request(Authorise, "a", "", "tok_visa", 5)); err == nil {
+	if err := charge(s, "a", "tok_visa"); err == nil {
 		t.Fatal("the call succeeded without a line in the ledger")
 	}
 	if _, err := s.Status(context.Background(), "a"); err == nil {
 		t.Fatal("the status answers for what is not in the ledger")
 	}
 	s.journal.file = good
-	if out, err := s.Status(context.Background(), "a"); err != nil || out.Verdict != payment.Succeeded {
+	out, err := s.Status(context.Background(), "a")
+	if err != nil || out.Verdict != payment.Succeeded {
 		t.Fatalf("after there was room: %+v, %v", out, err)
 	}
 	if got := entries(t, s); len(got) != 1 || got[0].Key != "a" {
@@ -250,7 +258,7 @@ func TestStatusLiesForAWhile(t *testing.T) {
 		"tok_lying_status": payment.Missing, "tok_stale_status": payment.Pending,
 	} {
 		s, clock := open(t, Options{})
-		if _, err := s.Do(context.Background(), request(Authorise, "a", "", token, 5)); err == nil {
+		if err := charge(s, "a", token); err == nil {
 			t.Errorf("%s answered", token)
 		}
 		if out, _ := s.Status(context.Background(), "a"); out.Verdict != lie {
@@ -275,7 +283,7 @@ func BenchmarkDo(b *testing.B) {
 			next++
 			key := fmt.Sprintf("%032d", next)
 			n.Unlock()
-			if _, err := s.Do(context.Background(), request(Authorise, key, "", "tok_visa", 5)); err != nil {
+			if err := charge(s, key, "tok_visa"); err != nil {
 				b.Error(err)
 			}
 		}

@@ -16,15 +16,17 @@ type Token struct {
 func Tokens() []Token {
 	visa := func(token, doc string, bs ...Behaviour) Token {
 		return Token{
-			Token: token, Doc: doc, Plan: Plan(0).With(bs...), Card: payment.Card{Brand: "visa", Last4: "4242"},
+			Token: token, Doc: doc, Plan: Plan(0).With(bs...), Card: Describe(token),
 		}
 	}
-	all := []Token{
+	return []Token{
 		visa("tok_visa", "Every operation succeeds."),
 		visa("tok_mastercard", "Every operation succeeds."),
 		visa("tok_declined", "The authorisation is refused.", Declined),
-		visa("tok_try_again", "The first authorisation is refused, another attempt succeeds.", TryAgain),
-		visa("tok_timeout", "The first call ends without an answer and without an effect.", TimeoutBefore),
+		visa("tok_try_again", "The first authorisation is refused, another attempt succeeds.",
+			TryAgain),
+		visa("tok_timeout", "The first call ends without an answer and without an effect.",
+			TimeoutBefore),
 		visa("tok_charge_then_timeout", "The first call has its effect and ends without an answer.",
 			TimeoutAfter),
 		visa("tok_500_after_charge", "The first call has its effect and answers with an error.",
@@ -34,16 +36,18 @@ func Tokens() []Token {
 			ResetAfter),
 		visa("tok_malformed", "The first call has its effect and answers with what is no JSON.",
 			MalformedAfter),
-		visa("tok_throttled", "The first three calls are refused because there are too many.", Throttled),
+		visa("tok_throttled", "The first three calls are refused because there are too many.",
+			Throttled),
 		visa("tok_slow", "Every first call takes three seconds.", Slow),
-		visa("tok_late_success", "The first call ends without an answer; the effect comes half a minute later.",
+		visa("tok_late_success",
+			"The first call ends without an answer; the effect comes half a minute later.",
 			LateSuccess),
 		visa("tok_requires_action", "The customer must confirm with their bank.", NeedsAction),
 		visa("tok_lying_status",
-			"The first call has its effect and no answer, and the status denies it for five minutes.",
+			"The first call has its effect but no answer; the status denies it for five minutes.",
 			TimeoutAfter, StatusLies),
 		visa("tok_stale_status",
-			"The first call has its effect and no answer, and the status is pending for five minutes.",
+			"The first call has its effect but no answer; the status is pending for five minutes.",
 			TimeoutAfter, StatusStale),
 		visa("tok_silent",
 			"The first call has its effect and no answer, and nor has the status for five minutes.",
@@ -57,9 +61,11 @@ func Tokens() []Token {
 		visa("tok_capture_declined", "Every capture is refused.", CaptureRefused),
 		visa("tok_partial_capture", "Half of every capture is taken.", PartialCapture),
 		visa("tok_refund_fails", "Every refund is refused.", RefundRefused),
-		visa("tok_authorised_then_declined", "The bank takes the authorisation back after ten minutes.",
+		visa("tok_authorised_then_declined",
+			"The bank takes the authorisation back after ten minutes.",
 			LaterDeclined),
-		visa("tok_chargeback", "The customer takes captured money back after ten minutes.", Chargeback),
+		visa("tok_chargeback", "The customer takes captured money back after ten minutes.",
+			Chargeback),
 		visa("tok_refund_reversed", "A refund comes back after ten minutes.", RefundReversed),
 		visa("tok_webhook_twice", "Webhooks come three times.", HookTwice),
 		visa("tok_webhook_reordered", "Webhooks come after later ones.", HookReordered),
@@ -70,16 +76,13 @@ func Tokens() []Token {
 		visa("tok_webhook_expired", "Webhooks bear an old time stamp.", HookExpired),
 		visa("tok_webhook_wrong", "Webhooks name another amount, currency and payment.", HookWrong),
 	}
-	all[1].Card = payment.Card{Brand: "mastercard", Last4: "4444"}
-	return all
 }
 
-// Describe says what may be shown of a token. It is what payment.Options.Describe wants.
+// Describe says what may be shown of a token, as Tokens has it. It is what payment.Options.Describe
+// wants, and is called at every checkout.
 func Describe(token string) payment.Card {
-	for _, t := range Tokens() {
-		if t.Token == token {
-			return t.Card
-		}
+	if token == "tok_mastercard" {
+		return payment.Card{Brand: "mastercard", Last4: "4444"}
 	}
 	return payment.Card{Brand: "visa", Last4: "4242"}
 }

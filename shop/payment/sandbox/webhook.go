@@ -31,7 +31,7 @@ func (s *Sandbox) notify(key string, o *operation, typ string, now time.Time) {
 	}}
 	if o.plan.Has(HookWrong) {
 		n.Data.Payment = "pay_of_somebody_else"
-		n.Data.Amount = shop.Money{Amount: o.moved + 1, Currency: "XXX"}
+		n.Data.Amount = shop.Money{Amount: o.moved + 1, Currency: "ZZZ"}
 	}
 	body, err := json.Marshal(n)
 	if err != nil {
