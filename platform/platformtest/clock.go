@@ -92,8 +92,8 @@ func (c *Clock) AwaitWaiting(ctx context.Context, n int) error {
 	return c.await(ctx, func() bool { return len(c.waits) >= n })
 }
 
-// AwaitUntil blocks until somebody waits for a moment that is at most d away, or until ctx ends, and
-// then returns its cause.
+// AwaitUntil blocks until somebody waits for a moment that is at most d away, or until ctx ends,
+// and then returns its cause.
 func (c *Clock) AwaitUntil(ctx context.Context, d time.Duration) error {
 	return c.await(ctx, func() bool {
 		return len(c.waits) > 0 && !c.waits[0].due.After(c.now.Add(d))

@@ -9,9 +9,9 @@ import (
 // Faults says how often each kind of fault is injected: probabilities between 0 and 1. The zero
 // Faults injects nothing.
 //
-// Every decision is made from Seed and from what it concerns (a subscription and an event, a batch's
-// first event or key, …) and how often that was asked before, so the same test meets the same faults
-// however its goroutines are scheduled.
+// Every decision is made from Seed and from what it concerns (a subscription and an event, a
+// batch's first event or key, …) and how often that was asked before, so the same test meets the
+// same faults however its goroutines are scheduled.
 type Faults struct {
 	Seed uint64
 

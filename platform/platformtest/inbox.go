@@ -12,7 +12,8 @@ import (
 // quick is a retry policy whose waits a trial does not notice.
 func quick(attempts int) platform.Retry {
 	return platform.Retry{
-		Attempts: attempts, Base: time.Millisecond, Most: 5 * time.Millisecond, NotYet: 24 * time.Hour,
+		Attempts: attempts, Base: time.Millisecond, Most: 5 * time.Millisecond,
+		NotYet: 24 * time.Hour,
 	}
 }
 

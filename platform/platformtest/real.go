@@ -20,8 +20,8 @@ func (RealClock) After(d time.Duration) <-chan time.Time { return time.After(d) 
 // patience is how long Poll goes on: long enough for a slow, shared machine.
 const patience = 30 * time.Second
 
-// Poll asks done until it says yes, and fails the test with what why says when half a minute has passed.
-// It yields between two questions; how often it asks decides nothing.
+// Poll asks done until it says yes, and fails the test with what why says when half a minute has
+// passed. It yields between two questions; how often it asks decides nothing.
 func Poll(t interface {
 	Helper()
 	Fatalf(format string, args ...any)

@@ -45,6 +45,7 @@ func Run(t *testing.T, a Adapter) {
 	t.Run("Model", func(t *testing.T) { runModel(t, a) })
 	t.Run("History", func(t *testing.T) { runHistory(t, a) })
 	t.Run("Delivery", func(t *testing.T) { runDelivery(t, a) })
+	t.Run("Ordered", func(t *testing.T) { runOrdered(t, a) })
 	t.Run("Failures", func(t *testing.T) { runFailures(t, a) })
 	t.Run("Operation", func(t *testing.T) { runOperation(t, a) })
 	t.Run("Timers", func(t *testing.T) { runTimers(t, a) })
@@ -154,6 +155,22 @@ func (w *world) until(t *testing.T, what string, done func() bool) {
 	}, func() string { return "waited in vain for " + what })
 }
 
+// untilFired waits for done, which timers that are due bring about. A still clock is moved as far
+// as the adapter may be late, and no farther.
+func (w *world) untilFired(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	began := w.clock.Now()
+	Poll(t, func() bool {
+		if done() {
+			return true
+		}
+		if w.still != nil {
+			w.still.AdvanceToNext(w.a.Features.TimerLateness - w.still.Now().Sub(began))
+		}
+		return false
+	}, func() string { return "waited in vain for " + what })
+}
+
 // The events of the suite belong to the room "alpha", a few to "beta".
 const (
 	typeA    = "souk.alpha.happened.v1"
@@ -190,6 +207,11 @@ func (w *world) announce(t *testing.T, events ...platform.Event) {
 	for _, e := range events {
 		w.commit(t, platform.Batch{Events: []platform.Event{e}})
 	}
+}
+
+// try commits to alpha, again while the store asks for patience, and returns the outcome.
+func (w *world) try(t *testing.T, b platform.Batch) error {
+	return retry(t.Context(), w.alpha(), b)
 }
 
 // retry commits, again while the store asks for patience.
@@ -278,8 +300,9 @@ func (w *world) wantRecord(
 	}
 	if rec.Key != (platform.Key{Part: part, Sort: sort}) || rec.Version != version ||
 		string(rec.Value) != value || !sameCounters(rec.Counters, counters) {
-		t.Errorf("%q/%q: got version %d, value %.60q, counters %v, key %q; want %d, %.60q, %v",
-			part, sort, rec.Version, rec.Value, rec.Counters, rec.Key, version, value, counters)
+		t.Errorf("%q/%q: got version %d, value %.60q, counters %.60s; want %d, %.60q, %.60s",
+			part, sort, rec.Version, rec.Value, fmt.Sprint(rec.Counters),
+			version, value, fmt.Sprint(counters))
 	}
 }
 

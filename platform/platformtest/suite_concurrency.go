@@ -37,7 +37,7 @@ func testConcurrentAdds(t *testing.T, w *world) {
 	var sold, conflicts atomic.Int64
 	together(buyers, func(int) {
 		for {
-			err := retry(t.Context(), w.alpha(), writes(
+			err := w.try(t, writes(
 				add("p", "stock", platform.Any, move("n", -1, 0), move("sold", 1, 0))))
 			switch {
 			case err == nil:
@@ -61,8 +61,8 @@ func testConcurrentAdds(t *testing.T, w *world) {
 	w.wantRecord(t, "p", "stock", units+1, "", map[string]int64{"n": 0, "sold": units})
 }
 
-// Goal: no conditional write is lost. Method: eight writers read, add one, and put under the version
-// that they read, again after each conflict.
+// Goal: no conditional write is lost. Method: eight writers read, add one, and put under the
+// version that they read, again after each conflict.
 func testConcurrentIncrements(t *testing.T, w *world) {
 	const writers, each = 8, 25
 	w.commit(t, writes(put("p", "s", "0", platform.Absent)))
@@ -94,8 +94,8 @@ func (w *world) increment(ctx context.Context) error {
 	}
 }
 
-// Goal: of several who make the same record, one does. Method: sixteen at once, over several records,
-// each with a second record that shows who won.
+// Goal: of several who make the same record, one does. Method: sixteen at once, over several
+// records, each with a second record that shows who won.
 func testConcurrentCreation(t *testing.T, w *world) {
 	const makers, records = 16, 20
 	var made [records]atomic.Int64
@@ -147,7 +147,7 @@ func testConcurrentSequence(t *testing.T, w *world) {
 		seq := int64(1)
 		for done := 0; done < each; {
 			e := w.event(typeA, "thing/1", seq)
-			err := retry(t.Context(), w.alpha(), platform.Batch{Events: []platform.Event{e}})
+			err := w.try(t, platform.Batch{Events: []platform.Event{e}})
 			switch {
 			case err == nil:
 				done++

@@ -14,8 +14,9 @@ import (
 
 func runFailures(t *testing.T, a Adapter) {
 	runTrials(t, a, []trial{
-		{"Retries", testRetries}, {"DeadLetter", testDeadLetter}, {"DeadLetterPages", testDeadPages},
-		{"Panic", testPanic}, {"NotYet", testNotYet}, {"NotYetForEver", testNotYetForEver},
+		{"Retries", testRetries}, {"DeadLetter", testDeadLetter},
+		{"DeadLetterPages", testDeadPages}, {"Panic", testPanic},
+		{"NotYet", testNotYet}, {"NotYetForEver", testNotYetForEver},
 		{"Impatient", testImpatient},
 	})
 }
@@ -224,7 +225,8 @@ func testNotYetForEver(t *testing.T, w *world) {
 	w.until(t, "the dead letter", func() bool { return len(w.dead(t, "early")) == 1 })
 	d := w.dead(t, "early")[0]
 	if waited := d.LastAt.Sub(d.FirstAt); waited < r.NotYet || d.Attempts != 1 {
-		t.Errorf("gave up after %s and %d attempts, want at least %s and 1", waited, d.Attempts, r.NotYet)
+		t.Errorf("gave up after %s and %d attempts, want at least %s and 1",
+			waited, d.Attempts, r.NotYet)
 	}
 }
 

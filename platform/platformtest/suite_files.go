@@ -53,22 +53,24 @@ func testFiles(t *testing.T, w *world) {
 		for range 2 {
 			digest, err := w.p.Files().Put(t.Context(), iotest.HalfReader(bytes.NewReader(content)))
 			if err != nil || digest != digestOf(content) {
-				t.Fatalf("put %d bytes: %q, %v; want %s", len(content), digest, err, digestOf(content))
+				t.Fatalf("put %d bytes: %q, %v; want %s",
+					len(content), digest, err, digestOf(content))
 			}
 			w.wantFile(t, digest, content)
 		}
 	}
 }
 
-// Goal: what was never put is ErrNotFound, and no digest leads out of the store. Method: a digest of
-// something else, and names that are no digests.
+// Goal: what was never put is ErrNotFound, and no digest leads out of the store. Method: a digest
+// of something else, and names that are no digests.
 func testFilesAbsent(t *testing.T, w *world) {
 	if _, err := w.p.Files().Put(t.Context(), strings.NewReader("a")); err != nil {
 		t.Fatal(err)
 	}
 	for _, digest := range []string{
 		digestOf([]byte("b")), "", "..", "../FORMAT", "/etc/passwd", digestOf([]byte("a"))[:63],
-		strings.ToUpper(digestOf([]byte("a"))), digestOf([]byte("a")) + "0", strings.Repeat("z", 64),
+		strings.ToUpper(digestOf([]byte("a"))), digestOf([]byte("a")) + "0",
+		strings.Repeat("z", 64),
 		digestOf([]byte("a"))[:2] + "/" + digestOf([]byte("a"))[3:],
 	} {
 		r, err := w.p.Files().Open(t.Context(), digest)
@@ -84,7 +86,8 @@ func testFilesAbsent(t *testing.T, w *world) {
 func testFilesBroken(t *testing.T, w *world) {
 	cause := errors.New("the reader broke")
 	half := bytes.Repeat([]byte("x"), 100_000)
-	_, err := w.p.Files().Put(t.Context(), io.MultiReader(bytes.NewReader(half), iotest.ErrReader(cause)))
+	breaks := io.MultiReader(bytes.NewReader(half), iotest.ErrReader(cause))
+	_, err := w.p.Files().Put(t.Context(), breaks)
 	if !errors.Is(err, cause) {
 		t.Errorf("put from a broken reader: %v", err)
 	}

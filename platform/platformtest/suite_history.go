@@ -19,15 +19,16 @@ func runHistory(t *testing.T, a Adapter) {
 	})
 }
 
-// sameEvent compares what was committed with what came back: everything but Time, which the platform
-// sets, and Value, which may be absent.
+// sameEvent compares what was committed with what came back: everything but Time, which the
+// platform sets, and Value, which may be absent.
 func sameEvent(t *testing.T, have, want platform.Event) {
 	t.Helper()
 	if have.ID != want.ID || have.Type != want.Type || have.Subject != want.Subject ||
 		have.Sequence != want.Sequence || have.Correlation != want.Correlation ||
 		have.Causation != want.Causation || have.Idempotency != want.Idempotency ||
 		have.TraceParent != want.TraceParent || !bytes.Equal(have.Data, want.Data) {
-		have.Data, want.Data = have.Data[:min(len(have.Data), 80)], want.Data[:min(len(want.Data), 80)]
+		have.Data = have.Data[:min(len(have.Data), 80)]
+		want.Data = want.Data[:min(len(want.Data), 80)]
 		t.Errorf("event\n have %+v\n want %+v", have, want)
 	}
 	if have.Time.IsZero() {
@@ -82,7 +83,7 @@ func (w *world) fill(t *testing.T) []platform.Event {
 	together(5, func(i int) {
 		for seq := int64(1); seq <= 20; seq++ {
 			e := w.event(typeA, fmt.Sprint("thing/", i), seq)
-			if err := retry(t.Context(), w.alpha(), platform.Batch{
+			if err := w.try(t, platform.Batch{
 				Writes: []platform.Write{put("p", e.ID, "v", platform.Absent)},
 				Events: []platform.Event{e},
 			}); err != nil {
@@ -146,10 +147,12 @@ func testResume(t *testing.T, w *world) {
 	}
 	later := w.event(typeA, "thing/later", 1)
 	w.announce(t, later)
-	if rest := w.logAfter(t, cursors[len(cursors)-1]); !slices.Equal(idsOf(rest), []string{later.ID}) {
-		t.Errorf("after the end: %v, want %s", idsOf(rest), later.ID)
+	rest := idsOf(w.logAfter(t, cursors[len(cursors)-1]))
+	if !slices.Equal(rest, []string{later.ID}) {
+		t.Errorf("after the end: %v, want %s", rest, later.ID)
 	}
-	err = w.p.History().Log(t.Context(), "no cursor", func(string, platform.Event) error { return nil })
+	err = w.p.History().Log(t.Context(), "no cursor",
+		func(string, platform.Event) error { return nil })
 	wantError(t, "a cursor that never was", err, platform.ErrInvalid, platform.ErrNotFound)
 }
 
@@ -191,7 +194,8 @@ func testStop(t *testing.T, w *world) {
 		t.Errorf("Log: %v after %d calls", err, n)
 	}
 	n = 0
-	err = w.p.History().Records(t.Context(), "alpha/", func(platform.Record) error { return third() })
+	err = w.p.History().Records(t.Context(), "alpha/",
+		func(platform.Record) error { return third() })
 	if !errors.Is(err, enough) || n != 3 {
 		t.Errorf("Records: %v after %d calls", err, n)
 	}
@@ -257,7 +261,9 @@ func testRecords(t *testing.T, w *world) {
 		}
 		return strings.Compare(a.Sort, b.Sort)
 	})
-	for _, prefix := range []string{"alpha/", "beta/", "alpha/p", "alpha/p\x00", "alpha/~", "gamma/", "a"} {
+	for _, prefix := range []string{
+		"alpha/", "beta/", "alpha/p", "alpha/p\x00", "alpha/~", "gamma/", "a",
+	} {
 		var have, want []platform.Key
 		err := w.p.History().Records(t.Context(), prefix, func(r platform.Record) error {
 			have = append(have, r.Key)

@@ -40,7 +40,8 @@ func wantOpen(t *testing.T, k platform.Keys, person string, box []byte, want str
 func testSeal(t *testing.T, w *world) {
 	k := w.p.Keys()
 	secret := "221B Baker Street, London"
-	ann, ann2, bob := seal(t, k, "ann", secret), seal(t, k, "ann", secret), seal(t, k, "bob", secret)
+	ann, ann2 := seal(t, k, "ann", secret), seal(t, k, "ann", secret)
+	bob := seal(t, k, "bob", secret)
 	if bytes.Equal(ann, ann2) || bytes.Equal(ann, bob) {
 		t.Error("two boxes are equal")
 	}
@@ -78,8 +79,9 @@ func testTampered(t *testing.T, w *world) {
 	wantOpen(t, k, "ann", box, "some text")
 }
 
-// Goal: an erased person's boxes never open again and no new one can be made; others notice nothing;
-// erasing twice or before the first use is no error. Method: erase one of two, and one who never was.
+// Goal: an erased person's boxes never open again and no new one can be made; others notice
+// nothing; erasing twice or before the first use is no error. Method: erase one of two, and one
+// who never was.
 func testErase(t *testing.T, w *world) {
 	k := w.p.Keys()
 	ann, bob := seal(t, k, "ann", "of ann"), seal(t, k, "bob", "of bob")
@@ -97,8 +99,8 @@ func testErase(t *testing.T, w *world) {
 	wantOpen(t, k, "bob", bob, "of bob")
 }
 
-// Goal: a person who is met by many at once gets one key. Method: sixteen first boxes of each of ten
-// people at the same time; all must open.
+// Goal: a person who is met by many at once gets one key. Method: sixteen first boxes of each of
+// ten people at the same time; all must open.
 func testFirstUse(t *testing.T, w *world) {
 	k := w.p.Keys()
 	together(16, func(i int) {
@@ -126,8 +128,8 @@ func testSealLimit(t *testing.T, w *world) {
 	wantError(t, "one byte over the limit", err, platform.ErrTooLarge, platform.ErrInvalid)
 }
 
-// Goal: a signature verifies under the public key that it names, and under no other message. Method:
-// sign several messages and verify with the standard library.
+// Goal: a signature verifies under the public key that it names, and under no other message.
+// Method: sign several messages and verify with the standard library.
 func testSign(t *testing.T, w *world) {
 	for _, message := range []string{"", "a message", strings.Repeat("long ", 10_000)} {
 		verify(t, w.p.Keys(), message)

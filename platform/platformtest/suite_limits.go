@@ -39,11 +39,12 @@ func testItems(t *testing.T, w *world) {
 		}
 		return b
 	}
-	for round, mix := range [][3]int{{100, 0, 0}, {0, 100, 0}, {0, 0, 100}, {0, 0, 0}, {25, 25, 25}} {
+	mixes := [][3]int{{100, 0, 0}, {0, 100, 0}, {0, 0, 100}, {0, 0, 0}, {25, 25, 25}}
+	for round, mix := range mixes {
 		b := make100(round, mix[0], mix[1], mix[2])
 		over := b
 		over.Cancel = append(append([]string{}, b.Cancel...), "one more")
-		err := retry(t.Context(), w.alpha(), over)
+		err := w.try(t, over)
 		wantError(t, fmt.Sprintf("%d items", over.Items()), err, platform.ErrTooLarge)
 		w.commit(t, b)
 	}
@@ -64,7 +65,7 @@ func testBatchBytes(t *testing.T, w *world) {
 	}
 	over := b
 	over.Writes = append(append([]platform.Write{}, b.Writes...), put("p", "10", "", platform.Any))
-	wantError(t, "over the limit by a key", retry(t.Context(), w.alpha(), over), platform.ErrTooLarge)
+	wantError(t, "over the limit by a key", w.try(t, over), platform.ErrTooLarge)
 	w.wantRecord(t, "p", "0", 0, "", nil)
 	w.commit(t, b)
 	w.wantRecord(t, "p", "9", 1, string(b.Writes[9].Value), nil)
@@ -73,7 +74,7 @@ func testBatchBytes(t *testing.T, w *world) {
 // Goal: MaxItemBytes bounds one record's key and value. Method: exactly the limit, and one more.
 func testItemBytes(t *testing.T, w *world) {
 	fits := strings.Repeat("x", platform.MaxItemBytes-len("part")-len("sort"))
-	err := retry(t.Context(), w.alpha(), writes(put("part", "sort", fits+"x", platform.Any)))
+	err := w.try(t, writes(put("part", "sort", fits+"x", platform.Any)))
 	wantError(t, "one byte over the limit", err, platform.ErrTooLarge)
 	w.wantRecord(t, "part", "sort", 0, "", nil)
 	w.commit(t, writes(put("part", "sort", fits, platform.Any)))
@@ -87,12 +88,12 @@ func testCounterBytes(t *testing.T, w *world) {
 	long := func(i int) string { return strings.Repeat("n", 6000) + fmt.Sprint(i) }
 	w.commit(t, writes(put("p", "s", nearly, platform.Any)))
 	w.commit(t, writes(add("p", "s", platform.Any, move(long(1), 1, 0))))
-	err := retry(t.Context(), w.alpha(), writes(add("p", "s", platform.Any, move(long(2), 1, 0))))
+	err := w.try(t, writes(add("p", "s", platform.Any, move(long(2), 1, 0))))
 	wantError(t, "counters that make the record too large", err, platform.ErrTooLarge)
 	w.wantRecord(t, "p", "s", 2, nearly, map[string]int64{long(1): 1})
 
 	w.commit(t, writes(add("p", "c", platform.Any, move(long(1), 1, 0), move(long(2), 1, 0))))
-	err = retry(t.Context(), w.alpha(), writes(put("p", "c", nearly, platform.Any)))
+	err = w.try(t, writes(put("p", "c", nearly, platform.Any)))
 	wantError(t, "a value that makes the record too large", err, platform.ErrTooLarge)
 	w.commit(t, writes(put("p", "c", nearly[:len(nearly)-10_000], platform.Any)))
 }
@@ -100,7 +101,8 @@ func testCounterBytes(t *testing.T, w *world) {
 // Goal: the sizes of keys are bounded as the port says, with a partition that is never empty and a
 // place that may be. Method: each at its limit and one over, in every call that takes a key.
 func testKeySizes(t *testing.T, w *world) {
-	part, sort := strings.Repeat("p", platform.MaxPartBytes), strings.Repeat("s", platform.MaxSortBytes)
+	part := strings.Repeat("p", platform.MaxPartBytes)
+	sort := strings.Repeat("s", platform.MaxSortBytes)
 	w.commit(t, writes(put(part, sort, "v", platform.Absent), put("p", "", "v", platform.Absent)))
 	w.wantRecord(t, part, sort, 1, "v", nil)
 	w.wantRecord(t, "p", "", 1, "v", nil)
@@ -111,24 +113,25 @@ func testKeySizes(t *testing.T, w *world) {
 	for name, k := range map[string]platform.Key{
 		"partition": {Part: part + "p", Sort: "s"}, "place": {Part: "p", Sort: sort + "s"},
 	} {
-		wantError(t, "put, long "+name, retry(t.Context(), w.alpha(),
+		wantError(t, "put, long "+name, w.try(t,
 			writes(put(k.Part, k.Sort, "v", platform.Any))), platform.ErrTooLarge)
 		_, err := w.alpha().Get(t.Context(), k)
 		wantError(t, "get, long "+name, err, platform.ErrTooLarge, platform.ErrNotFound)
 	}
-	wantError(t, "put without a partition", retry(t.Context(), w.alpha(),
+	wantError(t, "put without a partition", w.try(t,
 		writes(put("", "s", "v", platform.Any))), platform.ErrInvalid)
 	_, err = w.alpha().Get(t.Context(), platform.Key{Sort: "s"})
 	wantError(t, "get without a partition", err, platform.ErrInvalid)
 	for _, limit := range []int{-1, 0, platform.MaxList + 1} {
 		_, err := w.alpha().List(t.Context(), platform.Query{Part: "p", Limit: limit})
-		wantError(t, fmt.Sprint("a list of ", limit), err, platform.ErrInvalid, platform.ErrTooLarge)
+		wantError(t, fmt.Sprint("a list of ", limit), err,
+			platform.ErrInvalid, platform.ErrTooLarge)
 	}
 }
 
-// Goal: an event may be as large as an item, whatever the transport carries; its subject is bounded.
-// Method: an event just inside MaxItemBytes is committed, delivered and read back whole; one over is
-// refused; subjects and timer keys at their limit and one over.
+// Goal: an event may be as large as an item, whatever the transport carries; its subject is
+// bounded. Method: an event just inside MaxItemBytes is committed, delivered and read back whole;
+// one over is refused; subjects and timer keys at their limit and one over.
 func testEventBytes(t *testing.T, w *world) {
 	got := w.collect(t, "large", platform.DefaultRetry(), typeA)
 	w.start(t)
@@ -148,7 +151,7 @@ func testEventBytes(t *testing.T, w *world) {
 		"a long subject":   {Events: []platform.Event{long}},
 		"a long timer key": {Timers: []platform.Timer{{Key: long.Subject, Event: rang}}},
 	} {
-		wantError(t, name, retry(t.Context(), w.alpha(), b), platform.ErrTooLarge, platform.ErrInvalid)
+		wantError(t, name, w.try(t, b), platform.ErrTooLarge, platform.ErrInvalid)
 	}
 	w.commit(t, platform.Batch{Timers: []platform.Timer{{
 		Key: large.Subject, Due: w.clock.Now().Add(w.span(1000)), Event: rang,
@@ -178,7 +181,7 @@ func testMalformed(t *testing.T, w *world) {
 			Due: w.clock.Now(), Event: w.event(typeRang, "thing/1", 0),
 		}}},
 	} {
-		wantError(t, name, retry(t.Context(), w.alpha(), b), platform.ErrInvalid)
+		wantError(t, name, w.try(t, b), platform.ErrInvalid)
 	}
 	w.wantRecord(t, "p", "s", 0, "", nil)
 	if log := w.log(t); len(log) != 0 {

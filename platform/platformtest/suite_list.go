@@ -16,8 +16,8 @@ func runList(t *testing.T, a Adapter) {
 	})
 }
 
-// strangeSorts are places whose order a collation would change, that end in or hold the bytes at the
-// edges, that are no UTF-8, and that are prefixes of each other.
+// strangeSorts are places whose order a collation would change, that end in or hold the bytes at
+// the edges, that are no UTF-8, and that are prefixes of each other.
 func strangeSorts() []string {
 	return []string{
 		"", "\x00", "\x00\x00", "\x00\x01", "\x00\xff", "\x01", "A", "a", "B", "b", "Z", "z",
@@ -40,7 +40,9 @@ func testListOrder(t *testing.T, w *world) {
 		t.Fatalf("the places are not distinct: %d of %d", n, len(sorts))
 	}
 	prefixes := []string{"", "a", "\x00", "\xff", "\xff\xff", "a\x00", "\xc3", "none"}
-	afters := []string{"", "\x00", "A", "Zz", "a", "a\x00", "a\xff", "\x7f", "\xff", "\xff\xff\xff", "b"}
+	afters := []string{
+		"", "\x00", "A", "Zz", "a", "a\x00", "a\xff", "\x7f", "\xff", "\xff\xff\xff", "b",
+	}
 	for _, prefix := range prefixes {
 		for _, after := range afters {
 			for _, limit := range []int{1, 3, platform.MaxList} {
@@ -85,7 +87,8 @@ func (w *world) wantList(t *testing.T, q platform.Query, want []string) {
 	have := make([]string, len(list))
 	for i, rec := range list {
 		have[i] = rec.Key.Sort
-		if rec.Key.Part != q.Part || string(rec.Value) != "value of "+rec.Key.Sort || rec.Version != 1 {
+		if rec.Key.Part != q.Part || rec.Version != 1 ||
+			string(rec.Value) != "value of "+rec.Key.Sort {
 			t.Errorf("%s: record %+q holds %q in version %d",
 				describe(q), rec.Key, rec.Value, rec.Version)
 		}
@@ -99,11 +102,12 @@ func (w *world) wantList(t *testing.T, q platform.Query, want []string) {
 // partitions that are prefixes of each other or hold separators and edge bytes, one place each.
 func testPartitions(t *testing.T, w *world) {
 	parts := []string{
-		"p", "P", "p\x00", "p\x00s", "p\x00\x01", "p/", "p/s", "p\xff", "p\xff\xff", "pp", "p ", " p",
-		"\x00", "\xff", "/", "p#", "p:s", "ä", "a\u0308",
+		"p", "P", "p\x00", "p\x00s", "p\x00\x01", "p/", "p/s", "p\xff", "p\xff\xff", "pp", "p ",
+		" p", "\x00", "\xff", "/", "p#", "p:s", "ä", "a\u0308",
 	}
 	for i, part := range parts {
-		w.commit(t, writes(put(part, fmt.Sprint("s", i), fmt.Sprint("value of s", i), platform.Absent)))
+		s := fmt.Sprint("s", i)
+		w.commit(t, writes(put(part, s, "value of "+s, platform.Absent)))
 	}
 	for i, part := range parts {
 		w.wantList(t, platform.Query{Part: part, Limit: 100}, []string{fmt.Sprint("s", i)})
@@ -151,7 +155,8 @@ func testPages(t *testing.T, w *world) {
 				slices.Reverse(have)
 			}
 			if !slices.Equal(have, want) {
-				t.Errorf("pages of %d, reverse %t: %d records, want %d", limit, reverse, len(have), total)
+				t.Errorf("pages of %d, reverse %t: %d records, want %d",
+					limit, reverse, len(have), total)
 			}
 		}
 	}

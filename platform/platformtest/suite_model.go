@@ -55,7 +55,8 @@ func (m *model) draw(rt *rapid.T) platform.Batch {
 	for _, name := range names {
 		w := platform.Write{
 			Kind: rapid.SampledFrom([]platform.Kind{
-				platform.Put, platform.Put, platform.Add, platform.Add, platform.Delete, platform.Check,
+				platform.Put, platform.Put, platform.Add, platform.Add,
+				platform.Delete, platform.Check,
 			}).Draw(rt, "kind"),
 			Key: platform.Key{Part: m.part, Sort: name},
 		}

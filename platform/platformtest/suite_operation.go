@@ -108,7 +108,8 @@ func testReplayFrom(t *testing.T, w *world) {
 	for from, want := range map[time.Time]int{
 		second: 5, second.Add(time.Hour): 0, second.Add(-24 * time.Hour): 10,
 	} {
-		if n, err := w.p.Delivery().Replay(t.Context(), "again", from, true); err != nil || n != want {
+		n, err := w.p.Delivery().Replay(t.Context(), "again", from, true)
+		if err != nil || n != want {
 			t.Errorf("a dry replay from %s counts %d, %v; want %d", from, n, err, want)
 		}
 	}
@@ -149,8 +150,8 @@ func testReplayPaused(t *testing.T, w *world) {
 	w.until(t, "both", func() bool { return in.times(first.ID) == 2 && in.count() == 2 })
 }
 
-// Goal: the status counts what is to be done, what waits for another attempt, what died and what was
-// done, and tells the oldest. Method: one subscription whose events each have another fate.
+// Goal: the status counts what is to be done, what waits for another attempt, what died and what
+// was done, and tells the oldest. Method: one subscription whose events each have another fate.
 func testStatus(t *testing.T, w *world) {
 	wait, open := gate(t)
 	r := quick(1)

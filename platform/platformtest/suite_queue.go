@@ -40,7 +40,9 @@ func send(t *testing.T, q platform.Queue, id string, delay time.Duration) {
 }
 
 // receive takes messages without waiting.
-func receive(t *testing.T, q platform.Queue, limit int, visibility time.Duration) []platform.Received {
+func receive(
+	t *testing.T, q platform.Queue, limit int, visibility time.Duration,
+) []platform.Received {
 	t.Helper()
 	got, err := q.Receive(t.Context(), limit, visibility, 0)
 	if err != nil {
@@ -78,12 +80,13 @@ func wantDepth(t *testing.T, q platform.Queue, visible, hidden, dead int) {
 	t.Helper()
 	d, err := q.Depth(t.Context())
 	if err != nil || d.Visible != visible || d.Hidden != hidden || d.Dead != dead {
-		t.Errorf("depth: %+v, %v; want %d visible, %d hidden, %d dead", d, err, visible, hidden, dead)
+		t.Errorf("depth: %+v, %v; want %d visible, %d hidden, %d dead",
+			d, err, visible, hidden, dead)
 	}
 }
 
-// Goal: what is sent is received whole, counted, and gone when it is deleted. Method: three messages
-// through their lives.
+// Goal: what is sent is received whole, counted, and gone when it is deleted. Method: three
+// messages through their lives.
 func testQueueLifecycle(t *testing.T, w *world) {
 	q := w.queue(t, "q", 5)
 	wantNothing(t, q)
@@ -124,7 +127,8 @@ func testQueueVisibility(t *testing.T, w *world) {
 	if second.Attempts != 2 || second.Receipt == first.Receipt {
 		t.Errorf("received again: %+v, before: %+v", second, first)
 	}
-	wantError(t, "delete by a stale receipt", q.Delete(t.Context(), first.Receipt), platform.ErrNotFound)
+	wantError(t, "delete by a stale receipt", q.Delete(t.Context(), first.Receipt),
+		platform.ErrNotFound)
 	wantError(t, "release by a stale receipt", q.Release(t.Context(), first.Receipt, 0),
 		platform.ErrNotFound)
 	if err := q.Delete(t.Context(), second.Receipt); err != nil {
@@ -186,8 +190,8 @@ func testQueueRelease(t *testing.T, w *world) {
 	}
 }
 
-// Goal: a message that was received MaxReceives times and not deleted is dead, not visible; redriven,
-// it comes with no attempts spent. Method: let three time-outs pass.
+// Goal: a message that was received MaxReceives times and not deleted is dead, not visible;
+// redriven, it comes with no attempts spent. Method: let three time-outs pass.
 func testQueueDead(t *testing.T, w *world) {
 	q := w.queue(t, "q", 3)
 	send(t, q, "a", 0)
@@ -238,7 +242,8 @@ func testQueueRetention(t *testing.T, w *world) {
 // Goal: the limits of the port hold. Method: each at its edge and one over.
 func testQueueLimits(t *testing.T, w *world) {
 	q := w.queue(t, "q", 5)
-	large := platform.Message{ID: "large", Body: []byte(strings.Repeat("x", platform.MaxMessageBytes))}
+	most := strings.Repeat("x", platform.MaxMessageBytes)
+	large := platform.Message{ID: "large", Body: []byte(most)}
 	over := platform.Message{ID: "over", Body: append(slices.Clone(large.Body), 'x')}
 	wantError(t, "a message over the limit", q.Send(t.Context(), over, 0), platform.ErrTooLarge)
 	for _, delay := range []time.Duration{-time.Second, platform.MaxQueueDelay + time.Second} {
@@ -298,8 +303,8 @@ func testQueueWait(t *testing.T, w *world) {
 	}
 }
 
-// Goal: several workers share a queue, and a message is in one hand at a time. Method: eight workers
-// empty a queue of two hundred.
+// Goal: several workers share a queue, and a message is in one hand at a time. Method: eight
+// workers empty a queue of two hundred.
 func testQueueWorkers(t *testing.T, w *world) {
 	q := w.queue(t, "q", 5)
 	const total = 200
@@ -328,8 +333,8 @@ func testQueueWorkers(t *testing.T, w *world) {
 	wantDepth(t, q, 0, 0, 0)
 }
 
-// Goal: a name is one queue, and another name another. Method: send into one of two, receive through
-// a second handle.
+// Goal: a name is one queue, and another name another. Method: send into one of two, receive
+// through a second handle.
 func testQueueNames(t *testing.T, w *world) {
 	q, again, other := w.queue(t, "q", 5), w.queue(t, "q", 5), w.queue(t, "q2", 5)
 	send(t, q, "a", 0)

@@ -19,8 +19,9 @@ func runReopening(t *testing.T, a Adapter) {
 	}
 	runTrials(t, a, []trial{
 		{"Records", testReopenRecords}, {"Undelivered", testReopenUndelivered},
-		{"Failures", testReopenFailures}, {"Pause", testReopenPause}, {"Newcomer", testReopenNewcomer},
-		{"Timers", testReopenTimers}, {"Queue", testReopenQueue}, {"FilesAndKeys", testReopenKeys},
+		{"Failures", testReopenFailures}, {"Pause", testReopenPause},
+		{"Newcomer", testReopenNewcomer}, {"Timers", testReopenTimers},
+		{"Queue", testReopenQueue}, {"FilesAndKeys", testReopenKeys},
 	})
 }
 
@@ -46,13 +47,14 @@ func testReopenRecords(t *testing.T, w *world) {
 		for i := range log {
 			sameEvent(t, again[i], log[i])
 			if !again[i].Time.Equal(log[i].Time) {
-				t.Errorf("event %d is from %s, before it was from %s", i, again[i].Time, log[i].Time)
+				t.Errorf("event %d is from %s, before it was from %s",
+					i, again[i].Time, log[i].Time)
 			}
 		}
 		if n := len(w.logAfter(t, cursor)); n != len(log) {
 			t.Errorf("the old cursor yields %d events, want %d", n, len(log))
 		}
-		err := retry(t.Context(), w.alpha(), platform.Batch{
+		err := w.try(t, platform.Batch{
 			Events: []platform.Event{w.event(typeA, "thing/0", 20)},
 		})
 		wantError(t, "a place that was taken before", err, platform.ErrConflict)
@@ -132,7 +134,8 @@ func testReopenFailures(t *testing.T, w *world) {
 		t.Fatalf("dead letters: %+v", after)
 	}
 	sameEvent(t, after[0].Event, dead)
-	if after[0].ID != before.ID || after[0].Attempts != 2 || after[0].FirstError != before.FirstError ||
+	if after[0].ID != before.ID || after[0].Attempts != 2 ||
+		after[0].FirstError != before.FirstError ||
 		!strings.Contains(after[0].LastError, "no dead today") {
 		t.Errorf("the dead letter became %+v, before it was %+v", after[0], before)
 	}

@@ -9,7 +9,8 @@ import (
 
 func runRooms(t *testing.T, a Adapter) {
 	runTrials(t, a, []trial{
-		{"Records", testForeignRecords}, {"Events", testForeignEvents}, {"Timers", testForeignTimers},
+		{"Records", testForeignRecords}, {"Events", testForeignEvents},
+		{"Timers", testForeignTimers},
 	})
 }
 
@@ -18,12 +19,14 @@ func runRooms(t *testing.T, a Adapter) {
 func testForeignRecords(t *testing.T, w *world) {
 	alpha, beta := w.p.Store("alpha"), w.p.Store("beta")
 	w.commit(t, writes(put("p", "s", "of alpha", platform.Absent)))
-	if err := retry(t.Context(), beta, writes(put("p", "s", "of beta", platform.Absent))); err != nil {
+	err := retry(t.Context(), beta, writes(put("p", "s", "of beta", platform.Absent)))
+	if err != nil {
 		t.Fatal(err)
 	}
 	w.wantRecord(t, "p", "s", 1, "of alpha", nil)
 	for _, part := range []string{
-		"alpha/p", "/alpha/p", "../alpha/p", "alpha", "\x00alpha/p", "p\x00", "alpha\x00p", "beta/p",
+		"alpha/p", "/alpha/p", "../alpha/p", "alpha", "\x00alpha/p", "p\x00", "alpha\x00p",
+		"beta/p",
 	} {
 		rec, err := beta.Get(t.Context(), platform.Key{Part: part, Sort: "s"})
 		if !errors.Is(err, platform.ErrNotFound) {
@@ -66,11 +69,13 @@ func testForeignEvents(t *testing.T, w *world) {
 			Writes: []platform.Write{put("p", "s", "v", platform.Any)},
 			Events: []platform.Event{w.event(typ, "thing/1", 1)},
 		}
-		err := retry(t.Context(), w.alpha(), b)
+		err := w.try(t, b)
 		wantError(t, "announce "+typ, err, platform.ErrInvalid, platform.ErrContract)
 		b.Events = nil
-		b.Timers = []platform.Timer{{Key: "t", Due: w.clock.Now(), Event: w.event(typ, "thing/1", 0)}}
-		err = retry(t.Context(), w.alpha(), b)
+		b.Timers = []platform.Timer{{
+			Key: "t", Due: w.clock.Now(), Event: w.event(typ, "thing/1", 0),
+		}}
+		err = w.try(t, b)
 		wantError(t, "set a timer for "+typ, err, platform.ErrInvalid, platform.ErrContract)
 	}
 	w.wantRecord(t, "p", "s", 0, "", nil)
@@ -103,7 +108,7 @@ func testForeignTimers(t *testing.T, w *world) {
 		t.Fatal(err)
 	}
 	w.pass(w.span(1))
-	w.until(t, "alpha's timer", func() bool { return len(w.log(t)) > 0 })
+	w.untilFired(t, "alpha's timer", func() bool { return len(w.log(t)) > 0 })
 	if log := w.log(t); len(log) != 1 || log[0].Subject != "thing/alpha" {
 		t.Errorf("the log holds %+v, want alpha's timer only", log)
 	}

@@ -69,7 +69,7 @@ func testConflicts(t *testing.T, w *world) {
 		"check, stale":       check("p", "s", 1),
 		"check, absent":      check("p", "s", platform.Absent),
 	} {
-		err := retry(t.Context(), w.alpha(), writes(b))
+		err := w.try(t, writes(b))
 		wantError(t, name, err, platform.ErrConflict)
 		var c *platform.ConflictError
 		if !errors.As(err, &c) {
@@ -90,7 +90,7 @@ func testCounters(t *testing.T, w *world) {
 	w.commit(t, writes(add("p", "s", platform.Any, move("n", -10, 0))))
 	w.wantRecord(t, "p", "s", 2, "", map[string]int64{"n": 0})
 
-	err := retry(t.Context(), w.alpha(), writes(add("p", "s", platform.Any, move("n", -1, 0))))
+	err := w.try(t, writes(add("p", "s", platform.Any, move("n", -1, 0))))
 	wantError(t, "one below the floor", err, platform.ErrBound)
 	var bound *platform.BoundError
 	if !errors.As(err, &bound) {
@@ -105,7 +105,7 @@ func testCounters(t *testing.T, w *world) {
 	w.commit(t, writes(add("p", "s", platform.Any, move("n", -7, -7))))
 	w.commit(t, writes(add("p", "s", platform.Any, move("n", -100, platform.NoFloor))))
 	w.wantRecord(t, "p", "s", 4, "", map[string]int64{"n": -107})
-	err = retry(t.Context(), w.alpha(), writes(add("p", "new", platform.Any, move("n", 4, 5))))
+	err = w.try(t, writes(add("p", "new", platform.Any, move("n", 4, 5))))
 	wantError(t, "a new counter below its floor", err, platform.ErrBound)
 	w.wantRecord(t, "p", "new", 0, "", nil)
 	w.commit(t, writes(add("p", "new", platform.Absent, move("n", 5, 5))))
@@ -116,7 +116,7 @@ func testCounters(t *testing.T, w *world) {
 // would pass its floor; then none does.
 func testSeveralCounters(t *testing.T, w *world) {
 	w.commit(t, writes(put("p", "s", "v", platform.Absent, move("a", 5, 0), move("b", 1, 0))))
-	err := retry(t.Context(), w.alpha(), writes(
+	err := w.try(t, writes(
 		add("p", "s", platform.Any, move("a", -1, 0), move("b", -2, 0), move("c", 1, 0))))
 	wantError(t, "one of three passes its floor", err, platform.ErrBound)
 	w.wantRecord(t, "p", "s", 1, "v", map[string]int64{"a": 5, "b": 1})
@@ -133,7 +133,7 @@ func testPutWithMoves(t *testing.T, w *world) {
 	w.commit(t, writes(put("p", "s", "a", platform.Absent, move("n", 3, 0))))
 	w.commit(t, writes(put("p", "s", "b", 1)))
 	w.wantRecord(t, "p", "s", 2, "b", map[string]int64{"n": 3})
-	err := retry(t.Context(), w.alpha(), writes(put("p", "s", "c", 2, move("n", -4, 0))))
+	err := w.try(t, writes(put("p", "s", "c", 2, move("n", -4, 0))))
 	wantError(t, "a put whose move passes the floor", err, platform.ErrBound)
 	w.wantRecord(t, "p", "s", 2, "b", map[string]int64{"n": 3})
 	w.commit(t, writes(put("p", "s", "c", 2, move("n", -3, 0))))
@@ -148,7 +148,7 @@ func testChecks(t *testing.T, w *world) {
 		put("p", "x", "1", platform.Absent)))
 	w.wantRecord(t, "p", "x", 1, "1", nil)
 	for _, failing := range []platform.Write{check("p", "guard", 2), check("p", "none", 1)} {
-		err := retry(t.Context(), w.alpha(), writes(put("p", "x", "2", 1), failing))
+		err := w.try(t, writes(put("p", "x", "2", 1), failing))
 		wantError(t, "a check that fails", err, platform.ErrConflict)
 	}
 	w.wantRecord(t, "p", "x", 1, "1", nil)
@@ -180,7 +180,7 @@ func testConflictBeforeBound(t *testing.T, w *world) {
 	for _, b := range []platform.Batch{
 		writes(stale, over), writes(over, stale), writes(add("p", "n", 7, move("n", -2, 0))),
 	} {
-		err := retry(t.Context(), w.alpha(), b)
+		err := w.try(t, b)
 		wantError(t, "versions and bounds both broken", err, platform.ErrConflict)
 		if errors.Is(err, platform.ErrBound) {
 			t.Errorf("%v is both a conflict and a bound", err)
@@ -210,7 +210,7 @@ func testAtomicity(t *testing.T, w *world) {
 		for at := range len(good) + 1 {
 			b := rest
 			b.Writes = append(append(append([]platform.Write{}, good[:at]...), bad), good[at:]...)
-			wantError(t, name, retry(t.Context(), w.alpha(), b),
+			wantError(t, name, w.try(t, b),
 				platform.ErrConflict, platform.ErrBound)
 		}
 	}
@@ -249,7 +249,7 @@ func testTwice(t *testing.T, w *world) {
 		"a timer twice":        {Timers: []platform.Timer{timer, timer}},
 		"a timer and a cancel": {Timers: []platform.Timer{timer}, Cancel: []string{"t"}},
 	} {
-		wantError(t, name, retry(t.Context(), w.alpha(), b), platform.ErrInvalid)
+		wantError(t, name, w.try(t, b), platform.ErrInvalid)
 	}
 	w.wantRecord(t, "p", "s", 0, "", nil)
 	w.wantRecord(t, "p", "A", 0, "", nil)
@@ -266,7 +266,7 @@ func testSequences(t *testing.T, w *world) {
 		Writes: []platform.Write{put("p", "s", "v", platform.Absent)},
 		Events: []platform.Event{w.event(typeB, "thing/1", 1)},
 	}
-	err := retry(t.Context(), w.alpha(), b)
+	err := w.try(t, b)
 	wantError(t, "a place that is taken", err, platform.ErrConflict)
 	var c *platform.ConflictError
 	if !errors.As(err, &c) {
@@ -289,7 +289,7 @@ func testSequences(t *testing.T, w *world) {
 func testContract(t *testing.T, w *world) {
 	bad := w.event(typeA, "thing/1", 2)
 	bad.Data = []byte(broken)
-	err := retry(t.Context(), w.alpha(), platform.Batch{
+	err := w.try(t, platform.Batch{
 		Writes: []platform.Write{put("p", "s", "v", platform.Absent)},
 		Events: []platform.Event{w.event(typeA, "thing/1", 1), bad},
 	})
@@ -298,7 +298,7 @@ func testContract(t *testing.T, w *world) {
 		t.Errorf("%v does not say why the check refused", err)
 	}
 	bad.Sequence = 0
-	err = retry(t.Context(), w.alpha(), platform.Batch{
+	err = w.try(t, platform.Batch{
 		Timers: []platform.Timer{{Key: "t", Due: w.clock.Now().Add(w.span(1)), Event: bad}},
 	})
 	wantError(t, "a timer's event that breaks its contract", err, platform.ErrContract)

@@ -36,8 +36,8 @@ func (w *world) rang(t *testing.T) []string {
 	return subjects
 }
 
-// passTo lets time pass, and returns when the platform has fired what was due until then: a timer of
-// its own, due at the end, has rung.
+// passTo lets time pass, and returns when the platform has fired what was due until then: a timer
+// of its own, due at the end, has rung.
 func (w *world) passTo(t *testing.T, end time.Time) {
 	t.Helper()
 	key := fmt.Sprint("mark-", w.ids.Add(1))
@@ -45,7 +45,7 @@ func (w *world) passTo(t *testing.T, end time.Time) {
 	if d := end.Sub(w.clock.Now()); d > 0 {
 		w.pass(d)
 	}
-	w.until(t, key, func() bool {
+	w.untilFired(t, key, func() bool {
 		for _, s := range w.rang(t) {
 			if s == key {
 				return true
@@ -64,7 +64,9 @@ func testTimerOnce(t *testing.T, w *world) {
 	want := w.timer(t, "named", due, "named")
 	nameless := w.event(typeRang, "nameless", 0)
 	nameless.ID = ""
-	w.commit(t, platform.Batch{Timers: []platform.Timer{{Key: "nameless", Due: due, Event: nameless}}})
+	w.commit(t, platform.Batch{Timers: []platform.Timer{
+		{Key: "nameless", Due: due, Event: nameless},
+	}})
 	w.passTo(t, due.Add(w.span(1)))
 	w.until(t, "the rings", func() bool { return in.count() == 3 })
 	ids := make(map[string]bool)
@@ -114,8 +116,9 @@ func testTimerNotEarly(t *testing.T, w *world) {
 			if j <= i {
 				want = 1
 			}
-			if late := j > i && !w.clock.Now().Before(due(j)); !late && have[fmt.Sprint("t", j)] != want {
-				t.Fatalf("after %d spans timer %d has rung %d times", i+1, j, have[fmt.Sprint("t", j)])
+			rung := have[fmt.Sprint("t", j)]
+			if late := j > i && !w.clock.Now().Before(due(j)); !late && rung != want {
+				t.Fatalf("after %d spans timer %d has rung %d times", i+1, j, rung)
 			}
 		}
 	}
@@ -127,9 +130,9 @@ func testTimerNotEarly(t *testing.T, w *world) {
 	}
 }
 
-// Goal: a timer whose moment has passed fires at once, and one whose moment is absurd fires rightly or
-// is refused, but is never lost and never early. Method: dues now, long ago, at the zero time, and
-// beyond what nanoseconds in 64 bits can tell, in both directions.
+// Goal: a timer whose moment has passed fires at once, and one whose moment is absurd fires
+// rightly or is refused, but is never lost and never early. Method: dues now, long ago, at the
+// zero time, and beyond what nanoseconds in 64 bits can tell, in both directions.
 func testTimerPast(t *testing.T, w *world) {
 	w.start(t)
 	now := w.clock.Now()
@@ -142,7 +145,7 @@ func testTimerPast(t *testing.T, w *world) {
 		"2300": time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC),
 		"9999": time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC),
 	} {
-		err := retry(t.Context(), w.alpha(), platform.Batch{Timers: []platform.Timer{{
+		err := w.try(t, platform.Batch{Timers: []platform.Timer{{
 			Key: name, Due: due, Event: w.event(typeRang, name, 0),
 		}}})
 		if err != nil {
@@ -215,14 +218,14 @@ func testTimerCancel(t *testing.T, w *world) {
 	w.wantRings(t, "kept", "dropped, set again")
 }
 
-// Goal: a refused batch neither sets nor replaces nor cancels a timer. Method: a batch that does all
-// three and conflicts.
+// Goal: a refused batch neither sets nor replaces nor cancels a timer. Method: a batch that does
+// all three and conflicts.
 func testTimerRefused(t *testing.T, w *world) {
 	w.start(t)
 	due := w.clock.Now().Add(w.span(1))
 	w.timer(t, "to be replaced", due, "stays")
 	w.timer(t, "to be cancelled", due, "stays too")
-	err := retry(t.Context(), w.alpha(), platform.Batch{
+	err := w.try(t, platform.Batch{
 		Writes: []platform.Write{put("p", "s", "v", 7)},
 		Timers: []platform.Timer{
 			{Key: "to be set", Due: due, Event: w.event(typeRang, "never set", 0)},
@@ -252,7 +255,7 @@ func testTimerMany(t *testing.T, w *world) {
 		w.commit(t, b)
 	}
 	w.pass(w.span(2))
-	w.until(t, "every ring", func() bool { return in.count() >= batches*platform.MaxItems })
+	w.untilFired(t, "every ring", func() bool { return in.count() >= batches*platform.MaxItems })
 	w.passTo(t, due.Add(w.span(1)))
 	if n := len(w.log(t)); n != batches*platform.MaxItems+1 {
 		t.Errorf("%d timers and a mark rang %d times", batches*platform.MaxItems, n)
@@ -265,5 +268,5 @@ func testTimerAlone(t *testing.T, w *world) {
 	due := w.clock.Now().Add(w.span(1))
 	w.timer(t, "t", due, "alone")
 	w.passTo(t, due)
-	w.until(t, "the ring", func() bool { return len(w.rang(t)) == 2 })
+	w.untilFired(t, "the ring", func() bool { return len(w.rang(t)) == 2 })
 }

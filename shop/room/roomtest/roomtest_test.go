@@ -108,8 +108,8 @@ func open(t roomtest.T, opts ...roomtest.Option) (*roomtest.World, *toy) {
 
 func order(i int) shop.ID { return shop.ID(fmt.Sprintf("ord_%d", i)) }
 
-// Goal: under default faults a world comes to rest, nothing is lost or done twice, and faults really
-// fell. Method: many orders, each held and then approved by facts in both orders.
+// Goal: under default faults a world comes to rest, nothing is lost or done twice, and faults
+// really fell. Method: many orders, each held and then approved by facts in both orders.
 func TestSettle(t *testing.T) {
 	t.Parallel()
 	w, s := open(t)
@@ -133,7 +133,8 @@ func TestSettle(t *testing.T) {
 	if timers := w.Timers(t); len(timers) != 0 {
 		t.Errorf("%d timers are still set", len(timers))
 	}
-	if n := w.Platform.Counts(); n.Double == 0 || n.Again == 0 || n.HoldBack == 0 || n.Total() < 50 {
+	n := w.Platform.Counts()
+	if n.Double == 0 || n.Again == 0 || n.HoldBack == 0 || n.Total() < 50 {
 		t.Errorf("hardly any fault was injected: %+v", n)
 	}
 }
@@ -153,15 +154,16 @@ func TestAdvance(t *testing.T) {
 	w.Advance(t, time.Hour-time.Second)
 	w.ExpectEvents(t)
 	w.Advance(t, time.Second)
-	w.ExpectTypes(t, "souk.order.deadline.v1 timer/order-deadline/ord_1", "souk.order.approved.v1 order/ord_1")
+	w.ExpectTypes(t, "souk.order.deadline.v1 timer/order-deadline/ord_1",
+		"souk.order.approved.v1 order/ord_1")
 	if timers := w.Timers(t); len(timers) != 0 {
 		t.Errorf("timers: %+v", timers)
 	}
 	w.FoldEqualsState(t, s)
 }
 
-// Goal: what was parked for good stays parked through Settle and is named. Method: an approval whose
-// order was never held; then the missing fact.
+// Goal: what was parked for good stays parked through Settle and is named. Method: an approval
+// whose order was never held; then the missing fact.
 func TestParked(t *testing.T) {
 	t.Parallel()
 	w, _ := open(t, roomtest.Calm())
@@ -208,8 +210,8 @@ func TestPersist(t *testing.T) {
 	ctx := w.As(t, "cus_1", room.Customer())
 	for i := range 40 {
 		err := w.Persist(func() error {
-			return s.holdOnCaptureFailed(ctx,
-				&event.PaymentCaptureFailed{Order: order(i), Reason: "declined"}, room.RequestCause(ctx))
+			f := &event.PaymentCaptureFailed{Order: order(i), Reason: "declined"}
+			return s.holdOnCaptureFailed(ctx, f, room.RequestCause(ctx))
 		})
 		if err != nil {
 			t.Fatal(err)

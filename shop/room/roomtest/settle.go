@@ -17,14 +17,15 @@ const (
 	// settleMost is how far one Settle moves the clock altogether. It is less than the time for
 	// which an event may be parked, so Settle never drives a patient event into the dead letters.
 	settleMost = 2 * time.Minute
-	// stalled is after how many looks without any activity a handler is taken to wait for the clock.
+	// stalled is after how many looks without any activity a handler is taken to wait for the
+	// clock.
 	stalled = 100
 )
 
-// Settle waits until everything that was announced is handled and every timer that is due has fired.
-// When all that is left waits for its next attempt, it moves the clock there, at most two minutes
-// altogether; events that are still parked then stay parked (see Waiting). A paused subscription is
-// not waited for. It fails the test when the world does not come to rest.
+// Settle waits until everything that was announced is handled and every timer that is due has
+// fired. When all that is left waits for its next attempt, it moves the clock there, at most two
+// minutes altogether; events that are still parked then stay parked (see Waiting). A paused
+// subscription is not waited for. It fails the test when the world does not come to rest.
 func (w *World) Settle(t T) {
 	t.Helper()
 	var (
@@ -68,7 +69,8 @@ func (w *World) Advance(t T, d time.Duration) {
 	w.Settle(t)
 }
 
-// Waiting lists the subscriptions that have parked events or events between attempts, with how many.
+// Waiting lists the subscriptions that have parked events or events between attempts, with how
+// many.
 func (w *World) Waiting(t T) map[string]int {
 	t.Helper()
 	m := make(map[string]int)
