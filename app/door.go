@@ -31,9 +31,14 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := &recorder{ResponseWriter: w}
 	cause := causeOf(r.Header)
 	d.house.dress(rec.Header(), cause)
-	d.house.busy.Add(1)
+	live := d.streams(r)
+	if !live { // streams are bounded by the watch, and cost next to nothing while they wait
+		d.house.busy.Add(1)
+	}
 	defer func() {
-		d.house.busy.Add(-1)
+		if !live {
+			d.house.busy.Add(-1)
+		}
 		if fault := recover(); fault != nil {
 			d.fall(rec, r, cause, fault)
 		}
@@ -42,7 +47,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.house.logRequest(r, d.route, rec.status, took, cause)
 	}()
 	ctx := room.WithCause(r.Context(), cause)
-	if !d.streams(r) {
+	if !live {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, MaxRequest)
 		defer cancel()

@@ -58,8 +58,20 @@ func (w *workers) run(ctx context.Context) {
 			}
 		}
 		for _, m := range taken {
-			w.purchases.work(context.WithoutCancel(ctx), w.log, m)
+			w.take(ctx, m)
 		}
+	}
+}
+
+// take works on one message, or hands it back at once when the worker is being stopped.
+func (w *workers) take(ctx context.Context, m platform.Received) {
+	whole := context.WithoutCancel(ctx) // what was begun is finished
+	if ctx.Err() == nil {
+		w.purchases.work(whole, w.log, m)
+		return
+	}
+	if err := w.purchases.queue.Release(whole, m.Receipt, 0); err != nil {
+		w.log.Warn("it comes back by itself later", "order", m.ID, "cause", err)
 	}
 }
 
