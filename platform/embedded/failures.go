@@ -151,7 +151,12 @@ func (s *subscription) resume(f failure) error {
 	defer s.mu.Unlock()
 	it := &item{pos: f.Pos, event: e, epoch: s.epoch, fail: &f}
 	s.waiting[f.Pos] = it
-	if s.order && s.busy[e.Subject] == nil {
+	if s.order {
+		if behind := s.busy[e.Subject]; behind != nil { // another event of the subject is at work
+			it.queued = true
+			behind.push(it)
+			return nil
+		}
 		s.busy[e.Subject] = &fifo[*item]{}
 	}
 	s.soonerLocked(f.Next)

@@ -31,6 +31,7 @@ type files struct {
 	temp    string
 	next    atomic.Uint64    // names temporary files
 	shelves [256]atomic.Bool // the directories of two hex digits that are known to be on disk
+	sealed  bool             // nothing is written; set before the first use
 
 	mu    sync.Mutex
 	ready bool // under mu: the directory for temporary files is there and was emptied
@@ -77,6 +78,9 @@ func (f *files) Put(ctx context.Context, r io.Reader) (digest string, err error)
 
 // prepare makes the directories and removes what a crash left half-written, once.
 func (f *files) prepare() error {
+	if f.sealed {
+		return platform.ErrReadOnly
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ready {

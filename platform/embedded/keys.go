@@ -28,6 +28,8 @@ type keys struct {
 	dir   string
 	store platform.Store
 
+	sealed bool // the ring stays as it is; set before the first use
+
 	chanceMu sync.Mutex
 	chance   io.Reader // under chanceMu: key material; nonces come from Tink
 
@@ -192,6 +194,9 @@ func (k *keys) Retire(_ context.Context, keyID string) error {
 
 // replaceRing makes the next ring durable and then uses it.
 func (k *keys) replaceRing(next func(*keyring) (*keyring, error)) (*keyring, error) {
+	if k.sealed {
+		return nil, platform.ErrReadOnly
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	ring, err := next(k.ring)

@@ -151,17 +151,34 @@ func (p *Platform) recover(o Options) error {
 	if o.Chance == nil {
 		o.Chance = rand.Reader
 	}
-	var err error
+	err := p.checkKeys()
+	if err != nil {
+		return err
+	}
 	if p.keys, err = newKeys(p.fs, p.path("keys"), &store{p: p, prefix: "keys/"}, o.Chance); err != nil {
 		return err
 	}
 	if p.files, err = newFiles(p.fs, p.path("files")); err != nil {
 		return err
 	}
+	p.files.sealed, p.keys.sealed = p.readOnly, p.readOnly
 	if p.delivery.exceptions, err = p.loadFailures(tableException); err != nil {
 		return err
 	}
 	return nil
+}
+
+// checkKeys refuses to read a directory whose making was interrupted before it had keys: they would
+// have to be made.
+func (p *Platform) checkKeys() error {
+	if !p.readOnly {
+		return nil
+	}
+	_, err := p.fs.Stat(p.fs.PathJoin(p.path(keysDir), keyringName))
+	if isNotExist(err) && p.head == 0 {
+		return fmt.Errorf("%s was never completed: %w", p.dir, platform.ErrNotFound)
+	}
+	return nil // whatever else is wrong, newKeys says it best
 }
 
 func (p *Platform) findHead() (err error) {
@@ -220,7 +237,7 @@ func (p *Platform) Queue(name string, policy platform.QueuePolicy) (platform.Que
 func (p *Platform) Features() platform.Features {
 	return platform.Features{
 		Name: "embedded", GlobalOrder: true, Snapshot: true, AddsCommute: true,
-		Durable: p.dir != "" || p.fs != nil, TimerLateness: idleWait,
+		Durable: p.dir != "", TimerLateness: idleWait,
 		MaxMessageBytes: platform.MaxItemBytes,
 	}
 }

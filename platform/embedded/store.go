@@ -65,28 +65,32 @@ func (s *state) export(key platform.Key) platform.Record {
 	return rec
 }
 
-// durable reads a record and waits until what it read is on disk. Pebble shows a batch to readers
-// before it is synced, so the overlay is asked after the read: a key that is not in it then was
-// durable when it was read.
+// durable reads the newest decided state of a record and waits until that is on disk. A record that
+// is written all the time keeps nobody waiting for longer than two fsyncs.
 func (p *Platform) durable(ctx context.Context, key []byte) (*state, error) {
-	for {
-		st, err := p.read(key)
-		if err != nil {
-			return nil, err
-		}
-		p.mu.Lock()
-		o := p.overlay[string(key)]
-		p.mu.Unlock()
-		if err := p.failure(); err != nil {
-			return nil, err
-		}
-		if o == nil {
-			return st, nil
-		}
-		if err := o.group.wait(ctx); err != nil {
-			return nil, err
-		}
+	if st, g := p.undurable(key); g != nil {
+		return st, g.wait(ctx)
 	}
+	st, err := p.read(key)
+	if err != nil {
+		return nil, err
+	}
+	// Pebble shows a batch to readers before it is synced: what was read is durable only if the key
+	// is still in no group. If it is in one, that one's state is at least as new.
+	if newer, g := p.undurable(key); g != nil {
+		return newer, g.wait(ctx)
+	}
+	return st, p.failure()
+}
+
+// undurable returns the state of a record that is in a group, and the group; nil if it is in none.
+func (p *Platform) undurable(key []byte) (*state, *group) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o := p.overlay[string(key)]; o != nil {
+		return o.record, o.group
+	}
+	return nil, nil
 }
 
 func (g *group) wait(ctx context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -21,7 +22,7 @@ func (p *Platform) setTimer(g *group, prefix string, t *platform.Timer) error {
 	if err := p.cancelTimer(g, key); err != nil {
 		return err
 	}
-	due := t.Due.UTC()
+	due := keepable(t.Due)
 	e := t.Event
 	if e.ID == "" {
 		e.ID = fmt.Sprintf("%s@%d", key, due.UnixNano())
@@ -36,6 +37,19 @@ func (p *Platform) setTimer(g *group, prefix string, t *platform.Timer) error {
 		p.wakeScheduler()
 	}
 	return nil
+}
+
+// keepable is the moment nearest to t that nanoseconds since 1970 can tell: a timer of the distant past
+// is due at once, one of the distant future in 2262.
+func keepable(t time.Time) time.Time {
+	first, last := time.Unix(0, 0), time.Unix(0, math.MaxInt64)
+	switch {
+	case t.Before(first):
+		t = first
+	case t.After(last):
+		t = last
+	}
+	return t.UTC()
 }
 
 // cancelTimer removes a timer, if it is set. The caller holds mu.
