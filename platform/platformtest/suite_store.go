@@ -318,7 +318,7 @@ func testMemory(t *testing.T, w *world) {
 		Moves: []platform.Move{move("n", 1, 0)},
 	})
 	w.commit(t, b)
-	copy(value, "XXXXX")
+	copy(value, "@@@@@")
 	b.Writes[0].Moves[0] = move("m", 9, 0)
 	b.Writes[0] = put("q", "r", "else", platform.Any)
 	w.wantRecord(t, "p", "s", 1, "first", map[string]int64{"n": 1})
@@ -335,7 +335,7 @@ func testMemory(t *testing.T, w *world) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("list: %v, %v", list, err)
 	}
-	copy(list[0].Value, "XXXXX")
+	copy(list[0].Value, "@@@@@")
 	list[0].Counters["n"] = 77
 	w.wantRecord(t, "p", "s", 2, "other", map[string]int64{"n": 5})
 }

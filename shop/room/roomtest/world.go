@@ -21,7 +21,6 @@ type T interface {
 	Name() string
 	Context() context.Context
 	Cleanup(f func())
-	Failed() bool
 	Logf(format string, args ...any)
 	Errorf(format string, args ...any)
 	Fatalf(format string, args ...any)
@@ -82,9 +81,7 @@ func New(t T, opts ...Option) *World {
 	}
 	w.Raw, w.Platform = raw, platformtest.Wrap(raw, *s.faults)
 	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("roomtest: seed %d, injected %+v", s.seed, w.Platform.Counts())
-		}
+		t.Logf("seed %d, injected %+v", s.seed, w.Platform.Counts())
 		if err := w.Platform.Close(); err != nil {
 			t.Errorf("close the platform: %v", err)
 		}
