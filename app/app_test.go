@@ -51,6 +51,7 @@ func open(t testing.TB) *stage {
 	a, err := app.Open(app.Config{
 		Platform: p, Catalogue: cat, Clock: machine{},
 		Payment: payment.Options{Name: "sandbox", Provider: provider, Describe: sandbox.Describe},
+		Policy:  app.Policy{Patience: -1}, // a slow machine is not what is tested here
 		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
 		Log:     slog.New(slog.DiscardHandler),
 	})
