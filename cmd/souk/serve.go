@@ -6,22 +6,32 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"runtime/pprof"
 	"time"
 )
 
 // serveCommand serves the shop until it is told to stop.
 type serveCommand struct {
-	Data   string      `default:"./data" help:"Data directory, made if need be; mem: keeps everything in memory."`
-	Listen string      `default:"127.0.0.1:8080" help:"Address of the API."`
-	Admin  string      `default:"127.0.0.1:8081" help:"Address of /metrics, /healthz and /readyz; empty for none."`
-	Policy policyFlags `embed:""`
+	Data    string      `default:"./data" help:"Data directory, made if need be; mem: keeps everything in memory."`
+	Listen  string      `default:"127.0.0.1:8080" help:"Address of the API."`
+	Admin   string      `default:"127.0.0.1:8081" help:"Address of /metrics, /healthz and /readyz; empty for none."`
+	Profile string      `help:"Write a CPU profile of the whole run to this file." type:"path"`
+	Policy  policyFlags `embed:""`
 }
 
 // drainTime bounds the time that requests in flight are given at the end.
 const drainTime = 10 * time.Second
 
 // Run implements the command.
-func (c *serveCommand) Run(e *env) error {
+func (c *serveCommand) Run(e *env) (err error) {
+	if c.Profile != "" {
+		stop, err := profileTo(c.Profile)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	w, err := openWorld(e, c.Data, c.Policy)
 	if err != nil {
 		return err
@@ -99,4 +109,19 @@ func (s *servers) stop() error {
 		}
 	}
 	return all
+}
+
+// profileTo writes a CPU profile until stop is called.
+func profileTo(file string) (stop func(), err error) {
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, fmt.Errorf("write a profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("write a profile: %w", err), f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close() // the profile is a diagnostic; the run's own error matters
+	}, nil
 }

@@ -254,6 +254,9 @@ func (p *Platform) Close() error {
 	p.delivery.shut()
 	p.mu.Lock()
 	p.closed = true
+	for _, q := range p.queues {
+		q.close()
+	}
 	p.mu.Unlock()
 	close(p.stop)
 	<-p.committed
