@@ -49,7 +49,7 @@ const (
 const NoFloor int64 = math.MinInt64
 
 // Move changes one counter of a record. The commit is refused with a BoundError when the counter
-// would fall below Floor; a counter that does not exist counts as 0.
+// would fall below Floor or leave int64; a counter that does not exist counts as 0.
 type Move struct {
 	Counter string
 	Delta   int64

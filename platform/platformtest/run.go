@@ -38,6 +38,7 @@ type Options struct {
 // its own, or several.
 func Run(t *testing.T, a Adapter) {
 	t.Run("Store", func(t *testing.T) { runStore(t, a) })
+	t.Run("Caller", func(t *testing.T) { runCaller(t, a) })
 	t.Run("Limits", func(t *testing.T) { runLimits(t, a) })
 	t.Run("List", func(t *testing.T) { runList(t, a) })
 	t.Run("Rooms", func(t *testing.T) { runRooms(t, a) })

@@ -1,8 +1,8 @@
 package platformtest
 
 import (
-	"context"
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/souk-commerce/souk/platform"
@@ -11,11 +11,11 @@ import (
 func runStore(t *testing.T, a Adapter) {
 	runTrials(t, a, []trial{
 		{"Absence", testAbsence}, {"Versions", testVersions}, {"Conflicts", testConflicts},
-		{"Counters", testCounters}, {"SeveralCounters", testSeveralCounters},
+		{"Counters", testCounters}, {"CounterRange", testCounterRange},
+		{"SeveralCounters", testSeveralCounters},
 		{"PutWithMoves", testPutWithMoves}, {"Checks", testChecks}, {"Deletes", testDeletes},
 		{"ConflictBeforeBound", testConflictBeforeBound}, {"Atomicity", testAtomicity},
 		{"Twice", testTwice}, {"Sequences", testSequences}, {"Contract", testContract},
-		{"Memory", testMemory}, {"Cancelled", testCancelled}, {"Closed", testClosed},
 	})
 }
 
@@ -110,6 +110,29 @@ func testCounters(t *testing.T, w *world) {
 	w.wantRecord(t, "p", "new", 0, "", nil)
 	w.commit(t, writes(add("p", "new", platform.Absent, move("n", 5, 5))))
 	w.wantRecord(t, "p", "new", 1, "", map[string]int64{"n": 5})
+}
+
+// Goal: no move takes a counter round the ends of int64, where a floor would no longer hold.
+// Method: moves to both ends and beyond, with and without a floor.
+func testCounterRange(t *testing.T, w *world) {
+	refused := []error{platform.ErrBound, platform.ErrInvalid, platform.ErrTooLarge}
+	w.commit(t, writes(add("p", "s", platform.Any,
+		move("up", math.MaxInt64, 0), move("down", -math.MaxInt64, platform.NoFloor))))
+	for name, m := range map[string]platform.Move{
+		"above the top":          move("up", 1, platform.NoFloor),
+		"far above":              move("up", math.MaxInt64, 0),
+		"below the bottom":       move("down", -2, platform.NoFloor),
+		"far below":              move("down", math.MinInt64, platform.NoFloor),
+		"far below with a floor": move("down", math.MinInt64, 0),
+	} {
+		err := w.try(t, writes(add("p", "s", platform.Any, m)))
+		wantError(t, name, err, refused...)
+	}
+	w.wantRecord(t, "p", "s", 1, "",
+		map[string]int64{"up": math.MaxInt64, "down": -math.MaxInt64})
+	w.commit(t, writes(add("p", "s", platform.Any, move("down", -1, platform.NoFloor))))
+	w.wantRecord(t, "p", "s", 2, "",
+		map[string]int64{"up": math.MaxInt64, "down": math.MinInt64})
 }
 
 // Goal: several counters of one record move under one condition, all or none. Method: one of three
@@ -306,71 +329,4 @@ func testContract(t *testing.T, w *world) {
 	if log := w.log(t); len(log) != 0 {
 		t.Errorf("the log holds %d events of refused batches", len(log))
 	}
-}
-
-// Goal: caller and store share no memory that either of them may still write to. Method: scribble
-// over everything that was handed over, over everything that came back, and overwrite a record that
-// somebody holds.
-func testMemory(t *testing.T, w *world) {
-	value := []byte("first")
-	b := writes(platform.Write{
-		Kind: platform.Put, Key: platform.Key{Part: "p", Sort: "s"}, Value: value,
-		Moves: []platform.Move{move("n", 1, 0)},
-	})
-	w.commit(t, b)
-	copy(value, "@@@@@")
-	b.Writes[0].Moves[0] = move("m", 9, 0)
-	b.Writes[0] = put("q", "r", "else", platform.Any)
-	w.wantRecord(t, "p", "s", 1, "first", map[string]int64{"n": 1})
-
-	held, err := w.alpha().Get(t.Context(), platform.Key{Part: "p", Sort: "s"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.commit(t, writes(put("p", "s", "other", 1, move("n", 4, 0))))
-	if string(held.Value) != "first" || held.Counters["n"] != 1 {
-		t.Errorf("a record that was read changed to %q, %v", held.Value, held.Counters)
-	}
-	list, err := w.alpha().List(t.Context(), platform.Query{Part: "p", Limit: 1})
-	if err != nil || len(list) != 1 {
-		t.Fatalf("list: %v, %v", list, err)
-	}
-	copy(list[0].Value, "@@@@@")
-	list[0].Counters["n"] = 77
-	w.wantRecord(t, "p", "s", 2, "other", map[string]int64{"n": 5})
-}
-
-// Goal: what a cancelled caller is told is true. Method: commit under a cancelled context; success
-// means that it happened, an error of the known kinds that it did not.
-func testCancelled(t *testing.T, w *world) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	err := w.alpha().Commit(ctx, writes(put("p", "s", "v", platform.Absent)))
-	_, found := w.alpha().Get(t.Context(), platform.Key{Part: "p", Sort: "s"})
-	switch {
-	case err == nil && found != nil:
-		t.Errorf("the commit succeeded, but the record is not there: %v", found)
-	case platform.Known(err) && !errors.Is(found, platform.ErrNotFound):
-		t.Errorf("the commit was refused with %v, but the record is there", err)
-	case err != nil && !errors.Is(err, context.Canceled):
-		t.Errorf("the error %v does not say that the caller gave up", err)
-	}
-}
-
-// Goal: after Close everything is refused with ErrClosed, and Close may be repeated. Method: one
-// call of each kind.
-func testClosed(t *testing.T, w *world) {
-	s, h := w.alpha(), w.p.History()
-	if err := w.p.Close(); err != nil {
-		t.Fatalf("close: %v", err)
-	}
-	wantError(t, "commit", s.Commit(t.Context(), writes(put("p", "s", "v", 0))), platform.ErrClosed)
-	_, err := s.Get(t.Context(), platform.Key{Part: "p", Sort: "s"})
-	wantError(t, "get", err, platform.ErrClosed)
-	_, err = s.List(t.Context(), platform.Query{Part: "p", Limit: 1})
-	wantError(t, "list", err, platform.ErrClosed)
-	_, err = h.Subject(t.Context(), "thing/1", 0, 1)
-	wantError(t, "history", err, platform.ErrClosed)
-	_, err = w.p.Keys().Seal(t.Context(), "p", []byte("x"))
-	wantError(t, "seal", err, platform.ErrClosed)
 }
