@@ -34,11 +34,7 @@ func (p *Platform) writeGroup() {
 	if err != nil {
 		g.err = p.fail(err)
 	}
-	for _, k := range g.keys {
-		if o := p.overlay[k]; o != nil && o.group == g {
-			delete(p.overlay, k)
-		}
-	}
+	p.overlay.settle(g, err == nil)
 	p.writing = nil
 	p.mu.Unlock()
 	if g.err == nil {

@@ -214,8 +214,8 @@ func (p *Platform) wakeScheduler() {
 	}
 }
 
-// OldestCritical is the age of the oldest critical event that waits for its handler or is in it;
-// parked and failing ones do not count. Admission is bounded by it. It is cheap.
+// OldestCritical is the age of the oldest critical event that waits for its handler; those that are
+// being handled, parked or tried again do not count. Admission is bounded by it. It is cheap.
 func (p *Platform) OldestCritical() time.Duration {
 	now := p.clock.Now()
 	var oldest time.Duration

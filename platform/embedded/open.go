@@ -45,13 +45,13 @@ type Platform struct {
 	log   *slog.Logger
 
 	mu        sync.Mutex
-	overlay   map[string]*pending // decided, not durable
-	open      *group              // being collected
-	writing   *group              // being written
-	head      uint64              // last decided position
-	lastTime  time.Time           // of the event at head
-	nextDue   time.Time           // no timer is due before it; zero: none is set
-	cursorsAt time.Time           // when cursors were last put into a group
+	overlay   overlay
+	open      *group    // being collected
+	writing   *group    // being written
+	head      uint64    // last decided position
+	lastTime  time.Time // of the event at head
+	nextDue   time.Time // no timer is due before it; zero: none is set
+	cursorsAt time.Time // when cursors were last put into a group
 	failed    error
 	closed    bool
 	scratch   []byte // key under construction
@@ -115,7 +115,7 @@ func (p *Platform) openPebble(dir string, opts *pebble.Options) (db *pebble.DB, 
 func newPlatform(o Options) *Platform {
 	p := &Platform{
 		fs: o.FS, dir: o.Dir, clock: o.Clock, check: o.Check, log: o.Log,
-		overlay: make(map[string]*pending), queues: make(map[string]*queue),
+		overlay: newOverlay(), queues: make(map[string]*queue),
 		work: make(chan struct{}, 1), stop: make(chan struct{}), committed: make(chan struct{}),
 		fatal:   make(chan struct{}),
 		minFree: o.MinFree, readOnly: o.ReadOnly,

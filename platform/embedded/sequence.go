@@ -51,14 +51,6 @@ func (s *state) move(name string, delta int64) {
 	s.counters[i].n += delta
 }
 
-// pending is the newest decided value of a key whose group is not on disk yet. Either record or raw
-// is used, by table; an absent one is nil.
-type pending struct {
-	record *state
-	raw    []byte
-	group  *group
-}
-
 // group is what one fsync makes durable: the commits that were decided while the one before was being
 // written.
 type group struct {
@@ -179,7 +171,10 @@ func (p *Platform) examine(c *change) error {
 			return err
 		}
 		for _, m := range w.Moves {
-			if have := c.states[i].counter(m.Counter); have+m.Delta < m.Floor {
+			have := c.states[i].counter(m.Counter)
+			sum := have + m.Delta
+			wrapped := (sum < have) != (m.Delta < 0)
+			if wrapped || sum < m.Floor {
 				return &platform.BoundError{
 					Key: w.Key, Counter: m.Counter, Have: have, Delta: m.Delta, Floor: m.Floor,
 				}
@@ -221,7 +216,7 @@ func (p *Platform) examineSequence(e *platform.Event) error {
 		return nil
 	}
 	p.scratch = subjectKey(p.scratch[:0], e.Subject, e.Sequence)
-	taken := p.overlay[string(p.scratch)] != nil
+	taken := p.overlay.get(p.scratch) != nil
 	if !taken {
 		_, closer, err := p.db.Get(p.scratch)
 		switch {
@@ -242,9 +237,18 @@ func (p *Platform) examineSequence(e *platform.Event) error {
 
 // newest returns the newest decided state of a record. The caller holds mu and must not change it.
 func (p *Platform) newest(key []byte) (*state, error) {
-	if o := p.overlay[string(key)]; o != nil {
+	if o := p.overlay.get(key); o != nil {
 		return o.record, nil
 	}
+	st, err := p.load(key)
+	if err == nil {
+		p.remember(key, st)
+	}
+	return st, err
+}
+
+// load reads a record from Pebble. One that does not exist has version 0.
+func (p *Platform) load(key []byte) (*state, error) {
 	raw, closer, err := p.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return &state{}, nil
@@ -254,6 +258,13 @@ func (p *Platform) newest(key []byte) (*state, error) {
 	}
 	defer func() { _ = closer.Close() }()
 	return decodeRecord(raw)
+}
+
+// remember keeps a durable record at hand. The caller holds mu and has found nothing known of it.
+func (p *Platform) remember(key []byte, st *state) {
+	if len(st.value) <= maxCached {
+		p.overlay.put(string(key), &pending{record: st})
+	}
 }
 
 // writeRecords moves every written record to its next state in the overlay. The encoding happens once
@@ -285,13 +296,13 @@ func (p *Platform) writeRecords(g *group, c *change) {
 }
 
 func (p *Platform) overwrite(g *group, key []byte, next *state) {
-	if o := p.overlay[string(key)]; o != nil && o.group == g {
+	if o := p.overlay.get(key); o != nil && o.group == g {
 		o.record = next
 		return
 	}
 	o := &pending{record: next, group: g}
 	k := string(key)
-	p.overlay[k] = o
+	p.overlay.put(k, o)
 	g.keys = append(g.keys, k)
 	g.dirty = append(g.dirty, o)
 	g.at = append(g.at, k)
@@ -317,7 +328,7 @@ func (p *Platform) appendEvents(g *group, events []platform.Event) {
 			p.encoded = be64(p.encoded[:0], p.head)
 			_ = g.batch.Set(p.scratch, p.encoded, nil)
 			k := string(p.scratch)
-			p.overlay[k] = &pending{group: g}
+			p.overlay.put(k, &pending{group: g})
 			g.keys = append(g.keys, k)
 		}
 		g.events = append(g.events, logged{pos: p.head, event: e})

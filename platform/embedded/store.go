@@ -68,29 +68,41 @@ func (s *state) export(key platform.Key) platform.Record {
 // durable reads the newest decided state of a record and waits until that is on disk. A record that
 // is written all the time keeps nobody waiting for longer than two fsyncs.
 func (p *Platform) durable(ctx context.Context, key []byte) (*state, error) {
-	if st, g := p.undurable(key); g != nil {
-		return st, g.wait(ctx)
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, platform.ErrClosed
 	}
+	o, turns := p.overlay.get(key), p.overlay.turns
+	if o != nil {
+		return p.settledRecord(ctx, o)
+	}
+	p.mu.Unlock()
 	st, err := p.read(key)
 	if err != nil {
 		return nil, err
 	}
-	// Pebble shows a batch to readers before it is synced: what was read is durable only if the key
-	// is still in no group. If it is in one, that one's state is at least as new.
-	if newer, g := p.undurable(key); g != nil {
-		return newer, g.wait(ctx)
+	p.mu.Lock()
+	// Pebble shows a batch to readers before it is synced: what was read is durable only if nothing
+	// was decided about the key meanwhile. If something was, that is at least as new.
+	if o := p.overlay.get(key); o != nil {
+		return p.settledRecord(ctx, o)
 	}
+	if p.overlay.turns == turns { // otherwise something could have been decided and forgotten again
+		p.remember(key, st)
+	}
+	p.mu.Unlock()
 	return st, p.failure()
 }
 
-// undurable returns the state of a record that is in a group, and the group; nil if it is in none.
-func (p *Platform) undurable(key []byte) (*state, *group) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if o := p.overlay[string(key)]; o != nil {
-		return o.record, o.group
+// settledRecord unlocks mu, waits until what is known of a record is durable, and returns it.
+func (p *Platform) settledRecord(ctx context.Context, o *pending) (*state, error) {
+	st, g := o.record, o.group
+	p.mu.Unlock()
+	if g == nil {
+		return st, p.failure()
 	}
-	return nil, nil
+	return st, g.wait(ctx)
 }
 
 func (g *group) wait(ctx context.Context) error {
@@ -107,15 +119,11 @@ func (p *Platform) read(key []byte) (*state, error) {
 		return nil, platform.ErrClosed
 	}
 	defer p.leave()
-	raw, closer, err := p.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return &state{}, nil
-	}
+	st, err := p.load(key)
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
-	defer func() { _ = closer.Close() }()
-	return decodeRecord(raw)
+	return st, nil
 }
 
 // List implements platform.Store.
@@ -166,7 +174,7 @@ func (p *Platform) settled(ctx context.Context) error {
 	g := p.writing
 	p.mu.Unlock()
 	if g == nil {
-		return nil
+		return p.failure()
 	}
 	return g.wait(ctx)
 }

@@ -170,8 +170,8 @@ func (s *subscription) work(it *item) {
 
 // attempt calls the handler once, and turns a panic into an error.
 func (s *subscription) attempt(it *item) (err error) {
-	ctx, cancel := context.WithTimeout(s.ctx, handlerTimeout)
-	defer cancel()
+	ctx := newPatience(s.ctx, handlerTimeout)
+	defer ctx.end()
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the handler panicked: %v", r)
@@ -254,13 +254,15 @@ func (s *subscription) cursor() (cursor, bool) {
 	return c, changed
 }
 
+// oldest is the age of the first event that waits for a handler for the first time. One that is in its
+// handler is not the system being behind: it may wait for a card.
 func (s *subscription) oldest(now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open.len() == 0 {
+	if s.queue.len() == 0 || s.queue.front().fail != nil {
 		return 0
 	}
-	return now.Sub(s.open.front().event.Time)
+	return now.Sub(s.queue.front().event.Time)
 }
 
 func (s *subscription) close() {

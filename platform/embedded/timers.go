@@ -68,7 +68,7 @@ func (p *Platform) cancelTimer(g *group, key string) error {
 // timer returns the newest decided value of a timer, or nil. The caller holds mu.
 func (p *Platform) timer(key string) ([]byte, error) {
 	k := timerKey(nil, key)
-	if o := p.overlay[string(k)]; o != nil {
+	if o := p.overlay.get(k); o != nil {
 		return o.raw, nil
 	}
 	raw, closer, err := p.db.Get(k)
@@ -86,12 +86,12 @@ func (p *Platform) timer(key string) ([]byte, error) {
 }
 
 func (p *Platform) overlayRaw(g *group, key, raw []byte) {
-	k := string(key)
-	if o := p.overlay[k]; o != nil && o.group == g {
+	if o := p.overlay.get(key); o != nil && o.group == g {
 		o.raw = raw
 		return
 	}
-	p.overlay[k] = &pending{raw: raw, group: g}
+	k := string(key)
+	p.overlay.put(k, &pending{raw: raw, group: g})
 	g.keys = append(g.keys, k)
 }
 
