@@ -87,12 +87,18 @@ func (p *Platform) backup(ctx context.Context, work string, m *BackupManifest) e
 			return err
 		}
 	}
+	for _, name := range p.beside {
+		if err := p.copyBeside(ctx, name, work); err != nil {
+			return err
+		}
+	}
 	position, err := openedPosition(p.fs, work)
 	if err != nil {
 		return fmt.Errorf("the backup cannot be opened: %w", err)
 	}
 	m.Position = position
-	for _, part := range []string{storeDir, keysDir, contentDir, formatFile} {
+	parts := append([]string{storeDir, keysDir, contentDir, formatFile}, p.beside...)
+	for _, part := range parts {
 		if err := m.add(ctx, p.fs, work, part); err != nil {
 			return err
 		}

@@ -33,6 +33,9 @@ type Options struct {
 	ReadOnly  bool                       // opens without delivering or writing, for checkers
 	MinFree   uint64                     // bytes of disk below which nothing is written; 0 is 64 MiB
 	CacheSize int64                      // bytes of block cache; 0 is 64 MiB
+	// Beside names files that others keep in Dir and that belong to the data: a backup copies each
+	// that is there, as far as it goes after the store was copied, and Restore brings it back.
+	Beside []string
 }
 
 // Platform is the embedded world. See platform.Platform for its methods.
@@ -70,6 +73,7 @@ type Platform struct {
 	stats    stats
 	minFree  uint64
 	readOnly bool
+	beside   []string
 
 	files  *files
 	keys   *keys
@@ -89,6 +93,12 @@ const idleWait = time.Second
 // naming the place, when the log is damaged before its last durable commit.
 func Open(o Options) (*Platform, error) {
 	p := newPlatform(o)
+	for _, name := range o.Beside {
+		if !mayStandBeside(name) {
+			return nil, fmt.Errorf("%.100q is no name for a file beside the data: %w",
+				name, platform.ErrInvalid)
+		}
+	}
 	if err := p.prepare(o); err != nil {
 		return nil, err
 	}
@@ -118,7 +128,7 @@ func newPlatform(o Options) *Platform {
 		overlay: newOverlay(), queues: make(map[string]*queue),
 		work: make(chan struct{}, 1), stop: make(chan struct{}), committed: make(chan struct{}),
 		fatal:   make(chan struct{}),
-		minFree: o.MinFree, readOnly: o.ReadOnly,
+		minFree: o.MinFree, readOnly: o.ReadOnly, beside: o.Beside,
 	}
 	if p.fs == nil {
 		p.fs = vfs.Default

@@ -117,7 +117,7 @@ func readManifest(fs vfs.FS, dir string) (*BackupManifest, error) {
 // valid reports whether a file belongs where a data directory has files, and nowhere else.
 func (f BackupFile) valid() bool {
 	top, _, below := strings.Cut(f.Path, "/")
-	known := !below && top == formatFile ||
+	known := !below && (top == formatFile || mayStandBeside(top)) ||
 		below && (top == storeDir || top == keysDir || top == contentDir)
 	return known && path.Clean(f.Path) == f.Path && !strings.Contains(f.Path, `\`) && f.Size >= 0
 }
