@@ -37,6 +37,14 @@ func newWatch(most int, moved func(typ string)) *watch {
 	return w
 }
 
+// Watch returns a channel that receives after the order has moved, at least once for any number of
+// moves since the last receive: for those in this process who wait for orders without HTTP. Watch
+// first, then read the order, then wait. leave ends it and may be called once. Busy when too many
+// wait already.
+func (a *App) Watch(order shop.ID) (moved <-chan struct{}, leave func(), err error) {
+	return a.watch.Join(order)
+}
+
 // Join returns a channel that receives after the order has moved, at least once for any number of
 // moves since the last receive. Join first, then read the order, then wait. leave ends it and may
 // be called once. Busy when too many wait already.
