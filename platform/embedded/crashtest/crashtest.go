@@ -44,6 +44,7 @@ type Crash struct {
 	Percent int    // of the unsynced blocks that survived
 	FS      *vfs.MemFS
 	Acked   []string
+	Beside  any // what Options.Beside returned
 }
 
 // String names the moment.
@@ -55,8 +56,14 @@ func (c Crash) String() string {
 // Options bound a campaign.
 type Options struct {
 	Every    int // keep every n-th moment; 0 or 1 keeps all
+	Offset   int // of the first of them, below Every
 	Percents []int
 	Seed     uint64
+	// Beside returns what does not crash with the file system, as it is at the moment: the books
+	// of somebody outside. It is called before the file system is copied, while no write begins:
+	// what it returns is at least as new as all that the copy knows of it, and holds nothing that
+	// follows from what the copy has lost. It must not touch the file system; it may be nil.
+	Beside func() any
 }
 
 // Everywhere runs script once and check for every moment that was kept. It fails the test if no
@@ -113,13 +120,18 @@ func (r *recorder) before(op errorfs.Op) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.n++
-	if r.o.Every > 1 && r.n%r.o.Every != 0 {
+	if r.o.Every > 1 && r.n%r.o.Every != r.o.Offset {
 		return nil
+	}
+	var beside any
+	if r.o.Beside != nil {
+		beside = r.o.Beside()
 	}
 	for _, percent := range r.o.Percents {
 		acked := r.log.All() // before the clone: what is promised by now must be in it
 		r.kept = append(r.kept, Crash{
-			Index: r.n, Op: fmt.Sprintf("%d of %s", op.Kind, op.Path), Percent: percent, Acked: acked,
+			Index: r.n, Op: fmt.Sprintf("%d of %s", op.Kind, op.Path), Percent: percent,
+			Acked: acked, Beside: beside,
 			FS: r.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: r.chance}),
 		})
 	}
