@@ -33,6 +33,9 @@ type Config struct {
 	Log       *slog.Logger
 	Payment   payment.Options // the provider, and what the room's operator decides
 	Policy    Policy
+	// Backups copies the running market under a name of a-z, 0-9 and "-". It refuses a name that
+	// exists with shop.Conflict, and stops when ctx ends. nil: the market cannot be backed up.
+	Backups func(ctx context.Context, name string) error
 }
 
 // Policy is what the operator decides. The zero value of a field stands for its default.
@@ -90,6 +93,7 @@ type App struct {
 	health *health
 	watch  *watch
 	ops    *ops
+	copies *backups
 	house  *house
 
 	purchases *purchases
@@ -114,6 +118,7 @@ func Open(cfg Config) (*App, error) {
 	a := &App{cfg: cfg, meters: newMeters(), health: &health{}}
 	a.watch = newWatch(cfg.Policy.Waiters, a.meters.moved)
 	a.ops = &ops{delivery: cfg.Platform.Delivery()}
+	a.copies = newBackups(cfg)
 	a.meters.registry.MustRegister(newWorld(cfg.Platform))
 	a.openRooms()
 	if err := a.openIntake(); err != nil {
@@ -224,14 +229,15 @@ func (a *App) Drain() {
 // platform stays open; close it afterwards.
 func (a *App) Close(ctx context.Context) error {
 	a.Drain()
-	if a.workers.stop == nil {
-		return nil // it was never started
+	a.copies.shut()
+	if a.workers.stop != nil { // it was started
+		a.workers.stop()
 	}
-	a.workers.stop()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		a.workers.done.Wait()
+		a.copies.work.Wait()
 	}()
 	select {
 	case <-ended:

@@ -39,6 +39,12 @@ type stage struct {
 // open starts a shop in memory.
 func open(t testing.TB) *stage {
 	t.Helper()
+	return openWith(t, func(*app.Config) {})
+}
+
+// openWith starts a shop whose configuration was changed.
+func openWith(t testing.TB, change func(c *app.Config)) *stage {
+	t.Helper()
 	cat := event.NewCatalogue()
 	p, err := embedded.Open(embedded.Options{Check: app.Check(cat)})
 	if err != nil {
@@ -48,13 +54,15 @@ func open(t testing.TB) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := app.Open(app.Config{
+	cfg := app.Config{
 		Platform: p, Catalogue: cat, Clock: machine{},
 		Payment: payment.Options{Name: "sandbox", Provider: provider, Describe: sandbox.Describe},
 		Policy:  app.Policy{Patience: -1}, // a slow machine is not what is tested here
 		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
 		Log:     slog.New(slog.DiscardHandler),
-	})
+	}
+	change(&cfg)
+	a, err := app.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

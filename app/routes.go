@@ -170,6 +170,11 @@ func (a *App) opsRoutes() []Route {
 			admins, 204, missing, Carry, false, handle(a.ops.PostRedrive)},
 		{post, "/v1/ops/replays", "postReplay", "Deliver again from a moment on",
 			admins, 200, missing, Carry, false, handle(a.ops.PostReplay)},
+		{post, "/v1/ops/backups", "postBackup", "Copy the running market", admins, 201,
+			codes{shop.Conflict, shop.Illegal}, Carry, false,
+			handle(a.copies.PostBackup).also(202, "It is still being made", BackupBody{})},
+		{get, "/v1/ops/backups", "getBackups", "What this process backed up", admins, 200, nil,
+			Carry, false, handle(a.copies.GetBackups)},
 	}
 }
 
