@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/souk-commerce/souk/app"
@@ -53,8 +54,26 @@ type world struct {
 	dir      string // "" in memory
 }
 
+// The collector's settings: it runs less often than by default while there is room, since most of
+// what a request makes is garbage at once, and more often near the bound.
+const (
+	gcPercent   = 400
+	memoryBound = 320 << 20
+)
+
+// tuneMemory is for processes that serve.
+func tuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryBound)
+	}
+}
+
 // openWorld opens or makes the market in a data directory.
 func openWorld(e *env, data string, f policyFlags) (*world, error) {
+	tuneMemory()
 	w := &world{cat: event.NewCatalogue()}
 	ledger := ""
 	if data != inMemory {

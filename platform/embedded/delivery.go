@@ -41,6 +41,7 @@ type delivery struct {
 	backlog   atomic.Int64  // critical events that wait for a handler
 	loaded    atomic.Bool   // the subscriptions know their cursors
 	wake      chan struct{} // the scheduler looks again
+	crew      *crew
 
 	mu      sync.Mutex
 	sealed  bool // no more subscriptions
@@ -55,7 +56,7 @@ var _ platform.Delivery = (*delivery)(nil)
 func newDelivery(p *Platform) *delivery {
 	return &delivery{
 		p: p, byName: make(map[string]*subscription), byType: make(map[string][]*subscription),
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), crew: newCrew(),
 	}
 }
 
@@ -182,6 +183,7 @@ func (d *delivery) shut() {
 		}
 		cancel()
 		d.ended.Wait()
+		d.crew.dismiss()
 	})
 }
 

@@ -143,7 +143,7 @@ func (s *subscription) workLocked() {
 		it := s.queue.pop()
 		s.count(-1)
 		s.running++
-		go s.work(it)
+		s.d.crew.do(func() { s.work(it) })
 	}
 }
 
