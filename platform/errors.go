@@ -65,7 +65,8 @@ func (e *BoundError) Is(target error) bool { return target == ErrBound }
 // error that is not nil, the outcome is unknown.
 func Known(err error) bool {
 	for _, sentinel := range []error{
-		ErrConflict, ErrBound, ErrTooLarge, ErrInvalid, ErrContract, ErrReadOnly, ErrThrottled, ErrClosed,
+		ErrConflict, ErrBound, ErrTooLarge, ErrInvalid, ErrContract, ErrReadOnly, ErrThrottled,
+		ErrClosed,
 	} {
 		if errors.Is(err, sentinel) && !errors.Is(err, context.Canceled) {
 			return true

@@ -46,8 +46,8 @@ const (
 	Background              // analytics, recommendation, search
 )
 
-// Retry says what happens to an event whose handler failed. Waits are chosen at random between 0 and
-// min(Base << attempt, Most): full jitter.
+// Retry says what happens to an event whose handler failed. Waits are chosen at random between 0
+// and min(Base << attempt, Most): full jitter.
 type Retry struct {
 	Attempts int           // 1 or more; after that many failures the event is a dead letter
 	Base     time.Duration // of the first wait's bound
@@ -62,13 +62,13 @@ func DefaultRetry() Retry {
 	}
 }
 
-// Subscription is a durable, named interest in events. Name is its identity for ever: its cursor and
-// dead letters are kept under it.
+// Subscription is a durable, named interest in events. Name is its identity for ever: its cursor
+// and dead letters are kept under it.
 type Subscription struct {
 	Name    string
 	Types   []string // exact event types
 	Class   Class
-	Ordered bool // one at a time and in order within a subject, as far as no dead letter stands between
+	Ordered bool // one at a time and in order within a subject, where no dead letter is between
 	Retry   Retry
 	// Handle is called at least once for each matching event that was committed after the
 	// subscription first existed, concurrently, in any order unless Ordered, and possibly again
@@ -88,8 +88,8 @@ type Delivery interface {
 	Status(ctx context.Context) ([]SubscriptionStatus, error)
 	// DeadLetters lists a subscription's dead letters, oldest first, after the given id.
 	DeadLetters(ctx context.Context, subscription, after string, limit int) ([]DeadLetter, error)
-	// Redrive delivers a dead letter again with fresh attempts and the same event id, and removes it
-	// from the list. ErrNotFound if it is not there.
+	// Redrive delivers a dead letter again with fresh attempts and the same event id, and removes
+	// it from the list. ErrNotFound if it is not there.
 	Redrive(ctx context.Context, subscription, id string) error
 	// Replay delivers the matching events from a moment on again. It returns how many; with dry it
 	// only counts.
@@ -129,12 +129,13 @@ type History interface {
 	// Subject returns the events of one subject in sequence, after the given number, at most limit
 	// (1 to MaxList).
 	Subject(ctx context.Context, subject string, after int64, limit int) ([]Event, error)
-	// Log calls fn for every event after the cursor, in an order that keeps each subject's; "" is the
-	// beginning. It stops at the end of what is committed, or at fn's first error, which it returns.
+	// Log calls fn for every event after the cursor, in an order that keeps each subject's; "" is
+	// the beginning. It stops at the end of what is committed, or at fn's first error, which it
+	// returns.
 	Log(ctx context.Context, after string, fn func(cursor string, e Event) error) error
 	// Seek returns the cursor before the first event that was committed at or after t.
 	Seek(ctx context.Context, t time.Time) (string, error)
-	// Records calls fn for every record whose Part starts with prefix, in the order of keys, as they
-	// were at one moment where Features.Snapshot says so.
+	// Records calls fn for every record whose Part starts with prefix, in the order of keys, as
+	// they were at one moment where Features.Snapshot says so.
 	Records(ctx context.Context, prefix string, fn func(r Record) error) error
 }

@@ -16,8 +16,8 @@ type Clock interface {
 
 // Keys encrypts personal data under one key a person, and signs tokens. Safe for concurrent use.
 type Keys interface {
-	// Seal encrypts plain (at most 4,000 bytes) under person's key, which is made and stored durably
-	// before the first use. ErrErased after Erase.
+	// Seal encrypts plain (at most 4,000 bytes) under person's key, which is made and stored
+	// durably before the first use. ErrErased after Erase.
 	Seal(ctx context.Context, person string, plain []byte) ([]byte, error)
 	// Open decrypts what Seal made for the same person. ErrErased after Erase; ErrInvalid for a box
 	// that was not sealed for this person or was changed.

@@ -101,7 +101,8 @@ type Store interface {
 	//  4. ErrTooLarge, ErrInvalid: a limit or a rule of Batch was broken. Nothing happened.
 	//  5. ErrContract: the store's check refused an event. Nothing happened.
 	//  6. ErrReadOnly, ErrClosed, ErrThrottled: nothing happened; ErrThrottled is worth a retry.
-	//  7. anything else, and a cancelled context: the outcome is unknown. Read before writing again.
+	//  7. anything else, and a cancelled context: the outcome is unknown. Read before writing
+	//     again.
 	//
 	// An empty batch succeeds. Concurrent commits that touch different records do not conflict;
 	// commits that only Add to the same record may conflict on some platforms (see Features).

@@ -34,7 +34,8 @@ func (a Address) Check() error {
 		}
 	}
 	if len(a.Country) != 2 || strings.ToUpper(a.Country) != a.Country {
-		return Errorf(Invalid, "address country %q is not an ISO 3166-1 alpha-2 code", clip(a.Country))
+		return Errorf(Invalid, "address country %q is not an ISO 3166-1 alpha-2 code",
+			clip(a.Country))
 	}
 	return nil
 }

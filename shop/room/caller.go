@@ -69,7 +69,8 @@ func CallerOf(ctx context.Context) Caller {
 	return c
 }
 
-// WithCause returns a context that carries the cause of a request: its correlation id and its trace.
+// WithCause returns a context that carries the cause of a request: its correlation id and its
+// trace.
 func WithCause(ctx context.Context, c Cause) context.Context {
 	return context.WithValue(ctx, causeKey{}, c)
 }

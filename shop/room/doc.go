@@ -3,7 +3,7 @@
 // that turns a log into state.
 //
 // It promises that a room's records change only by applying facts (the same Apply serves the live
-// commit, verify and rebuild), that a unit of work is retried on conflict with full jitter, and that
-// nothing a room reads or writes lies outside its own prefix. It holds no business. Rooms and the
-// app import it.
+// commit, verify and rebuild), that a unit of work is retried on conflict with full jitter, and
+// that nothing a room reads or writes lies outside its own prefix. It holds no business. Rooms and
+// the app import it.
 package room

@@ -52,8 +52,8 @@ func (s *State) Counter(key platform.Key, name string) int64 {
 	return 0
 }
 
-// Record returns the folded record at key; false if there is none. Versions are not folded: a unit of
-// work may write a record once for several facts.
+// Record returns the folded record at key; false if there is none. Versions are not folded: a unit
+// of work may write a record once for several facts.
 func (s *State) Record(key platform.Key) (platform.Record, bool, error) {
 	e := s.entries[key]
 	if e == nil || !e.exists {

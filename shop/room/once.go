@@ -9,7 +9,8 @@ import (
 )
 
 // Once identifies a request that must have its effect once, however often it is sent: the caller,
-// the route, the caller's key, and a fingerprint of the body (SHA-256 in hex of its canonical form).
+// the route, the caller's key, and a fingerprint of the body (SHA-256 in hex of its canonical
+// form).
 type Once struct {
 	Principal   string
 	Route       string
@@ -36,8 +37,8 @@ func (o Once) key() platform.Key {
 }
 
 // Recall returns the answer that this request already has in tx's view, and whether there is one.
-// It refuses a key that was used with another body (KeyReused). An answer without a body belongs to a
-// request that is in flight (KeyInFlight) or whose process died after its lease, and which the
+// It refuses a key that was used with another body (KeyReused). An answer without a body belongs to
+// a request that is in flight (KeyInFlight) or whose process died after its lease, and which the
 // caller may then finish.
 func (o Once) Recall(ctx context.Context, tx *Tx) (Answer, bool, error) {
 	row, err := Get[onceRow](ctx, tx, o.key())

@@ -71,7 +71,8 @@ func CauseOf(e platform.Event) Cause {
 // CloudEvent puts an event into the envelope in which it leaves the system.
 func CloudEvent(e platform.Event) event.CloudEvent {
 	return event.CloudEvent{
-		SpecVersion: "1.0", ID: e.ID, Source: event.Source(e.Type), Type: e.Type, Subject: e.Subject,
+		SpecVersion: "1.0", ID: e.ID, Source: event.Source(e.Type), Type: e.Type,
+		Subject: e.Subject,
 		Time: e.Time, DataContentType: "application/json", IdempotencyKey: e.Idempotency,
 		CorrelationID: e.Correlation, CausationID: e.Causation, TraceParent: e.TraceParent,
 		PartitionKey: e.Subject, Sequence: e.Sequence, Data: e.Data,

@@ -229,8 +229,8 @@ func (tx *Tx) SetTimer(key string, due time.Time, f event.Fact) error {
 	return nil
 }
 
-// CancelTimer cancels the timer of that key, if it is set. Of several calls for one key in a unit of
-// work, to set and to cancel, the last counts.
+// CancelTimer cancels the timer of that key, if it is set. Of several calls for one key in a unit
+// of work, to set and to cancel, the last counts.
 func (tx *Tx) CancelTimer(key string) {
 	tx.forgetTimer(key)
 	tx.batch.Cancel = append(tx.batch.Cancel, key)
@@ -277,7 +277,8 @@ func (tx *Tx) commit(ctx context.Context) error {
 		return err
 	case errors.Is(err, platform.ErrTooLarge):
 		return &shop.Error{
-			Code: shop.Invalid, Err: err, Message: "this is too large to be done at once: " + err.Error(),
+			Code: shop.Invalid, Err: err,
+			Message: "this is too large to be done at once: " + err.Error(),
 		}
 	case errors.Is(err, platform.ErrReadOnly), errors.Is(err, platform.ErrClosed):
 		return &shop.Error{
