@@ -146,10 +146,14 @@ func (b *backups) run(ctx context.Context, name string, ended chan struct{}) {
 	b.cancel()
 	last, now := &b.list[len(b.list)-1], b.clock.Now().UTC()
 	last.State, last.Ended, last.err = backupDone, &now, err
-	if err != nil {
+	switch {
+	case shop.CodeOf(err) == shop.Conflict:
+		last.State = backupFailed
+		b.log.Info("nothing was backed up", "name", name, "error", err)
+	case err != nil:
 		last.State = backupFailed
 		b.log.Error("a backup failed", "name", name, "error", err)
-	} else {
+	default:
 		b.log.Info("backed up", "name", name, "took", now.Sub(last.Began))
 	}
 	b.running = nil

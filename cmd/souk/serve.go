@@ -16,6 +16,7 @@ type serveCommand struct {
 	Data    string      `default:"./data" help:"Data directory, made if need be; mem: keeps everything in memory."`
 	Listen  string      `default:"127.0.0.1:8080" help:"Address of the API."`
 	Admin   string      `default:"127.0.0.1:8081" help:"Address of /metrics, /healthz and /readyz; empty for none."`
+	Backups string      `help:"Directory for backups of the running server; beside --data if empty." type:"path"`
 	Profile string      `help:"Write a CPU profile of the whole run to this file." type:"path"`
 	Policy  policyFlags `embed:""`
 }
@@ -36,14 +37,20 @@ func (c *serveCommand) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.Backups != "" {
+		w.backups = c.Backups
+	}
 	s, err := w.serve(e, c.Listen, c.Admin)
 	if err != nil {
 		return errors.Join(err, w.close())
 	}
 	e.log.Info("serving", "api", s.api, "admin", s.admin, "data", c.Data)
 	if !e.json {
-		fmt.Fprintf(e.err, "souk serves http://%s (operators: http://%s/metrics); stop with ctrl-c\n",
-			s.api, s.admin)
+		operators := ""
+		if s.admin != "" {
+			operators = " (operators: http://" + s.admin + "/metrics)"
+		}
+		fmt.Fprintf(e.err, "souk serves http://%s%s; stop with ctrl-c\n", s.api, operators)
 	}
 	var failed error
 	select {

@@ -52,6 +52,7 @@ type world struct {
 	app      *app.App
 	cat      *event.Catalogue
 	dir      string // "" in memory
+	backups  string // where backups of a running market are put
 }
 
 // The collector's settings: it runs less often than by default while there is room, since most of
@@ -79,10 +80,11 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 	if data != inMemory {
 		w.dir = data
 		ledger = filepath.Join(data, ledgerFile)
+		w.backups = filepath.Clean(data) + "-backups"
 	}
 	var err error
 	w.platform, err = embedded.Open(embedded.Options{
-		Dir: w.dir, Check: app.Check(w.cat), Log: e.log,
+		Dir: w.dir, Check: app.Check(w.cat), Log: e.log, Beside: []string{ledgerFile},
 	})
 	if err != nil {
 		return nil, err
@@ -98,7 +100,7 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 	}
 	w.app, err = app.Open(app.Config{
 		Platform: w.platform, Catalogue: w.cat, Clock: clock, Log: e.log, Policy: f.policy(),
-		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
+		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader}, Backups: w.backer(),
 		Payment: payment.Options{
 			Name: "sandbox", Provider: w.provider, Describe: sandbox.Describe, Secrets: [][]byte{secret},
 		},
@@ -118,8 +120,11 @@ func (w *world) close() error {
 
 // openOffline opens a data directory that no server has open, without delivering anything.
 func openOffline(e *env, dir string, readOnly bool) (*embedded.Platform, error) {
-	if _, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, platform.ErrNotFound)
+	if _, err := os.Stat(filepath.Join(dir, "FORMAT")); errors.Is(err, os.ErrNotExist) {
+		return nil, shop.Errorf(shop.NotFound, "%s is no data directory of Souk: %w",
+			dir, platform.ErrNotFound).WithHint("name one with --data; souk serve makes one")
 	}
-	return embedded.Open(embedded.Options{Dir: dir, ReadOnly: readOnly, Log: e.log})
+	return embedded.Open(embedded.Options{
+		Dir: dir, ReadOnly: readOnly, Log: e.log, Beside: []string{ledgerFile},
+	})
 }
