@@ -73,7 +73,7 @@ func CloudEvent(e platform.Event) event.CloudEvent {
 	return event.CloudEvent{
 		SpecVersion: "1.0", ID: e.ID, Source: event.Source(e.Type), Type: e.Type,
 		Subject: e.Subject,
-		Time: e.Time, DataContentType: "application/json", IdempotencyKey: e.Idempotency,
+		Time:    e.Time, DataContentType: "application/json", IdempotencyKey: e.Idempotency,
 		CorrelationID: e.Correlation, CausationID: e.Causation, TraceParent: e.TraceParent,
 		PartitionKey: e.Subject, Sequence: e.Sequence, Data: e.Data,
 	}
