@@ -1,0 +1,207 @@
+package verify
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+)
+
+// books are what the facts alone say of stock, money, effects and orders, kept without the rooms'
+// own code. One goroutine enters the events in their order.
+type books struct {
+	*sheet
+	quiescent bool
+	lives     map[shop.ID]*life
+	excused   map[shop.ID]bool // orders that a dead letter is about
+
+	stock  stock
+	money  money
+	orders orders
+
+	shipments int64
+
+	mu sync.Mutex // records are entered by several goroutines
+}
+
+// life is all that the checks remember of one order.
+type life struct {
+	id      shop.ID
+	at      place               // of its first fact
+	created *event.OrderCreated // nil while the log has none
+	placed  *event.OrderPlaced
+	old     bool // it was placed by a fact of the first version
+
+	head    head
+	hold    hold
+	purse   purse
+	parcels []parcel // as placed; the n-th is at n-1
+	told    told
+}
+
+// parcel is one dealer's part of an order.
+type parcel struct {
+	way      way
+	units    int64 // that were dispatched
+	consumed int64 // units, by inventory
+	captured int64 // minor units, as are those below
+	refunded int64
+	booked   int64 // captured, by the ledger
+	returned int64 // refunded, by the ledger
+	earned   int64 // by the dealer, of what is booked
+	taken    place // of the capture
+	matured  bool
+	told     bool // the customer knows that it left
+}
+
+func newBooks(s *sheet, quiescent bool) *books {
+	b := &books{
+		sheet: s, quiescent: quiescent,
+		lives: make(map[shop.ID]*life), excused: make(map[shop.ID]bool),
+	}
+	b.stock = newStock(b)
+	b.money = newMoney(b)
+	b.orders = newOrders(b)
+	return b
+}
+
+// take implements sink.
+func (b *books) take(items []item) {
+	for i := range items {
+		it := &items[i]
+		if it.fact == nil {
+			continue
+		}
+		var l *life
+		if id := orderOf(it.fact); id != "" {
+			l = b.life(id, it.at)
+		}
+		b.enter(it, l)
+	}
+}
+
+// enter has every family look at one event. The order matters where one relies on another: money
+// and stock are looked at before the order that is placed because of them.
+func (b *books) enter(it *item, l *life) {
+	b.stock.enter(it, l)
+	b.money.enter(it, l)
+	b.orders.enter(it, l)
+	b.effects(it, l)
+	if l == nil {
+		return
+	}
+	switch f := it.fact.(type) {
+	case *event.OrderCreated:
+		if l.created == nil {
+			l.created = f
+		}
+	case *event.OrderPlaced:
+		if l.placed == nil {
+			l.placed, l.old, l.parcels = f, it.old, make([]parcel, len(f.Parcels))
+		}
+	case *event.ShipmentRequested:
+		b.shipments++
+	}
+}
+
+func (b *books) life(id shop.ID, at place) *life {
+	l := b.lives[id]
+	if l == nil {
+		l = &life{id: id, at: at}
+		b.lives[id] = l
+	}
+	return l
+}
+
+// name is the part of the order's id that its payment and shipments share.
+func (l *life) name() string { return strings.TrimPrefix(string(l.id), "ord_") }
+
+// parcel returns the parcel that a shipment carries, shp_<name>_<n>, and its number; nil if the
+// order has no such parcel.
+func (l *life) parcel(shipment shop.ID) (*parcel, int) {
+	rest, ok := strings.CutPrefix(string(shipment), "shp_")
+	if ok {
+		rest, ok = strings.CutPrefix(rest, l.name())
+	}
+	if ok {
+		rest, ok = strings.CutPrefix(rest, "_")
+	}
+	n, err := strconv.Atoi(rest)
+	if !ok || err != nil || n < 1 || n > len(l.parcels) {
+		return nil, 0
+	}
+	return &l.parcels[n-1], n
+}
+
+// excuse says that a dead letter is about an order.
+func (b *books) excuse(id shop.ID) {
+	if id != "" {
+		b.excused[id] = true
+	}
+}
+
+// owed notes that something which must have followed did not: it is broken, unless a dead letter
+// says why.
+func (b *books) owed(l law, of *life, message string, pairs ...any) {
+	pairs = append(pairs, "order", of.id)
+	if b.excused[of.id] {
+		b.open(l, of.at, message+"; a dead letter is about this order", pairs...)
+		return
+	}
+	b.broken(l, of.at, message, pairs...)
+}
+
+// record enters one stored record of a room. It may be called by several goroutines.
+func (b *books) record(name string, rec *platform.Record, aux bool) error {
+	if aux {
+		return nil
+	}
+	switch name {
+	case "inventory":
+		return b.stock.record(rec)
+	case "ledger":
+		b.money.record(rec)
+	case "order":
+		return b.orders.record(rec)
+	}
+	return nil
+}
+
+// finish checks what can only be said at the end, order by order in the order of the log.
+func (b *books) finish() {
+	all := make([]*life, 0, len(b.lives))
+	for _, l := range b.lives {
+		all = append(all, l)
+	}
+	slices.SortFunc(all, func(x, y *life) int { return cmp.Compare(x.at.pos, y.at.pos) })
+	b.stock.finish()
+	b.money.finish()
+	for _, l := range all {
+		b.stock.end(l)
+		b.money.end(l)
+		b.orders.end(l)
+		b.effectsEnd(l)
+	}
+}
+
+// count fills in what the report counts.
+func (b *books) count(r *Report) {
+	for _, l := range b.lives {
+		if l.created != nil {
+			r.Orders++
+		}
+		if l.purse.began {
+			r.Payments++
+		}
+	}
+	r.Shipments = b.shipments
+	for _, sums := range b.money.sums {
+		r.Money = append(r.Money, *sums)
+	}
+	slices.SortFunc(r.Money, func(x, y Sums) int { return cmp.Compare(x.Currency, y.Currency) })
+}
