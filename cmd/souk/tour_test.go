@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Goal: docs/tour.md tells the truth. Method: build the binary, run the blocks marked "sh tour" in
+// one bash, in order, against free ports, and compare what each prints with the block of text that
+// follows it.
+func TestTour(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it builds the binary and waits for a return window")
+	}
+	for _, tool := range []string{"bash", "curl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("the tour needs %s", tool)
+		}
+	}
+	page, err := os.ReadFile("../../docs/tour.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := tourOf(string(page))
+	if len(steps) < 8 {
+		t.Fatalf("the tour has %d steps that can be run", len(steps))
+	}
+	outs := runTour(t, steps)
+	for i, s := range steps {
+		if i >= len(outs) {
+			t.Fatalf("line %d of the tour was never reached:\n%s", s.line, s.script)
+		}
+		if problem := differ(s.want, outs[i]); problem != "" {
+			t.Errorf("line %d of the tour:\n%s%s\n\nit printed:\n%s", s.line, s.script, problem, outs[i])
+		}
+	}
+}
+
+// step is one block of commands and what it should print.
+type step struct {
+	line   int
+	script string
+	want   string
+}
+
+// tourOf reads the blocks of a page. A block of text belongs to the commands before it.
+func tourOf(page string) []step {
+	var steps []step
+	var block *string
+	for i, line := range strings.Split(page, "\n") {
+		switch {
+		case block != nil && line == "```":
+			block = nil
+		case block != nil:
+			*block += line + "\n"
+		case line == "```sh tour":
+			steps = append(steps, step{line: i + 1})
+			block = &steps[len(steps)-1].script
+		case line == "```text" && len(steps) > 0:
+			block = &steps[len(steps)-1].want
+		case strings.HasPrefix(line, "```"):
+			block = new(string) // for people only
+		}
+	}
+	return steps
+}
+
+// endOfStep ends what one step prints.
+const endOfStep = "\x1eend of step"
+
+// runTour runs the steps in one shell, and returns what each that was reached printed.
+func runTour(t *testing.T, steps []step) []string {
+	t.Helper()
+	dir := t.TempDir()
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, "souk"), ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the binary: %v\n%s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "bash", "-u")
+	shell.Dir, shell.WaitDelay = dir, 10*time.Second
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that its servers end with it
+	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
+	shell.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "LC_ALL=C.UTF-8")
+	shell.Stdin = strings.NewReader(tourScript(t, steps))
+	var out, errs bytes.Buffer
+	shell.Stdout, shell.Stderr = &out, &errs
+	if err := shell.Run(); err != nil {
+		server, _ := os.ReadFile(filepath.Join(dir, "server.log"))
+		t.Errorf("the shell: %v\n%s\nthe server:\n%s", err, tail(errs.String()), tail(string(server)))
+	}
+	list := strings.Split(out.String(), endOfStep+"\n")
+	return list[:len(list)-1]
+}
+
+// tourScript joins the steps. The ports of the page become free ones, and no server outlives the
+// shell.
+func tourScript(t *testing.T, steps []step) string {
+	t.Helper()
+	var b strings.Builder
+	fmt.Fprintln(&b, `trap 'kill -9 $(jobs -p) 2> /dev/null' EXIT`)
+	api, admin := freePort(t), freePort(t)
+	for _, s := range steps {
+		script := strings.ReplaceAll(s.script, "souk serve ",
+			fmt.Sprintf("souk serve --listen 127.0.0.1:%s --admin 127.0.0.1:%s ", api, admin))
+		b.WriteString(strings.ReplaceAll(script, "127.0.0.1:8080", "127.0.0.1:"+api))
+		fmt.Fprintf(&b, "printf '%s\\n'\n", endOfStep)
+	}
+	return b.String()
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	address, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address[strings.LastIndexByte(address, ':')+1:]
+}
+
+// differ says where what was printed is not what was wanted, or "". An ellipsis within a line stands
+// for any text, on a line of its own for any lines.
+func differ(want, have string) string {
+	lines := strings.Split(strings.TrimRight(have, "\n"), "\n")
+	anywhere := false
+	for _, w := range strings.Split(strings.TrimRight(want, "\n"), "\n") {
+		if strings.TrimSpace(w) == "…" {
+			anywhere = true
+			continue
+		}
+		pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimRight(w, " ")), "…", ".*")
+		line := regexp.MustCompile("^" + pattern + "$")
+		found := -1
+		for i, l := range lines {
+			if line.MatchString(strings.TrimRight(l, " ")) {
+				found = i
+				break
+			}
+			if !anywhere {
+				break
+			}
+		}
+		if found < 0 {
+			return "\nthis line did not come: " + w
+		}
+		lines, anywhere = lines[found+1:], false
+	}
+	if !anywhere && strings.TrimSpace(strings.Join(lines, "")) != "" {
+		return "\nthis was not expected: " + strings.Join(lines, "\n")
+	}
+	return ""
+}
