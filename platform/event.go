@@ -17,7 +17,7 @@ type Event struct {
 	Causation   string    // ID of the event that caused this one; "" if a request did
 	Idempotency string    // the business fact behind it, as a key
 	TraceParent string    // W3C trace context; may be empty
-	Data        []byte    // JSON
+	Data        []byte    // JSON; never modified by anybody after it was handed over
 
 	// Value is what Data was made from, when the adapter still holds it; otherwise nil. It saves a
 	// decoding and is shared by all receivers, so nobody may modify it.
@@ -71,7 +71,7 @@ type Subscription struct {
 	Ordered bool // one at a time and in order within a subject, where no dead letter is between
 	Retry   Retry
 	// Handle is called at least once for each matching event that was committed after the
-	// subscription first existed, concurrently, in any order unless Ordered, and possibly again
+	// subscription first existed (the first Start that it was declared before), concurrently, in any order unless Ordered, and possibly again
 	// after it succeeded. Its outcomes: nil, done; ErrNotYet, park and try again without burning an
 	// attempt; any other error (and a panic), an attempt failed.
 	Handle func(ctx context.Context, e Event) error

@@ -10,8 +10,8 @@ const (
 	MaxItems      = 100       // writes, events and timers (set or cancelled) in one Batch, together
 	MaxBatchBytes = 4_000_000 // keys, values, counters and events of one Batch
 	MaxItemBytes  = 400_000   // one record's or event's key, value and counters
-	MaxPartBytes  = 2048      // Key.Part
-	MaxSortBytes  = 1024      // Key.Sort
+	MaxPartBytes  = 1024      // Key.Part; a room's prefix comes on top
+	MaxSortBytes  = 1000      // Key.Sort
 	MaxList       = 1000      // records of one List
 )
 

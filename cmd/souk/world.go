@@ -34,11 +34,18 @@ type policyFlags struct {
 	TaxBPS    int64         `name:"tax-bps" default:"0" help:"Tax, in 1/10,000 of items and shipping."`
 	Patience  time.Duration `default:"250ms" help:"Age of critical work at which browsing is shed."`
 	OpenMeter bool          `name:"open-metrics" help:"Serve /metrics on the API without a token."`
+
+	// What only the demo decides; zero is the rooms' own.
+	Payment   payment.Policy `kong:"-"`
+	ActionTTL time.Duration  `kong:"-"`
 }
 
 func (f policyFlags) policy() app.Policy {
 	orders := order.DefaultPolicy()
 	orders.TTL, orders.ReturnWindow = f.Deadline, f.Returns
+	if f.ActionTTL != 0 {
+		orders.ActionTTL = f.ActionTTL
+	}
 	orders.Charges = order.Charges{ShippingPerParcel: f.Shipping, TaxBPS: f.TaxBPS}
 	return app.Policy{
 		Issuer: tokenIssuer, Order: orders, Patience: f.Patience, OpenMeters: f.OpenMeter,
@@ -58,8 +65,8 @@ type world struct {
 // The collector's settings: it runs less often than by default while there is room, since most of
 // what a request makes is garbage at once, and more often near the bound.
 const (
-	gcPercent   = 400
-	memoryBound = 320 << 20
+	gcPercent   = 300
+	memoryBound = 224 << 20
 )
 
 // tuneMemory is for processes that serve.
@@ -103,6 +110,7 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader}, Backups: w.backer(),
 		Payment: payment.Options{
 			Name: "sandbox", Provider: w.provider, Describe: sandbox.Describe, Secrets: [][]byte{secret},
+			Policy: f.Payment,
 		},
 	})
 	if err != nil {
@@ -121,8 +129,10 @@ func (w *world) close() error {
 // openOffline opens a data directory that no server has open, without delivering anything.
 func openOffline(e *env, dir string, readOnly bool) (*embedded.Platform, error) {
 	if _, err := os.Stat(filepath.Join(dir, "FORMAT")); errors.Is(err, os.ErrNotExist) {
-		return nil, shop.Errorf(shop.NotFound, "%s is no data directory of Souk: %w",
-			dir, platform.ErrNotFound).WithHint("name one with --data; souk serve makes one")
+		return nil, &shop.Error{
+			Code: shop.NotFound, Err: platform.ErrNotFound, Message: dir + " is no data directory of Souk",
+			Hint: "name one with --data; souk serve makes one",
+		}
 	}
 	return embedded.Open(embedded.Options{
 		Dir: dir, ReadOnly: readOnly, Log: e.log, Beside: []string{ledgerFile},

@@ -46,7 +46,7 @@ const (
 	maxPersonBytes  = platform.MaxSubjectBytes
 	maxCachedKeys   = 10_000 // about 1 KiB each
 	sealOverhead    = subtle.AESGCMIVSize + subtle.AESGCMTagSize
-	keysPrefix      = "keys/"   // of the keys' own store
+	keysPrefix      = "~keys/"  // of the keys' own store: no room has such a name
 	personPrefix    = "person/" // of a person's partition in it
 	personKeyAES    = 1         // first byte of a record: a wrapped AES-256-GCM key follows
 	personKeyErased = 2         // nothing follows, for ever

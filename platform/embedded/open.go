@@ -32,7 +32,7 @@ type Options struct {
 	Chance    io.Reader                  // nil is the machine's; keys are made of it
 	ReadOnly  bool                       // opens without delivering or writing, for checkers
 	MinFree   uint64                     // bytes of disk below which nothing is written; 0 is 64 MiB
-	CacheSize int64                      // bytes of block cache; 0 is 64 MiB
+	CacheSize int64                      // bytes of block cache; 0 is 32 MiB
 	// Beside names files that others keep in Dir and that belong to the data: a backup copies each
 	// that is there, as far as it goes after the store was copied, and Restore brings it back.
 	Beside []string
@@ -49,6 +49,7 @@ type Platform struct {
 
 	mu        sync.Mutex
 	overlay   overlay
+	known     *known
 	open      *group    // being collected
 	writing   *group    // being written
 	head      uint64    // last decided position
@@ -66,8 +67,9 @@ type Platform struct {
 	work      chan struct{} // a group waits
 	stop      chan struct{} // closed by Close
 	committed chan struct{} // closed when the committer has ended
-	readers   sync.RWMutex  // held for reading around every use of db
-	gone      bool          // db is closed; under readers
+	filling   sync.WaitGroup
+	readers   sync.RWMutex // held for reading around every use of db
+	gone      bool         // db is closed; under readers
 
 	delivery *delivery
 	stats    stats
@@ -111,6 +113,10 @@ func Open(o Options) (*Platform, error) {
 		return nil, errors.Join(err, p.guard(db.Close))
 	}
 	go p.runCommitter() // ends in Close
+	if !p.readOnly {
+		p.filling.Add(1)
+		go p.fillKnown() // ends in Close at the latest
+	}
 	return p, nil
 }
 
@@ -125,7 +131,7 @@ func (p *Platform) openPebble(dir string, opts *pebble.Options) (db *pebble.DB, 
 func newPlatform(o Options) *Platform {
 	p := &Platform{
 		fs: o.FS, dir: o.Dir, clock: o.Clock, check: o.Check, log: o.Log,
-		overlay: newOverlay(), queues: make(map[string]*queue),
+		overlay: newOverlay(), known: newKnown(), queues: make(map[string]*queue),
 		work: make(chan struct{}, 1), stop: make(chan struct{}), committed: make(chan struct{}),
 		fatal:   make(chan struct{}),
 		minFree: o.MinFree, readOnly: o.ReadOnly, beside: o.Beside,
@@ -165,7 +171,7 @@ func (p *Platform) recover(o Options) error {
 	if err != nil {
 		return err
 	}
-	if p.keys, err = newKeys(p.fs, p.path("keys"), &store{p: p, prefix: "keys/"}, o.Chance); err != nil {
+	if p.keys, err = newKeys(p.fs, p.path("keys"), &store{p: p, prefix: keysPrefix}, o.Chance); err != nil {
 		return err
 	}
 	if p.files, err = newFiles(p.fs, p.path("files")); err != nil {
@@ -235,7 +241,7 @@ func (p *Platform) Queue(name string, policy platform.QueuePolicy) (platform.Que
 	if q := p.queues[name]; q != nil {
 		return q, nil
 	}
-	q, err := newQueue(&store{p: p, prefix: "queue/"}, p.clock, name, policy)
+	q, err := newQueue(&store{p: p, prefix: "~queue/"}, p.clock, name, policy)
 	if err != nil {
 		return nil, err
 	}
@@ -270,6 +276,7 @@ func (p *Platform) Close() error {
 	p.mu.Unlock()
 	close(p.stop)
 	<-p.committed
+	p.filling.Wait()
 	p.readers.Lock()
 	defer p.readers.Unlock()
 	p.gone = true
@@ -312,7 +319,7 @@ func (p *Platform) path(name string) string {
 func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 	cache := o.CacheSize
 	if cache == 0 {
-		cache = 64 << 20
+		cache = 32 << 20
 	}
 	cache += 3 * memTableBytes // Pebble takes the memory of its memtables out of the cache
 	opts := &pebble.Options{
@@ -321,10 +328,10 @@ func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 		ReadOnly:                    o.ReadOnly,
 		CacheSize:                   cache,
 		MemTableSize:                memTableBytes,
-		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       4,
+		MemTableStopWritesThreshold: 3,
+		L0CompactionThreshold:       6,
 		L0StopWritesThreshold:       24,
-		LBaseMaxBytes:               64 << 20,
+		LBaseMaxBytes:               256 << 20,
 		FormatMajorVersion:          pebble.FormatNewest,
 	}
 	opts.EventListener = &pebble.EventListener{
@@ -332,6 +339,7 @@ func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 			p.log.Error("a stored block is damaged; restore a backup", "path", i.Path, "details", i.Details)
 		},
 	}
+	opts.TargetFileSizes[0] = 8 << 20
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		opts.Levels[i].BlockSize = 16 << 10

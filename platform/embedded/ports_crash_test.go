@@ -186,13 +186,13 @@ func (c *crash) check(t *testing.T) (err error) {
 func (c *crash) checkQueue(t *testing.T, p *Platform) error {
 	for _, id := range c.sent {
 		key := messageKey("orders", id)
-		if _, err := (&store{p: p, prefix: "queue/"}).Get(t.Context(), key); err != nil {
+		if _, err := (&store{p: p, prefix: "~queue/"}).Get(t.Context(), key); err != nil {
 			return fmt.Errorf("message %s: %w", id, err)
 		}
 	}
 	for _, id := range c.deleted {
 		key := messageKey("orders", id)
-		_, err := (&store{p: p, prefix: "queue/"}).Get(t.Context(), key)
+		_, err := (&store{p: p, prefix: "~queue/"}).Get(t.Context(), key)
 		if !errors.Is(err, platform.ErrNotFound) {
 			return fmt.Errorf("message %s came back: %w", id, err)
 		}

@@ -217,7 +217,7 @@ func (p *Platform) examineSequence(e *platform.Event) error {
 	}
 	p.scratch = subjectKey(p.scratch[:0], e.Subject, e.Sequence)
 	taken := p.overlay.get(p.scratch) != nil
-	if !taken {
+	if !taken && !p.known.absent(p.scratch) {
 		_, closer, err := p.db.Get(p.scratch)
 		switch {
 		case err == nil:
@@ -239,6 +239,9 @@ func (p *Platform) examineSequence(e *platform.Event) error {
 func (p *Platform) newest(key []byte) (*state, error) {
 	if o := p.overlay.get(key); o != nil {
 		return o.record, nil
+	}
+	if p.known.absent(key) {
+		return &state{}, nil
 	}
 	st, err := p.load(key)
 	if err == nil {
@@ -296,6 +299,9 @@ func (p *Platform) writeRecords(g *group, c *change) {
 }
 
 func (p *Platform) overwrite(g *group, key []byte, next *state) {
+	if next.version == 1 {
+		p.known.add(key)
+	}
 	if o := p.overlay.get(key); o != nil && o.group == g {
 		o.record = next
 		return
@@ -329,6 +335,7 @@ func (p *Platform) appendEvents(g *group, events []platform.Event) {
 			_ = g.batch.Set(p.scratch, p.encoded, nil)
 			k := string(p.scratch)
 			p.overlay.put(k, &pending{group: g})
+			p.known.add(p.scratch)
 			g.keys = append(g.keys, k)
 		}
 		g.events = append(g.events, logged{pos: p.head, event: e})

@@ -77,6 +77,10 @@ func (p *Platform) durable(ctx context.Context, key []byte) (*state, error) {
 	if o != nil {
 		return p.settledRecord(ctx, o)
 	}
+	if p.known.absent(key) {
+		p.mu.Unlock()
+		return &state{}, p.failure()
+	}
 	p.mu.Unlock()
 	st, err := p.read(key)
 	if err != nil {
