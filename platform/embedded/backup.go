@@ -136,7 +136,22 @@ func (p *Platform) checkpoint(dir string) error {
 		return platform.ErrClosed
 	}
 	defer p.leave()
-	return p.guard(func() error { return p.db.Checkpoint(dir, pebble.WithFlushedWAL()) })
+	return p.guard(func() error {
+		if err := flushAll(p.db); err != nil {
+			return err
+		}
+		return p.db.Checkpoint(dir, pebble.WithFlushedWAL())
+	})
+}
+
+// flushAll writes the memtable out, also an empty one. Pebble begins a manifest of its own with the
+// first table that it writes; of a store without one, where a crash had left no log to recover, its
+// checkpoint would copy an empty manifest.
+func flushAll(db *pebble.DB) error {
+	if err := db.Delete([]byte{0}, pebble.NoSync); err != nil { // no table has this key
+		return err
+	}
+	return db.Flush()
 }
 
 // copyTree copies a folder, linking what can be linked.
