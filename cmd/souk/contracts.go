@@ -47,10 +47,8 @@ func (c *contractsCheck) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	res := checked{Events: len(current), Breaks: contract.Check(released, current), Stale: []string{}}
-	if res.Breaks == nil {
-		res.Breaks = []contract.Break{}
-	}
+	res := checked{Events: len(current), Breaks: []contract.Break{}, Stale: []string{}}
+	res.Breaks = append(res.Breaks, contract.Check(released, current)...)
 	if c.Dir != "" {
 		if res.Stale, err = stale(c.Dir); err != nil {
 			return err

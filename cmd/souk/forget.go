@@ -20,12 +20,12 @@ import (
 )
 
 // The sandbox's ledger is copied after the store, so a backup of a running market has every effect
-// that its log knows of, and may have some more: of intents that came after the moment of the backup.
-// A real provider would keep those, and somebody would have to look at them. The sandbox is part of
-// what is restored, so it goes back to the same moment and forgets them.
+// that its log knows of, and may have some more: of intents that came after the moment of the
+// backup. A real provider would keep those, and somebody would have to look at them. The sandbox is
+// part of what is restored, so it goes back to the same moment and forgets them.
 
-// forgetLater removes from a restored ledger the effects whose intent is not in the restored log. An
-// intent is committed before its effect, so only effects since the backup began are in doubt. It
+// forgetLater removes from a restored ledger the effects whose intent is not in the restored log.
+// An intent is committed before its effect, so only effects since the backup began are in doubt. It
 // returns how many it removed.
 func forgetLater(e *env, dir string, began time.Time) (cut int, err error) {
 	name := filepath.Join(dir, ledgerFile)

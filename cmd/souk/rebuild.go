@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -36,12 +37,17 @@ type rebuilt struct {
 	Records int64              `json:"records"`
 }
 
+// Validate refuses what cannot be made anew.
+func (c *rebuildCommand) Validate() error {
+	if !slices.Contains(readModels(), c.Name) {
+		return fmt.Errorf("there is no read model %q; these can be made anew: %s",
+			c.Name, strings.Join(readModels(), ", "))
+	}
+	return nil
+}
+
 // Run implements the command.
 func (c *rebuildCommand) Run(e *env) error {
-	if !slices.Contains(readModels(), c.Name) {
-		return shop.Errorf(shop.NotFound, "there is no read model %q; nothing was done", c.Name).
-			WithHint("these can be made anew: %v", readModels())
-	}
 	p, err := openOffline(e, c.Data, true) // refuses what is no data directory, and makes none
 	if err == nil {
 		err = p.Close()
@@ -89,8 +95,9 @@ func (c *rebuildCommand) rebuild(e *env, w *world) (*rebuilt, error) {
 	})
 	if err != nil {
 		return nil, &shop.Error{
-			Code: shop.CodeOf(err), Err: err, Message: "the rebuild is not finished: " + err.Error(),
-			Hint: "run it again; until then the numbers are not shown",
+			Code: shop.CodeOf(err), Err: err,
+			Message: "the rebuild is not finished: " + err.Error(),
+			Hint:    "run it again; until then the numbers are not shown",
 		}
 	}
 	res.Seconds = time.Since(began).Seconds()
@@ -104,7 +111,7 @@ func (c *rebuildCommand) rebuild(e *env, w *world) (*rebuilt, error) {
 	return res, err
 }
 
-// digest is the SHA-256 of a room's domain records, values and counters, in the order of their keys.
+// digest is the SHA-256 of a room's domain records, values and counters, in the order of keys.
 func digest(e *env, p platform.Platform, name string) (int64, string, error) {
 	var n int64
 	sum := sha256.New()

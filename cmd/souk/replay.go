@@ -53,11 +53,16 @@ type deadLetter struct {
 // shownDead bounds the dead letters that are listed.
 const shownDead = 20
 
+// Validate refuses a wait that is none.
+func (c *replayCommand) Validate() error {
+	if c.Wait <= 0 || c.Wait > 24*time.Hour {
+		return fmt.Errorf("--wait is more than nothing and at most 24h, not %v", c.Wait)
+	}
+	return nil
+}
+
 // Run implements the command.
 func (c *replayCommand) Run(e *env) error {
-	if c.Wait <= 0 || c.Wait > 24*time.Hour {
-		return shop.Errorf(shop.Invalid, "--wait is more than nothing and at most 24h, not %v", c.Wait)
-	}
 	if c.Dry {
 		return c.count(e)
 	}
@@ -139,7 +144,8 @@ func (c *replayCommand) deliver(e *env, w *world) (*replayed, error) {
 	}
 	for _, l := range letters {
 		res.DeadLetters = append(res.DeadLetters, deadLetter{
-			ID: l.ID, Event: l.Event.ID, Type: l.Event.Type, Attempts: l.Attempts, Error: l.LastError,
+			ID: l.ID, Event: l.Event.ID, Type: l.Event.Type, Attempts: l.Attempts,
+			Error: l.LastError,
 		})
 	}
 	return res, nil
@@ -195,7 +201,8 @@ func (c *replayCommand) tooLong(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	return shop.Errorf(shop.Busy, "the replay was begun and is not finished: %w", context.Cause(ctx)).
+	return shop.Errorf(shop.Busy,
+		"the replay was begun and is not finished: %w", context.Cause(ctx)).
 		WithHint("the rest is delivered by the next souk serve, or give it more time with --wait")
 }
 

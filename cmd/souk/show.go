@@ -27,11 +27,24 @@ type showCommand struct {
 	Private bool   `help:"Open what is sealed: names, addresses, e-mail."`
 }
 
+// Validate refuses what nothing can be called, before anything is opened.
+func (c *showCommand) Validate() error {
+	if c.Limit < 1 || c.Limit > platform.MaxList {
+		return fmt.Errorf("--limit is 1 to %d, not %d", platform.MaxList, c.Limit)
+	}
+	switch c.Kind {
+	case "account":
+		return shop.CheckText("an account's name", c.ID, 1, 2*shop.MaxID)
+	case "sku":
+		_, err := shop.ParseSKU(c.ID)
+		return err
+	}
+	_, err := shop.ParseID(c.ID)
+	return err
+}
+
 // Run implements the command.
 func (c *showCommand) Run(e *env) error {
-	if c.Limit < 1 || c.Limit > platform.MaxList {
-		return shop.Errorf(shop.Invalid, "--limit is 1 to %d, not %d", platform.MaxList, c.Limit)
-	}
 	r, err := openReading(e, c.Data, c.At.Time)
 	if err != nil {
 		return err
@@ -53,21 +66,12 @@ func (c *showCommand) Run(e *env) error {
 type page interface{ write(t *text) }
 
 func (c *showCommand) read(ctx context.Context, r *reading) (page, error) {
-	if c.Kind == "account" {
-		return r.account(ctx, c.ID, c.Limit)
-	}
-	if c.Kind == "sku" {
-		sku, err := shop.ParseSKU(c.ID)
-		if err != nil {
-			return nil, err
-		}
-		return r.stock(ctx, sku, c.Limit)
-	}
-	id, err := shop.ParseID(c.ID)
-	if err != nil {
-		return nil, err
-	}
+	id := shop.ID(c.ID)
 	switch c.Kind {
+	case "account":
+		return r.account(ctx, c.ID, c.Limit)
+	case "sku":
+		return r.stock(ctx, shop.SKU(c.ID), c.Limit)
 	case "payment":
 		return r.payment(ctx, id)
 	case "shipment":
@@ -92,7 +96,8 @@ func (m *moment) UnmarshalText(raw []byte) error {
 	}
 	at, err := time.Parse(time.RFC3339, string(raw))
 	if err != nil {
-		return fmt.Errorf("%q is neither a moment like 2026-11-20T16:10:00Z nor a duration like 5m", raw)
+		return fmt.Errorf(
+			"%q is neither a moment like 2026-11-20T16:10:00Z nor a duration like 5m", raw)
 	}
 	m.Time = at
 	return nil
@@ -121,8 +126,10 @@ func openReading(e *env, dir string, at time.Time) (*reading, error) {
 	}
 	r.app, err = app.Open(app.Config{
 		Platform: p, Catalogue: r.cat, Clock: clock, Log: e.log,
-		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
-		Payment: payment.Options{Name: sandbox.Name, Provider: provider, Describe: sandbox.Describe},
+		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
+		Payment: payment.Options{
+			Name: sandbox.Name, Provider: provider, Describe: sandbox.Describe,
+		},
 	})
 	if err != nil {
 		return nil, errors.Join(err, p.Close())

@@ -109,8 +109,9 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 		Platform: w.platform, Catalogue: w.cat, Clock: clock, Log: e.log, Policy: f.policy(),
 		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader}, Backups: w.backer(),
 		Payment: payment.Options{
-			Name: "sandbox", Provider: w.provider, Describe: sandbox.Describe, Secrets: [][]byte{secret},
-			Policy: f.Payment,
+			Name: sandbox.Name, Provider: w.provider, Describe: sandbox.Describe,
+			Secrets: [][]byte{secret},
+			Policy:  f.Payment,
 		},
 	})
 	if err != nil {
@@ -130,8 +131,9 @@ func (w *world) close() error {
 func openOffline(e *env, dir string, readOnly bool) (*embedded.Platform, error) {
 	if _, err := os.Stat(filepath.Join(dir, "FORMAT")); errors.Is(err, os.ErrNotExist) {
 		return nil, &shop.Error{
-			Code: shop.NotFound, Err: platform.ErrNotFound, Message: dir + " is no data directory of Souk",
-			Hint: "name one with --data; souk serve makes one",
+			Code: shop.NotFound, Err: platform.ErrNotFound,
+			Message: dir + " is no data directory of Souk",
+			Hint:    "name one with --data; souk serve makes one",
 		}
 	}
 	return embedded.Open(embedded.Options{
