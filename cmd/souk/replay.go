@@ -168,7 +168,7 @@ func (c *replayCommand) settle(
 		}
 		if time.Since(told) > time.Second {
 			told = time.Now()
-			fmt.Fprintf(e.err, "%d of %d delivered again, %d to go\n", res.Done, res.Events, left)
+			fmt.Fprintf(e.err, "%d of %d delivered again\n", res.Done, res.Events)
 		}
 		select {
 		case <-ctx.Done():

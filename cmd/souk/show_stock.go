@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -142,14 +143,18 @@ func (f *stockFold) note(e platform.Event, was level) {
 	})
 }
 
-// log calls fn for every event up to the moment.
+// log calls fn for every event up to the moment. Times never fall along the log of this platform.
 func (r *reading) log(ctx context.Context, fn func(e platform.Event) error) error {
-	return r.p.History().Log(ctx, "", func(_ string, e platform.Event) error {
+	err := r.p.History().Log(ctx, "", func(_ string, e platform.Event) error {
 		if !r.seen(e) {
-			return nil
+			return errTooFar
 		}
 		return fn(e)
 	})
+	if errors.Is(err, errTooFar) {
+		return nil
+	}
+	return err
 }
 
 // until says up to which moment a refusal looked.
