@@ -15,12 +15,12 @@ import (
 
 // life is one order as the other rooms would live it, and the facts of it so far.
 type life struct {
-	id                   shop.ID
-	want                 []event.StockItem
-	parcels              [][]event.StockItem
-	dispatched           int
-	created, placed, end bool
-	facts                []event.Fact
+	id          shop.ID
+	want        []event.StockItem
+	parcels     [][]event.StockItem
+	dispatched  int
+	placed, end bool
+	facts       []event.Fact
 }
 
 // history is a random run of the room.
@@ -138,7 +138,7 @@ func (h *history) finish() {
 func (h *history) settled() {
 	for _, l := range h.lives {
 		got, gone := h.w.state(l.id), l.dispatched == len(l.parcels)
-		ok := false
+		var ok bool
 		switch {
 		case l.end && l.placed && gone:
 			ok = got == Released() || got == Consumed()

@@ -131,10 +131,10 @@ func (p *Payment) full() error {
 const orderEnded = "order_ended"
 
 // planClose lists what must be intended because the order has ended: the void of what is authorised
-// and the refund of what was captured, at most limit facts. It is called again until it lists
+// and the refund of what was captured, at most maxIntents facts. It is called again until it lists
 // nothing, and a second call for the same reason lists nothing. An authorisation without an answer
 // is not waited for: the void stands behind it.
-func (p *Payment) planClose(limit int) []event.Fact {
+func (p *Payment) planClose() []event.Fact {
 	if p.Failed != "" {
 		return nil
 	}
@@ -143,7 +143,7 @@ func (p *Payment) planClose(limit int) []event.Fact {
 		facts = p.planVoid()
 	}
 	for i := range p.Parts {
-		if len(facts) >= limit {
+		if len(facts) >= maxIntents {
 			break
 		}
 		if f := p.giveBack(p.Parts[i].Shipment); f != nil {

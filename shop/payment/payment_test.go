@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -40,11 +41,10 @@ func captured(p *Payment, shipment shop.ID, amount int64) []event.Fact {
 	}}
 }
 
-func apply(p *Payment, facts ...event.Fact) *Payment {
+func apply(p *Payment, facts ...event.Fact) {
 	for _, f := range facts {
 		p.Apply(f, p.Seq+1)
 	}
-	return p
 }
 
 // Goal: a key follows from the business fact and nothing else. Method: the keys themselves, written
@@ -140,7 +140,7 @@ func TestClose(t *testing.T) {
 		})...), ""},
 	} {
 		var got []string
-		for _, f := range test.p.planClose(maxIntents) {
+		for _, f := range test.p.planClose() {
 			if i, ok := f.(*event.PaymentIntended); ok {
 				got = append(got, strings.TrimSuffix(i.Operation+" "+i.Amount.String(), " GBP"))
 			} else {
@@ -150,8 +150,8 @@ func TestClose(t *testing.T) {
 		if strings.Join(got, ", ") != test.want {
 			t.Errorf("%s: %q, want %q", name, strings.Join(got, ", "), test.want)
 		}
-		apply(test.p, test.p.planClose(maxIntents)...)
-		if more := test.p.planClose(maxIntents); len(more) > 0 {
+		apply(test.p, test.p.planClose()...)
+		if more := test.p.planClose(); len(more) > 0 {
 			t.Errorf("%s: closed twice: %+v", name, more[0])
 		}
 	}
@@ -252,7 +252,7 @@ func TestFreshness(t *testing.T) {
 	c.begin("k")
 	c.end("k", true)
 	enter("k", true)
-	if _, err := c.enter(t.Context(), "k"); err != platform.ErrNotYet {
+	if _, err := c.enter(t.Context(), "k"); !errors.Is(err, platform.ErrNotYet) {
 		t.Errorf("a second delivery at the same time: %v", err)
 	}
 	c.leave("k") // blocked: nothing was called

@@ -104,7 +104,7 @@ func (s *Service) close(ctx context.Context, c room.Cause, order shop.ID) error 
 					Payment: id, Order: order, Reason: orderEnded, Final: true,
 				})
 			}
-			facts := u.p.planClose(maxIntents)
+			facts := u.p.planClose()
 			more = len(facts) >= maxIntents
 			return u.announce(ctx, facts...)
 		})

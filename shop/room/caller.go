@@ -11,7 +11,7 @@ import (
 // Role is what a caller may do. The set is closed.
 type Role struct{ name string }
 
-// Customer, Dealer, Admin and Service are the roles. A service is a machine of the operator's.
+// Customer buys.
 func Customer() Role { return Role{"customer"} }
 
 // Dealer sells.

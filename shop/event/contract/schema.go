@@ -2,6 +2,7 @@ package contract
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -109,7 +110,7 @@ func (b *builder) object(t reflect.Type) (*Schema, error) {
 func (b *builder) property(s *Schema, f reflect.StructField) error {
 	name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 	if name == "" || name == "-" || f.Anonymous {
-		return fmt.Errorf("a contract's field needs a json name")
+		return errors.New("a contract's field needs a json name")
 	}
 	p, err := b.schema(f.Type)
 	if err != nil {

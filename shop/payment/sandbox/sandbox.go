@@ -187,7 +187,7 @@ func (s *Sandbox) Do(ctx context.Context, r payment.Request) (payment.Outcome, e
 	o, plan, err := s.begin(r)
 	n := o.calls
 	if err == nil && (!o.begun || plan.Has(ForgetsKey)) {
-		err = s.act(ctx, o, r, plan, now)
+		err = s.act(o, r, plan, now)
 	} else if err == nil && o.verdict == payment.Pending {
 		err = ErrBusy
 	}
@@ -256,9 +256,7 @@ func (s *Sandbox) begin(r payment.Request) (*operation, Plan, error) {
 }
 
 // act lets the operation have its effect, now or later. The caller holds mu.
-func (s *Sandbox) act(
-	ctx context.Context, o *operation, r payment.Request, plan Plan, now time.Time,
-) error {
+func (s *Sandbox) act(o *operation, r payment.Request, plan Plan, now time.Time) error {
 	if o.begun && o.amount != r.Amount {
 		return shop.Errorf(shop.Invalid, "this key belongs to another request")
 	}
