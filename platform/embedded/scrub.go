@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -35,7 +36,29 @@ func scrub(ctx context.Context, db *pebble.DB) error {
 	if err := db.Compact(ctx, first, tableEnd(first), false); err != nil {
 		return fmt.Errorf("scrub: %w", err)
 	}
-	return nil
+	return awaitRemoval(ctx, db)
+}
+
+// removalTime bounds how long Pebble may take to remove the files that a scrub replaced; it does so
+// in the background, when no reader is in them any more.
+const removalTime = 30 * time.Second
+
+// awaitRemoval waits until no replaced file is left.
+func awaitRemoval(ctx context.Context, db *pebble.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, removalTime)
+	defer cancel()
+	for {
+		m := db.Metrics()
+		if m.Table.ObsoleteCount == 0 && m.Table.ZombieCount == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("scrub: %d replaced files are still in use; scrub again later: %w",
+				m.Table.ObsoleteCount+m.Table.ZombieCount, ctx.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // scrubCopy scrubs the copy of a store that nobody else has open. Its logs, which may hold old
