@@ -138,43 +138,65 @@ func (r *recorder) before(op errorfs.Op) error {
 	return nil
 }
 
-// Failing runs script once for every file operation that it makes, with that one operation failing,
+// Failing runs script once for every file operation that writes, with that one operation failing,
 // until a run makes none fail; then check looks at what is left. The script must end by itself
 // whatever fails. At most limit runs; 0 is no limit.
 func Failing(
 	t *testing.T, limit int, script func(fs vfs.FS, log *Log), check func(t *testing.T, c Crash),
 ) {
 	t.Helper()
-	for k := int32(0); limit == 0 || int(k) < limit; k++ {
-		mem, log := vfs.NewCrashableMem(), &Log{}
-		var mu sync.Mutex
-		hit := ""
-		index := errorfs.OnIndex(k)
-		script(errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-			if op.Kind.ReadOrWrite() != errorfs.OpIsWrite {
-				return nil
-			}
-			err := index.MaybeError(op)
-			if err != nil {
-				mu.Lock()
-				hit = fmt.Sprintf("%d of %s", op.Kind, op.Path)
-				mu.Unlock()
-			}
-			return err
-		})), log)
-		mu.Lock()
-		op := hit
-		mu.Unlock()
-		if op == "" {
-			t.Logf("%d operations were made to fail", k)
+	FailingSome(t, Failures{Limit: limit}, script, check)
+}
+
+// Failures bound a campaign of failing operations.
+type Failures struct {
+	Limit  int  // of runs; 0 is no limit
+	Every  int  // only every n-th operation fails; 0 or 1 is all
+	Offset int  // the first that fails
+	Reads  bool // reading fails too, not only writing
+}
+
+// FailingSome is Failing for some of the operations, or for more kinds of them.
+func FailingSome(
+	t *testing.T, o Failures, script func(fs vfs.FS, log *Log),
+	check func(t *testing.T, c Crash),
+) {
+	t.Helper()
+	for n := 0; o.Limit == 0 || n < o.Limit; n++ {
+		c := failOne(o.Offset+n*max(o.Every, 1), o.Reads, script)
+		if c.Op == "" {
+			t.Logf("%d operations were made to fail", n)
 			return
-		}
-		c := Crash{
-			Index: int(k), Op: "failed: " + op, FS: mem.CrashClone(vfs.CrashCloneCfg{}), Acked: log.All(),
 		}
 		check(t, c)
 		if t.Failed() {
 			t.Fatalf("after: %s; acknowledged: %d", c, len(c.Acked))
 		}
+	}
+}
+
+// failOne runs script with its k-th operation failing, and returns what a crash right after it would
+// leave. Op is empty when the script ended before it.
+func failOne(k int, reads bool, script func(fs vfs.FS, log *Log)) Crash {
+	mem, log := vfs.NewCrashableMem(), &Log{}
+	var mu sync.Mutex
+	hit := ""
+	index := errorfs.OnIndex(int32(k))
+	script(errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if !reads && op.Kind.ReadOrWrite() != errorfs.OpIsWrite {
+			return nil
+		}
+		err := index.MaybeError(op)
+		if err != nil {
+			mu.Lock()
+			hit = fmt.Sprintf("failed: %d of %s", op.Kind, op.Path)
+			mu.Unlock()
+		}
+		return err
+	})), log)
+	mu.Lock()
+	defer mu.Unlock()
+	return Crash{
+		Index: k, Op: hit, FS: mem.CrashClone(vfs.CrashCloneCfg{}), Acked: log.All(),
 	}
 }

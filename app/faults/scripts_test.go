@@ -1,0 +1,206 @@
+package faults_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// script is something that people do. It is run again from the beginning after a crash, and must
+// then end where it would have ended without one.
+type script struct {
+	name    string
+	prepare func(c *client) error // before the faults begin; may be nil
+	run     func(c *client) error
+	effects []string // what the provider's books must hold afterwards
+	// same takes out of an outcome what may be either way; nil is nothing.
+	same func(outcome string) string
+}
+
+func scripts() []script {
+	return []script{
+		{"place", nil, place, []string{"authorise 1020"}, nil},
+		{"cancel", listed, cancel, []string{"authorise 1020", "void 1020"}, nil},
+		{"refuse", listed, refuse, nil, nil},
+		{"capture", listed, capture, []string{"authorise 1020", "capture 1020"}, nil},
+		{"refund", listed, refund, []string{
+			"authorise 1020", "capture 1020", "refund 300", "refund 720",
+		}, nil},
+		{"expire", listed, expire, nil, ended},
+		{"queue", listed, queue, []string{"authorise 510"}, nil},
+		{"backup", listed, backup, []string{"authorise 1020"}, nil},
+		{"longest", shelves, longest, []string{
+			"authorise 566100", "authorise 566100", "void 566100",
+		}, nil},
+	}
+}
+
+func listed(c *client) error { return c.list("lamp", 10) }
+
+// place lists a thing and sells it, from an empty disk on.
+func place(c *client) error {
+	if err := c.list("lamp", 10); err != nil {
+		return err
+	}
+	_, err := c.order("order", "tok_visa", item{"lamp", 2})
+	return err
+}
+
+func cancel(c *client) error {
+	id, err := c.order("order", "tok_visa", item{"lamp", 2})
+	if err != nil {
+		return err
+	}
+	return c.post("cancel", buyer, "/v1/orders/"+string(id)+"/cancel", "")
+}
+
+// refuse asks for more than there is, and pays another order with a card that is declined.
+func refuse(c *client) error {
+	_, err := c.order("too much", "tok_visa", item{"lamp", 11})
+	if err != nil {
+		return err
+	}
+	_, err = c.order("declined", "tok_declined", item{"lamp", 1})
+	return err
+}
+
+// capture takes an order to its completion.
+func capture(c *client) error {
+	id, err := c.order("order", "tok_visa", item{"lamp", 2})
+	if err != nil {
+		return err
+	}
+	for _, verb := range []string{"pack", "dispatch", "deliver"} {
+		err := c.post(verb, dealer, "/v1/shipments/"+shipment(id, 1)+"/"+verb, "")
+		if err != nil {
+			return err
+		}
+	}
+	return c.m.pass(15*24*time.Hour, 5*24*time.Hour)
+}
+
+// refund gives captured money back by hand, and the rest because the order is cancelled.
+func refund(c *client) error {
+	id, err := c.order("order", "tok_visa", item{"lamp", 2})
+	if err != nil {
+		return err
+	}
+	if err := c.post("pack", dealer, "/v1/shipments/"+shipment(id, 1)+"/pack", ""); err != nil {
+		return err
+	}
+	body := fmt.Sprintf(`{"shipment":%q,"amount":{"amount":300,"currency":"GBP"}}`, shipment(id, 1))
+	err = c.post("refund", admin, "/v1/payments/"+paymentOf(id)+"/refunds", body)
+	if err != nil {
+		return err
+	}
+	return c.post("cancel", buyer, "/v1/orders/"+string(id)+"/cancel", "")
+}
+
+// ended makes one of two ways in which an order may end when its deadline and the customer's time
+// to confirm run out in the same moment. Exactly one of them wins.
+func ended(outcome string) string {
+	return strings.NewReplacer(
+		"{Status:cancelled PaymentStatus:failed ", "{Status:expired PaymentStatus:requires_action ",
+		"message order_cancelled", "message order_expired",
+	).Replace(outcome)
+}
+
+// expire leaves an order to its deadline: the customer never confirms.
+func expire(c *client) error {
+	_, err := c.order("order", "tok_requires_action", item{"lamp", 1})
+	if err != nil {
+		return err
+	}
+	return c.m.pass(40*time.Minute, 8*time.Minute)
+}
+
+// queue orders through the intake door.
+func queue(c *client) error {
+	a, err := c.do("order", request{
+		who: buyer, verb: "POST /v1/orders", header: [2]string{"Prefer", "respond-async"},
+		body: checkout("tok_visa", []item{{"lamp", 1}}),
+	})
+	if err != nil {
+		return err
+	}
+	var o struct{ ID string }
+	a.decode(c.t, &o)
+	for range tries {
+		var p struct{ Status string }
+		a := c.m.ask(request{who: buyer, verb: "GET /v1/purchases/" + o.ID})
+		if a.ok() {
+			a.decode(c.t, &p)
+		}
+		if p.Status == "ordered" {
+			return c.m.settle()
+		}
+		if err := c.m.pass(time.Second, time.Second); err != nil {
+			return err
+		}
+	}
+	return errors.New("the purchase is never taken from the queue")
+}
+
+// backupDir is where the script backs the market up to.
+const backupDir = "/backup"
+
+// backup copies the market after an order.
+func backup(c *client) error {
+	if _, err := c.order("order", "tok_visa", item{"lamp", 2}); err != nil {
+		return err
+	}
+	if c.ack == nil { // after the crash: whether the first one is whole is looked at elsewhere
+		return c.m.p.Backup(context.Background(), c.m.dir+".again")
+	}
+	if err := c.m.p.Backup(context.Background(), backupDir); err != nil {
+		return err
+	}
+	c.ack("backup", answer{status: 201})
+	return nil
+}
+
+// lines is how many lines the longest real order has.
+const lines = 1110
+
+func sku(i int) string { return fmt.Sprintf("sku-%04d", i) }
+
+// shelves lists a thing for every line of the longest order, with units for two orders; of the last
+// one there is a single unit more.
+func shelves(c *client) error {
+	for i := range lines {
+		units := 2
+		if i == lines-1 {
+			units = 3
+		}
+		if err := c.list(sku(i), units); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// longest orders 1,110 lines three times: placed and cancelled, refused because of one line only,
+// and placed.
+func longest(c *client) error {
+	all := make([]item, lines)
+	for i := range all {
+		all[i] = item{sku(i), 1}
+	}
+	id, err := c.order("first", "tok_visa", all...)
+	if err != nil {
+		return err
+	}
+	if err := c.post("cancel", buyer, "/v1/orders/"+string(id)+"/cancel", ""); err != nil {
+		return err
+	}
+	short := slices.Clone(all)
+	short[lines-2].Quantity = 3
+	if _, err := c.order("second", "tok_visa", short...); err != nil {
+		return err
+	}
+	_, err = c.order("third", "tok_visa", all...)
+	return err
+}
