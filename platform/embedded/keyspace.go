@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -125,16 +126,40 @@ func decodeRecord(raw []byte) (*state, error) {
 	return r, d.err
 }
 
+// What an encoded event does not repeat.
+const (
+	derivedID = 1 << iota // ID is "<subject>/<sequence>"
+	idemIsID              // Idempotency is ID
+)
+
 // appendEvent encodes an event. The position is in the key.
 func appendEvent(dst []byte, e *platform.Event) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(e.Time.UnixNano()))
 	dst = binary.AppendVarint(dst, e.Sequence)
+	id, idem, flags := e.ID, e.Idempotency, byte(0)
+	if isDerivedID(e) {
+		id, flags = "", flags|derivedID
+	}
+	if idem == e.ID {
+		idem, flags = "", flags|idemIsID
+	}
+	dst = append(dst, flags)
 	for _, s := range [...]string{
-		e.ID, e.Type, e.Subject, e.Correlation, e.Causation, e.Idempotency, e.TraceParent,
+		id, e.Type, e.Subject, e.Correlation, e.Causation, idem, e.TraceParent,
 	} {
 		dst = appendString(dst, s)
 	}
 	return append(dst, e.Data...)
+}
+
+// isDerivedID reports whether an event's ID says no more than its place.
+func isDerivedID(e *platform.Event) bool {
+	n := len(e.Subject)
+	if len(e.ID) <= n+1 || e.ID[:n] != e.Subject || e.ID[n] != '/' {
+		return false
+	}
+	var digits [20]byte
+	return e.ID[n+1:] == string(strconv.AppendInt(digits[:0], e.Sequence, 10))
 }
 
 // decodeEvent reads what appendEvent wrote. Nothing of it aliases raw.
@@ -145,10 +170,17 @@ func decodeEvent(raw []byte) (platform.Event, error) {
 	e := platform.Event{Time: time.Unix(0, int64(binary.BigEndian.Uint64(raw))).UTC()}
 	d := decoder{raw: raw[8:]}
 	e.Sequence = d.varint()
+	flags := d.byte()
 	for _, s := range [...]*string{
 		&e.ID, &e.Type, &e.Subject, &e.Correlation, &e.Causation, &e.Idempotency, &e.TraceParent,
 	} {
 		*s = d.string()
+	}
+	if flags&derivedID != 0 {
+		e.ID = e.Subject + "/" + strconv.FormatInt(e.Sequence, 10)
+	}
+	if flags&idemIsID != 0 {
+		e.Idempotency = e.ID
 	}
 	e.Data = slices.Clone(d.raw)
 	return e, d.err
@@ -176,6 +208,16 @@ func (d *decoder) uvarint() uint64 {
 	}
 	d.raw = d.raw[n:]
 	return v
+}
+
+func (d *decoder) byte() byte {
+	if len(d.raw) == 0 {
+		d.fail()
+		return 0
+	}
+	b := d.raw[0]
+	d.raw = d.raw[1:]
+	return b
 }
 
 func (d *decoder) varint() int64 {
