@@ -111,8 +111,8 @@ func TestCrashAtEveryWrite(t *testing.T) {
 	crashtest.Everywhere(t, crashtest.Options{}, script, whole)
 }
 
-// Goal: the same when a crash interrupts recovery. Method: crash at every write, then at every write
-// of the recovery that follows.
+// Goal: the same when a crash interrupts recovery. Method: crash at every write, then at every
+// write of the recovery that follows.
 func TestCrashDuringRecovery(t *testing.T) {
 	t.Parallel()
 	o := crashtest.Options{Every: 9, Percents: []int{50}}
@@ -135,8 +135,8 @@ func TestCrashDuringRecovery(t *testing.T) {
 }
 
 // Goal: no error of the disk is swallowed: what was acknowledged is there after a restart, and
-// nothing is half there. Method: every write operation of the script fails once, each in a run of its
-// own; then everything that was not synced is lost.
+// nothing is half there. Method: every write operation of the script fails once, each in a run of
+// its own; then everything that was not synced is lost.
 func TestEveryFileOperationFails(t *testing.T) {
 	t.Parallel()
 	crashtest.Failing(t, 0, script, func(t *testing.T, c crashtest.Crash) {

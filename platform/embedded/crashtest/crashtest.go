@@ -1,10 +1,10 @@
 // Package crashtest cuts the power at every write. It runs a script on a file system in memory that
-// knows which bytes were synced, and at each write, sync, rename or removal keeps what a crash at that
-// instant would leave: nothing that was not synced, all of it, or a random half. Each of these is
-// then opened and checked.
+// knows which bytes were synced, and at each write, sync, rename or removal keeps what a crash at
+// that instant would leave: nothing that was not synced, all of it, or a random half. Each of these
+// is then opened and checked.
 //
-// It also makes every single file operation fail in turn. Tests of embedded, of the app and of cmd use
-// it; it knows no business.
+// It also makes every single file operation fail in turn. Tests of embedded, of the app and of cmd
+// use it; it knows no business.
 package crashtest
 
 import (
@@ -75,8 +75,8 @@ func Everywhere(
 	Over(t, vfs.NewCrashableMem(), o, script, check)
 }
 
-// Over is Everywhere on a file system that has something in it already, such as what an earlier crash
-// left.
+// Over is Everywhere on a file system that has something in it already, such as what an earlier
+// crash left.
 func Over(
 	t *testing.T, mem *vfs.MemFS, o Options, script func(fs vfs.FS, log *Log),
 	check func(t *testing.T, c Crash),
@@ -175,8 +175,8 @@ func FailingSome(
 	}
 }
 
-// failOne runs script with its k-th operation failing, and returns what a crash right after it would
-// leave. Op is empty when the script ended before it.
+// failOne runs script with its k-th operation failing, and returns what a crash right after it
+// would leave. Op is empty when the script ended before it.
 func failOne(k int, reads bool, script func(fs vfs.FS, log *Log)) Crash {
 	mem, log := vfs.NewCrashableMem(), &Log{}
 	var mu sync.Mutex
