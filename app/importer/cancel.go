@@ -1,7 +1,9 @@
 package importer
 
 import (
+	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/souk-commerce/souk/shop"
@@ -13,7 +15,8 @@ const maxEarlier = 10_000
 
 // takeback is what one cancellation takes back.
 type takeback struct {
-	before time.Time
+	at     time.Time
+	number string // of the cancellation, without its letter
 	items  map[shop.SKU]int64
 	worth  int64 // pence
 }
@@ -74,7 +77,7 @@ func (im *Importer) undo(ctx context.Context, v *invoice, claimed map[shop.ID]bo
 }
 
 func (im *Importer) takeback(v *invoice, rows []*row) *takeback {
-	t := &takeback{before: v.at, items: make(map[shop.SKU]int64, len(rows))}
+	t := &takeback{at: v.at, number: v.number[1:], items: make(map[shop.SKU]int64, len(rows))}
 	for _, r := range rows {
 		t.items[im.wares.sku(r)] += r.quantity
 		t.worth += r.price * r.quantity
@@ -95,10 +98,7 @@ func (im *Importer) match(
 		}
 		for i := range page.Orders {
 			o := &page.Orders[i]
-			// An order that is worth less cannot hold it, and one that is worth more is no match:
-			// only where it matters are the lines read.
-			if !o.CreatedAt.Before(t.before) || claimed[o.ID] || o.ItemsTotal.Amount < t.worth ||
-				o.ItemsTotal.Amount > t.worth && why == PartOfOrder || notPlaced(o) != "" {
+			if claimed[o.ID] || !t.after(o) || !t.needs(o, why) {
 				continue
 			}
 			full, err := im.cfg.App.Order.Get(ctx, o.ID)
@@ -118,6 +118,22 @@ func (im *Importer) match(
 		}
 	}
 	return nil, why, nil
+}
+
+// after says whether the order was there when it was cancelled. The source counts orders and
+// cancellations together, so within a minute their numbers tell.
+func (t *takeback) after(o *order.View) bool {
+	number := strings.TrimPrefix(string(o.ID), string(orderID("")))
+	sooner := cmp.Or(
+		o.CreatedAt.Compare(t.at), cmp.Compare(len(number), len(t.number)),
+		strings.Compare(number, t.number))
+	return sooner < 0 && notPlaced(o) == ""
+}
+
+// needs says whether the lines of an order must be read: one that is worth less cannot hold what is
+// taken back, and one that is worth more is no match and only of interest until one was seen.
+func (t *takeback) needs(o *order.View, why Reason) bool {
+	return o.ItemsTotal.Amount == t.worth || o.ItemsTotal.Amount > t.worth && why != PartOfOrder
 }
 
 // within says whether an order holds all that is taken back, and whether it holds nothing else.

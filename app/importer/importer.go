@@ -66,7 +66,7 @@ func (im *Importer) Run(ctx context.Context) (Report, error) {
 	ctx = room.WithCaller(ctx, room.Caller{ID: importerID, Role: room.ServiceRole()})
 	ctx = room.WithCause(ctx, room.Cause{Correlation: string(importerID)})
 	steps := []func(context.Context) error{
-		im.survey, im.stock, im.order, im.cancel, im.quiet, im.fulfil, im.close,
+		im.survey, im.stock, im.order, im.quiet, im.cancel, im.quiet, im.fulfil, im.close,
 	}
 	var err error
 	for _, step := range steps {
@@ -85,6 +85,7 @@ const importerID shop.ID = "svc_import"
 func (im *Importer) survey(ctx context.Context) error {
 	im.enter(PhaseSurvey, 0)
 	tears := newTears()
+	g := group(nil, im.wares.addAll)
 	count, digest, err := each(ctx, im.cfg.Open, func(r row) error {
 		im.progress.done.Add(1)
 		if r.why != Malformed {
@@ -92,11 +93,11 @@ func (im *Importer) survey(ctx context.Context) error {
 				return err
 			}
 		}
-		if r.why != "" || kindOf(r.invoice) != ordering {
-			return nil
-		}
-		return im.wares.add(&r)
+		return g.add(r)
 	})
+	if err == nil {
+		err = g.finish()
+	}
 	im.torn, im.digest, im.report.Lines = tears.torn, digest, count
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/souk-commerce/souk/shop"
@@ -201,14 +202,25 @@ func isName(s string, most int) bool {
 	return err == nil && len(s) <= most
 }
 
-// clean makes one line of printable text.
+// clean makes one line of printable text, with single spaces.
 func clean(s string) string {
-	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return ' '
+	if isClean(s) {
+		return s // as nearly always
+	}
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r)
+	}), " ")
+}
+
+func isClean(s string) bool {
+	before := byte(' ')
+	for _, c := range []byte(s) {
+		if c < ' ' || c > '~' || c == ' ' && before == ' ' {
+			return false
 		}
-		return r
-	}, s)), " ")
+		before = c
+	}
+	return s == "" || before != ' '
 }
 
 // readDate knows the two ways in which copies of the file write a moment.

@@ -37,6 +37,19 @@ type wares struct {
 
 func newWares() *wares { return &wares{things: make(map[string]*thing)} }
 
+// addAll counts what an invoice orders.
+func (w *wares) addAll(v *invoice) error {
+	if v.kind != ordering {
+		return nil
+	}
+	for _, r := range v.good() {
+		if err := w.add(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // add counts a line that is ordered.
 func (w *wares) add(r *row) error {
 	t := w.things[r.code]
