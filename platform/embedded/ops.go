@@ -11,20 +11,91 @@ import (
 // maxDeadCounted bounds the work of counting dead letters for a status.
 const maxDeadCounted = 10_000
 
-// Status implements platform.Delivery.
+// Status implements platform.Delivery. Before Start, and where nothing can be started, it tells what
+// is stored: everything after a cursor is pending, also what was handled just before a crash.
 func (d *delivery) Status(ctx context.Context) ([]platform.SubscriptionStatus, error) {
 	now := d.p.clock.Now()
 	list := make([]platform.SubscriptionStatus, 0, len(d.subs))
+	d.mu.Lock()
+	started, exceptions := d.started, d.exceptions
+	d.mu.Unlock()
+	var rest map[string]*platform.SubscriptionStatus
+	if !started {
+		var err error
+		if rest, err = d.atRest(ctx, now, exceptions); err != nil {
+			return nil, err
+		}
+	}
 	for _, s := range d.subs {
 		dead, err := d.p.failures(ctx, appendEscaped([]byte{tableDead}, s.name), nil, maxDeadCounted)
 		if err != nil {
 			return nil, err
 		}
 		st := s.status(now)
+		if stored := rest[s.name]; stored != nil {
+			st = *stored
+		}
 		st.DeadLetters = len(dead)
 		list = append(list, st)
 	}
 	return list, nil
+}
+
+// atRest reads the state of every subscription from what is stored of it.
+func (d *delivery) atRest(
+	ctx context.Context, now time.Time, exceptions []failure,
+) (map[string]*platform.SubscriptionStatus, error) {
+	head := d.published.Load()
+	from, at := head, make(map[string]uint64)
+	rest := make(map[string]*platform.SubscriptionStatus)
+	for _, s := range d.subs {
+		c, ok, err := d.p.storedCursor(s.name)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			c.pos = head // it would begin at the end
+		}
+		at[s.name], from = c.pos, min(from, c.pos)
+		rest[s.name] = &platform.SubscriptionStatus{
+			Name: s.name, Class: s.class, Paused: c.paused,
+		}
+	}
+	waits := make(map[string]map[uint64]bool)
+	for _, f := range exceptions {
+		if rest[f.Subscription] == nil {
+			continue
+		}
+		if waits[f.Subscription] == nil {
+			waits[f.Subscription] = make(map[uint64]bool)
+		}
+		waits[f.Subscription][f.Pos] = true
+		rest[f.Subscription].Waiting++
+		e, err := d.p.event(f.Pos)
+		if err != nil {
+			return nil, err
+		}
+		rest[f.Subscription].Oldest = max(rest[f.Subscription].Oldest, now.Sub(e.Time))
+	}
+	err := d.p.scanLog(ctx, from, head, func(pos uint64, e platform.Event) error {
+		for _, s := range d.byType[e.Type] {
+			if pos > at[s.name] && !waits[s.name][pos] {
+				rest[s.name].Pending++
+				rest[s.name].Oldest = max(rest[s.name].Oldest, now.Sub(e.Time))
+			}
+		}
+		return nil
+	})
+	return rest, err
+}
+
+// storedCursor is loadCursor for whoever may come after Close.
+func (p *Platform) storedCursor(name string) (cursor, bool, error) {
+	if !p.enter() {
+		return cursor{}, false, platform.ErrClosed
+	}
+	defer p.leave()
+	return p.loadCursor(name)
 }
 
 func (s *subscription) status(now time.Time) platform.SubscriptionStatus {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,4 +116,69 @@ func digests(t *testing.T, dir string) map[string][32]byte {
 		t.Fatal(err)
 	}
 	return sums
+}
+
+// Goal: without delivering, the status tells what is stored: what is still to be handled, what
+// failed and waits, and what is paused. Method: a subscription handles one event, fails another and
+// is closed with a third behind its cursor; the directory is opened read-only and asked.
+func TestStatusAtRest(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	failed := make(chan struct{})
+	var once sync.Once
+	sub := platform.Subscription{
+		Name: "s", Types: []string{"souk.order.made.v1"},
+		Retry: platform.Retry{Attempts: 5, Base: time.Hour, Most: time.Hour},
+		Handle: func(_ context.Context, e platform.Event) error {
+			if e.Subject == "bad" {
+				once.Do(func() { close(failed) })
+				return errors.New("no")
+			}
+			return nil
+		},
+	}
+	with := func(o embedded.Options, do func(p *embedded.Platform)) {
+		t.Helper()
+		o.Dir = dir
+		p, err := embedded.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Delivery().Subscribe(sub); err != nil {
+			t.Fatal(err)
+		}
+		do(p)
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	announce := func(p *embedded.Platform, subject string) {
+		t.Helper()
+		err := p.Store("order").Commit(t.Context(), platform.Batch{Events: []platform.Event{{
+			ID: subject, Type: "souk.order.made.v1", Subject: subject, Sequence: 1,
+			Data: []byte("{}"),
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	with(embedded.Options{}, func(p *embedded.Platform) {
+		if err := p.Delivery().Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		announce(p, "good")
+		announce(p, "bad")
+		<-failed
+	})
+	with(embedded.Options{}, func(p *embedded.Platform) { announce(p, "later") }) // nobody delivers
+	with(embedded.Options{ReadOnly: true}, func(p *embedded.Platform) {
+		list, err := p.Delivery().Status(t.Context())
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		// Whether the failure was stored before the close decides where it counts.
+		if s := list[0]; s.Pending+s.Waiting != 2 || s.Pending < 1 || s.Oldest <= 0 {
+			t.Errorf("%+v", s)
+		}
+	})
 }
