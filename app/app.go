@@ -188,7 +188,7 @@ func (a *App) Start(ctx context.Context) error {
 }
 
 // Handler serves every route.
-func (a *App) Handler() http.Handler { return a.house.mux }
+func (a *App) Handler() http.Handler { return a.house }
 
 // AdminHandler serves what belongs on a listener that only the operator reaches: /metrics without
 // a token, /healthz and /readyz.

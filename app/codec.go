@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"strings"
@@ -70,4 +71,21 @@ func plain(err error) string {
 		return "malformed"
 	}
 	return strings.ToValidUTF8(err.Error(), "?")
+}
+
+// nullIn finds a null. None of our schemas has one: what is not known is left out, since a null is
+// nothing to one reader and a value to the next.
+func nullIn(body []byte) (where string, found bool) {
+	if !bytes.Contains(body, []byte("null")) {
+		return "", false
+	}
+	for d := jsontext.NewDecoder(bytes.NewBuffer(body)); ; {
+		token, err := d.ReadToken()
+		if err != nil { // the end, or no JSON, which is refused where it is read
+			return "", false
+		}
+		if token.Kind() == 'n' {
+			return place(d.StackPointer()), true
+		}
+	}
 }

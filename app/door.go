@@ -23,6 +23,8 @@ type door struct {
 	gauge *gauge
 	op    *huma.Operation
 	typed func(huma.Context)
+	// numbers are the parameters of the query that are no strings.
+	numbers map[string]bool
 }
 
 // ServeHTTP lets one request in, or says why not.
@@ -77,6 +79,11 @@ func (d *door) enter(ctx context.Context, w *recorder, r *http.Request) error {
 			return err
 		}
 	}
+	if d.typed != nil {
+		if err := checkQuery(r.URL.RawQuery, d.numbers); err != nil {
+			return err
+		}
+	}
 	r = r.WithContext(ctx)
 	if d.route.serve.takes {
 		body, err := d.house.takeBody(w, r)
@@ -84,6 +91,9 @@ func (d *door) enter(ctx context.Context, w *recorder, r *http.Request) error {
 			return err
 		}
 		defer d.house.giveBack(body)
+		if where, found := nullIn(body.Bytes()); found && !d.route.serve.raw {
+			return refusal(shop.Invalid, "a null%s; leave out what there is not", where)
+		}
 		r.Body = io.NopCloser(bytes.NewReader(body.Bytes()))
 	}
 	switch {
@@ -198,13 +208,14 @@ func isTimeout(err error) bool {
 // checkMedia accepts application/json in UTF-8, spelled in any legal way, and nothing else.
 func checkMedia(h http.Header) error {
 	value := first(h, "Content-Type")
-	if value == "application/json" && len(h["Content-Encoding"]) == 0 {
+	if value == "application/json" && len(h["Content-Type"]) == 1 &&
+		len(h["Content-Encoding"]) == 0 {
 		return nil
 	}
 	media, params, err := mime.ParseMediaType(value)
 	charset, named := params["charset"]
 	if err != nil || media != "application/json" || len(h["Content-Encoding"]) > 0 ||
-		named && !strings.EqualFold(charset, "utf-8") {
+		len(h["Content-Type"]) > 1 || named && !strings.EqualFold(charset, "utf-8") {
 		return refusal(WrongType, "the body must be application/json in UTF-8, not encoded further")
 	}
 	return nil

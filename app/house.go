@@ -29,10 +29,11 @@ type house struct {
 	most     int64 // requests at once
 	meters   *meters
 
-	mux    *http.ServeMux
-	api    huma.API
-	routes map[string]Route // by operation id, while they are being mounted
-	order  []string         // operation ids as in the table
+	mux     *http.ServeMux
+	nothing http.HandlerFunc // answers what has no path
+	api     huma.API
+	routes  map[string]Route // by operation id, while they are being mounted
+	order   []string         // operation ids as in the table
 
 	busy   atomic.Int64
 	bodies sync.Pool
@@ -66,7 +67,8 @@ func (h *house) build(table []Route) {
 		slices.Sort(methods)
 		h.mux.Handle(path, h.otherwise(strings.Join(methods, ", ")))
 	}
-	h.mux.Handle("/", h.otherwise(""))
+	h.nothing = h.otherwise("")
+	h.mux.Handle("/", h.nothing)
 	h.prune()
 }
 
@@ -96,6 +98,7 @@ func (h *house) stand(op *huma.Operation, typed func(huma.Context)) {
 	route := h.routes[op.OperationID]
 	h.mux.Handle(route.Method+" "+route.Path, &door{
 		house: h, route: route, gauge: h.meters.gauge(route.ID), op: op, typed: typed,
+		numbers: numbersOf(op),
 	})
 }
 
@@ -181,7 +184,7 @@ func (h *house) config() huma.Config {
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: "Souk", Version: "1", Description: description},
 			Components: &huma.Components{
-				Schemas:   huma.NewMapRegistry("#/components/schemas/", schemaName),
+				Schemas:   words(),
 				Responses: map[string]*huma.Response{},
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},

@@ -21,7 +21,10 @@ request gets the same bytes, a changed one 422 key_reused, and one whose first i
 on 409 key_in_flight.
 
 Any request may carry traceparent (W3C) and X-Correlation-Id (1 to 64 of A-Z a-z 0-9 . _ -); both
-are kept through everything that follows from it.`
+are kept through everything that follows from it.
+
+What is not HTTP/1.1, or has headers of more than 16 KiB, never reaches a door: it is answered with
+400, 431, 501 or 505 in text/plain, and the connection is closed.`
 
 // document is the OpenAPI document as it is served: the same bytes for the same code.
 func (h *house) document() ([]byte, error) {
@@ -40,11 +43,19 @@ func (h *house) openAPI(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(doc)
 }
 
-// prune takes huma's own error type out of the document: nobody ever receives it.
+// prune takes out of the document what huma says and we do not: its own error type, which nobody
+// ever receives, and lists that may be null, which are neither taken nor sent.
 func (h *house) prune() {
 	schemas := h.api.OpenAPI().Components.Schemas.Map()
 	delete(schemas, "HumaErrorModel")
 	delete(schemas, "HumaErrorDetail")
+	for _, s := range schemas {
+		for _, p := range s.Properties {
+			if p.Type == huma.TypeArray {
+				p.Nullable = false
+			}
+		}
+	}
 }
 
 // schemaName names a schema after the package and the type, so that two rooms may use one name.
@@ -143,7 +154,7 @@ func (r Route) finish(api *huma.OpenAPI) {
 	}
 	for _, p := range op.Parameters {
 		if p.In == "header" && p.Name == "Idempotency-Key" {
-			p.Required = r.Keyed
+			p.Required, p.Schema = r.Keyed, text(keyPattern) // the door has checked it
 		}
 	}
 	if r.serve.live != nil {

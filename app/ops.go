@@ -64,7 +64,7 @@ func className(c platform.Class) string {
 
 // SubscriptionIn names a subscription.
 type SubscriptionIn struct {
-	Name string `path:"name" minLength:"1" maxLength:"100"`
+	Name string `path:"name" pattern:"^[!-~]{1,100}$"`
 }
 
 // PostPause answers POST /v1/ops/subscriptions/{name}/pause: its events wait.

@@ -104,7 +104,7 @@ type PostPurchaseIn struct {
 		// PaymentStatus is what the sender knows of the money.
 		PaymentStatus string `json:"paymentStatus" enum:"pending" doc:"nothing is authorised yet"`
 		Payment       struct {
-			Token string `json:"token" minLength:"1" maxLength:"64" doc:"tok_…"`
+			Token string `json:"token" pattern:"^tok_[A-Za-z0-9_-]{1,60}$" patternDescription:"a token tok_…, never a card number"`
 		} `json:"payment"`
 		ShipTo        shop.Address `json:"shipTo"`
 		Email         string       `json:"email,omitempty" format:"email" maxLength:"254"`
@@ -205,7 +205,7 @@ func (p *purchases) send(ctx context.Context, b order.Basket) error {
 
 // GetPurchaseIn names a purchase.
 type GetPurchaseIn struct {
-	ID string `path:"id" minLength:"1" maxLength:"64"`
+	ID string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 }
 
 // GetPurchaseOut is what became of it.

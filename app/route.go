@@ -47,6 +47,7 @@ type serving struct {
 	media string           // what plain or live writes
 	body  reflect.Type     // what the stored bytes of an answer hold, for the document
 	takes bool             // the route reads a body
+	raw   bool             // and takes it as it is
 	// second is another status of success, 0 if there is none, and means says when.
 	second int
 	means  string
@@ -57,7 +58,7 @@ type serving struct {
 func handle[I, O any](h func(context.Context, *I) (*O, error)) serving {
 	_, takes := reflect.TypeFor[I]().FieldByName("Body")
 	_, raw := reflect.TypeFor[I]().FieldByName("RawBody")
-	return serving{takes: takes || raw, bind: func(api huma.API, op huma.Operation) {
+	return serving{takes: takes || raw, raw: raw, bind: func(api huma.API, op huma.Operation) {
 		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 			out, err := h(ctx, in)
 			if err != nil {

@@ -126,8 +126,8 @@ func (a *App) shipmentRoutes() []Route {
 	viewers := []room.Role{room.Customer(), room.Dealer(), room.Admin(), room.ServiceRole()}
 	moved := codes{shop.NotFound, shop.Illegal, shop.Conflict}
 	return []Route{
-		{get, "/v1/shipments", "getShipments", "List a dealer's shipments", dealers, 200, nil,
-			Browse, false, handle(a.Fulfilment.GetShipments)},
+		{get, "/v1/shipments", "getShipments", "List a dealer's shipments", dealers, 200,
+			codes{shop.NotFound}, Browse, false, handle(a.Fulfilment.GetShipments)},
 		{get, "/v1/shipments/{id}", "getShipment", "Show a shipment", viewers, 200,
 			codes{shop.NotFound}, Browse, false, handle(a.Fulfilment.GetShipment)},
 		{post, "/v1/shipments/{id}/pack", "postPack", "The parcel is packed: take the money",

@@ -8,11 +8,11 @@ import (
 
 // Address is where a parcel goes. It is personal data: outside a request it exists only sealed.
 type Address struct {
-	Name       string `json:"name"                 minLength:"1" maxLength:"100"`
-	Line1      string `json:"line1"                minLength:"1" maxLength:"200"`
-	Line2      string `json:"line2,omitempty"      maxLength:"200"`
-	City       string `json:"city"                 minLength:"1" maxLength:"100"`
-	PostalCode string `json:"postalCode,omitempty" maxLength:"20"`
+	Name       string `json:"name"                 minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$"`
+	Line1      string `json:"line1"                minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$"`
+	Line2      string `json:"line2,omitempty"      maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$"`
+	City       string `json:"city"                 minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$"`
+	PostalCode string `json:"postalCode,omitempty" maxLength:"20"  pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$"`
 	Country    string `json:"country"              pattern:"^[A-Z]{2}$" doc:"ISO 3166-1 alpha-2"`
 }
 

@@ -30,7 +30,7 @@ func (c Currency) Valid() bool {
 // Money is an amount in minor units (pence, cents) of one currency. The zero Money has no currency
 // and stands for "nothing yet"; adding it to any Money gives that Money.
 type Money struct {
-	Amount   int64    `json:"amount"`
+	Amount   int64    `json:"amount"   minimum:"-1000000000000000" maximum:"1000000000000000"`
 	Currency Currency `json:"currency"`
 }
 

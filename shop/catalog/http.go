@@ -41,9 +41,9 @@ func bodyOf(l Listing) ProductBody {
 type PostProductIn struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255"`
 	Body           struct {
-		SKU           string     `json:"sku" minLength:"1" maxLength:"64"`
-		Dealer        string     `json:"dealer,omitempty" maxLength:"64" doc:"an admin names one"`
-		Title         string     `json:"title" minLength:"1" maxLength:"120"`
+		SKU           string     `json:"sku" pattern:"^[!-.0-~]{1,64}$"`
+		Dealer        string     `json:"dealer,omitempty" pattern:"^[A-Za-z0-9_-]{0,64}$" doc:"an admin names one"`
+		Title         string     `json:"title" minLength:"1" maxLength:"120" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$"`
 		Price         shop.Money `json:"price"`
 		CommissionBPS *int64     `json:"commissionBps,omitempty" minimum:"0" maximum:"10000"`
 	}
@@ -94,8 +94,8 @@ func answer(l Listing, made bool) (room.Answer, error) {
 
 // PatchProductIn asks to reprice or withdraw a product.
 type PatchProductIn struct {
-	ID      string `path:"id" minLength:"1" maxLength:"64"`
-	IfMatch string `header:"If-Match" maxLength:"64" doc:"the ETag that the change was decided on"`
+	ID      string `path:"id" pattern:"^[!-.0-~]{1,64}$"`
+	IfMatch string `header:"If-Match" required:"true" pattern:"^([*]|\"[1-9][0-9]{0,17}\")$" doc:"the ETag that the change was decided on, or *"`
 	Body    struct {
 		Price     *shop.Money `json:"price,omitempty"`
 		Withdrawn bool        `json:"withdrawn,omitempty" doc:"true ends the sale, for good"`
@@ -131,7 +131,7 @@ func (s *Service) PatchProduct(ctx context.Context, in *PatchProductIn) (*Produc
 
 // GetProductIn asks for one product.
 type GetProductIn struct {
-	ID          string `path:"id" minLength:"1" maxLength:"64"`
+	ID          string `path:"id" pattern:"^[!-.0-~]{1,64}$"`
 	IfNoneMatch string `header:"If-None-Match" maxLength:"200"`
 }
 
@@ -154,8 +154,8 @@ func (s *Service) GetProduct(ctx context.Context, in *GetProductIn) (*ProductOut
 
 // GetProductsIn asks for a page of the catalogue.
 type GetProductsIn struct {
-	Dealer      string `query:"dealer" maxLength:"64"`
-	Cursor      string `query:"cursor" maxLength:"80"`
+	Dealer      string `query:"dealer" pattern:"^[A-Za-z0-9_-]{0,64}$"`
+	Cursor      string `query:"cursor" pattern:"^(|([0-9]|1[0-5])/[!-.0-~]{0,64})$" doc:"next of the page before"`
 	Limit       int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 	IfNoneMatch string `header:"If-None-Match" maxLength:"200"`
 }

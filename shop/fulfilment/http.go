@@ -31,7 +31,7 @@ func viewOf(sh *Shipment) ShipmentView {
 
 // GetShipmentIn asks for one shipment.
 type GetShipmentIn struct {
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 }
 
 // GetShipmentOut answers GET /v1/shipments/{id}.
@@ -55,9 +55,9 @@ func (s *Service) GetShipment(ctx context.Context, in *GetShipmentIn) (*GetShipm
 
 // GetShipmentsIn asks for a page of a dealer's shipments.
 type GetShipmentsIn struct {
-	Dealer string `query:"dealer" maxLength:"64" doc:"whose; a dealer may leave it out"`
+	Dealer string `query:"dealer" pattern:"^[A-Za-z0-9_-]{0,64}$" doc:"whose; a dealer may leave it out"`
 	Limit  int    `query:"limit"  minimum:"1" maximum:"100" default:"20"`
-	Cursor string `query:"cursor" maxLength:"64" doc:"next of the page before"`
+	Cursor string `query:"cursor" pattern:"^[A-Za-z0-9_-]{0,64}$" doc:"next of the page before"`
 }
 
 // GetShipmentsOut answers GET /v1/shipments.
@@ -97,20 +97,20 @@ func (s *Service) GetShipments(
 
 // StepIn asks to pack or to deliver a shipment.
 type StepIn struct {
-	ID  string `path:"id" maxLength:"64"`
+	ID  string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	Key string `header:"Idempotency-Key" maxLength:"255"`
 }
 
 // DispatchIn asks to dispatch a shipment.
 type DispatchIn struct {
-	ID   string        `path:"id" maxLength:"64"`
+	ID   string        `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	Key  string        `header:"Idempotency-Key" maxLength:"255"`
 	Body *DispatchBody `doc:"may be left out"`
 }
 
 // DispatchBody is what the dealer knows about the parcel's way.
 type DispatchBody struct {
-	Tracking string `json:"tracking,omitempty" maxLength:"100" doc:"the carrier's name for the parcel"`
+	Tracking string `json:"tracking,omitempty" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" doc:"the carrier's name for the parcel"`
 }
 
 // StepOut is the answer to a step: the shipment after it, byte for byte the same for the same key.

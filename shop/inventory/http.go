@@ -12,7 +12,7 @@ import (
 
 // GetStockIn asks how much there is of a SKU.
 type GetStockIn struct {
-	SKU string `path:"sku" minLength:"1" maxLength:"64" doc:"what the listing is called"`
+	SKU string `path:"sku" pattern:"^[!-.0-~]{1,64}$" doc:"what the listing is called"`
 }
 
 // GetStockOut says how many units can be ordered now.
@@ -47,7 +47,7 @@ func (s *Service) GetStock(ctx context.Context, in *GetStockIn) (*GetStockOut, e
 
 // PutStockIn sets a SKU's stock to what was counted on the shelf.
 type PutStockIn struct {
-	SKU            string `path:"sku" minLength:"1" maxLength:"64"`
+	SKU            string `path:"sku" pattern:"^[!-.0-~]{1,64}$"`
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"one key a count"`
 	Body           CountBody
 }

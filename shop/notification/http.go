@@ -21,9 +21,9 @@ type MessageView struct {
 
 // GetMessagesIn asks for a page of a mailbox.
 type GetMessagesIn struct {
-	Customer string `query:"customer" maxLength:"64" doc:"whose; left out, the caller's own"`
+	Customer string `query:"customer" pattern:"^[A-Za-z0-9_-]{0,64}$" doc:"whose; left out, the caller's own"`
 	Limit    int    `query:"limit"    minimum:"1" maximum:"100" default:"20"`
-	Cursor   string `query:"cursor"   maxLength:"100" doc:"next of the page before"`
+	Cursor   string `query:"cursor"   pattern:"^(|[0-9]{13}/[A-Za-z0-9_-]{1,86})$" doc:"next of the page before"`
 }
 
 // GetMessagesOut answers GET /v1/messages.

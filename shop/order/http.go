@@ -25,12 +25,12 @@ type PostOrderIn struct {
 type PostOrderBody struct {
 	Items   []Item `json:"items,omitempty" maxItems:"1200" doc:"may be left out with cartId"`
 	Payment struct {
-		Token string `json:"token" minLength:"1" maxLength:"64" doc:"tok_…, never a card number"`
+		Token string `json:"token" pattern:"^tok_[A-Za-z0-9_-]{1,60}$" patternDescription:"a token tok_…, never a card number" doc:"of the payment provider, never a card number"`
 	} `json:"payment"`
 	ShipTo        shop.Address `json:"shipTo"`
 	Email         string       `json:"email,omitempty" format:"email" maxLength:"254"`
 	ExpectedTotal *shop.Money  `json:"expectedTotal,omitempty" doc:"compared, never trusted"`
-	CartID        string       `json:"cartId,omitempty" maxLength:"64" doc:"becomes one order"`
+	CartID        string       `json:"cartId,omitempty" pattern:"^[A-Za-z0-9_-]{0,64}$" doc:"becomes one order"`
 }
 
 // AnswerOut is a stored answer, byte for byte the same for the same key.
@@ -161,7 +161,7 @@ func (s *Service) checkoutNew(
 
 // GetOrderIn asks for one order.
 type GetOrderIn struct {
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 }
 
 // GetOrderOut is one order.
@@ -184,8 +184,8 @@ func (s *Service) GetOrder(ctx context.Context, in *GetOrderIn) (*GetOrderOut, e
 
 // GetOrdersIn asks for a page of a customer's orders.
 type GetOrdersIn struct {
-	Customer string `query:"customer" maxLength:"64" doc:"whose; an administrator's question"`
-	Cursor   string `query:"cursor" maxLength:"100" doc:"next of the page before"`
+	Customer string `query:"customer" pattern:"^[A-Za-z0-9_-]{0,64}$" doc:"whose; an administrator's question"`
+	Cursor   string `query:"cursor" pattern:"^(|[0-9]{8}T[0-9]{6}[.][0-9]{3}#[A-Za-z0-9_-]{1,64})$" doc:"next of the page before"`
 	Limit    int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 }
 
@@ -211,9 +211,11 @@ func (s *Service) GetOrders(ctx context.Context, in *GetOrdersIn) (*GetOrdersOut
 
 // GetEventsIn asks for the history of an order.
 type GetEventsIn struct {
-	ID    string `path:"id" maxLength:"64"`
+	ID    string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	After int64  `query:"after" minimum:"0" doc:"the sequence of the last event that is known"`
 	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"100"`
+	// LastEventID is read by the stream.
+	LastEventID string `header:"Last-Event-ID" pattern:"^[0-9]{0,18}$" doc:"where a stream goes on"`
 }
 
 // GetEventsOut is the history of an order.
@@ -237,19 +239,19 @@ func (s *Service) GetEvents(ctx context.Context, in *GetEventsIn) (*GetEventsOut
 
 // CommandIn asks to cancel or to hold an order.
 type CommandIn struct {
-	ID   string       `path:"id" maxLength:"64"`
+	ID   string       `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	Key  string       `header:"Idempotency-Key" maxLength:"255"`
 	Body *CommandBody `doc:"may be left out"`
 }
 
 // CommandBody says why.
 type CommandBody struct {
-	Reason string `json:"reason,omitempty" maxLength:"40" doc:"changed_mind, mistake, too_slow …"`
+	Reason string `json:"reason,omitempty" enum:",changed_mind,mistake,too_slow,customer,fraud,dealer,admin" doc:"the last three are for admins"`
 }
 
 // ApproveIn asks to let a held order go on.
 type ApproveIn struct {
-	ID  string `path:"id" maxLength:"64"`
+	ID  string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	Key string `header:"Idempotency-Key" maxLength:"255"`
 }
 
@@ -294,7 +296,7 @@ func (s *Service) post(
 
 // PutCartIn asks to replace what is in a cart.
 type PutCartIn struct {
-	ID   string `path:"id" minLength:"1" maxLength:"64"`
+	ID   string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	Body struct {
 		Items []Item `json:"items" minItems:"1" maxItems:"1200"`
 	}

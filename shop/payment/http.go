@@ -14,7 +14,7 @@ import (
 
 // PostWebhookIn is POST /v1/webhooks/{provider}.
 type PostWebhookIn struct {
-	Provider  string `path:"provider" maxLength:"64"`
+	Provider  string `path:"provider" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	ID        string `header:"webhook-id" maxLength:"128" doc:"the same for every retry"`
 	Timestamp string `header:"webhook-timestamp" maxLength:"20" doc:"seconds since 1970"`
 	Signature string `header:"webhook-signature" maxLength:"1000" doc:"v1,<base64 HMAC-SHA256>"`
@@ -78,7 +78,7 @@ func (p *Payment) View() PaymentView {
 
 // GetPaymentIn is GET /v1/payments/{id}.
 type GetPaymentIn struct {
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 }
 
 // GetPaymentOut is a payment.
@@ -105,22 +105,22 @@ func (s *Service) GetPayment(ctx context.Context, in *GetPaymentIn) (*GetPayment
 
 // PostCaptureIn is POST /v1/payments/{id}/capture: what a packed shipment does by itself, by hand.
 type PostCaptureIn struct {
-	ID   string `path:"id" maxLength:"64"`
+	ID   string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	Key  string `header:"Idempotency-Key" maxLength:"255"`
 	Body struct {
-		Shipment shop.ID     `json:"shipment" minLength:"1" maxLength:"64"`
+		Shipment shop.ID     `json:"shipment"`
 		Amount   *shop.Money `json:"amount,omitempty" doc:"may be left out to try a capture again"`
 	}
 }
 
 // PostRefundIn is POST /v1/payments/{id}/refunds.
 type PostRefundIn struct {
-	ID   string `path:"id" maxLength:"64"`
+	ID   string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	Key  string `header:"Idempotency-Key" maxLength:"255"`
 	Body struct {
-		Shipment shop.ID    `json:"shipment" minLength:"1" maxLength:"64"`
+		Shipment shop.ID    `json:"shipment"`
 		Amount   shop.Money `json:"amount"`
-		Reason   string     `json:"reason,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9_-]*$"`
+		Reason   string     `json:"reason,omitempty" pattern:"^[A-Za-z0-9_-]{0,64}$"`
 	}
 }
 
