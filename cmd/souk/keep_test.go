@@ -22,14 +22,16 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// Goal: a backup that is made while orders are being taken is a market of one moment: restored, its
-// log, records and provider's ledger agree, although the ledger was copied after the store.
-// Method: eight customers order without a pause, through HTTP, while three backups are made; each is
-// restored, its ledger goes back to its moment, and verify finds nothing.
+// Goal: a backup that is made while orders are being taken is a market of one moment: restored,
+// its log, records and provider's ledger agree, although the ledger was copied after the store.
+// Method: eight customers order without a pause, through HTTP, while three backups are made; each
+// is restored, its ledger goes back to its moment, and verify finds nothing.
 func TestBackupUnderTraffic(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
-	e := &env{ctx: t.Context(), out: io.Discard, err: io.Discard, log: slog.New(slog.DiscardHandler)}
+	e := &env{
+		ctx: t.Context(), out: io.Discard, err: io.Discard, log: slog.New(slog.DiscardHandler),
+	}
 	w, err := openWorld(e, dir, policyFlags{Deadline: time.Hour, Returns: time.Hour, Patience: -1})
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +82,8 @@ func stock(t *testing.T, w *world, url string) {
 		{"POST", "/v1/products", `{"sku":"A","title":"A","price":{"amount":100,"currency":"GBP"}}`},
 		{"PUT", "/v1/stock/A", `{"onHand":1000000}`},
 	} {
-		if status := knock(t.Context(), ask[0], url+ask[1], dealer, "k"+ask[0], ask[2]); status > 201 {
+		status := knock(t.Context(), ask[0], url+ask[1], dealer, "k"+ask[0], ask[2])
+		if status != 200 && status != 201 {
 			t.Fatalf("%s %s: %d", ask[0], ask[1], status)
 		}
 	}
@@ -127,8 +130,8 @@ func knock(ctx context.Context, method, url, token, key, body string) int {
 	return resp.StatusCode
 }
 
-// checkMarket verifies a restored directory against its ledger. Deliveries that were under way at the
-// moment are still to come.
+// checkMarket verifies a restored directory against its ledger. Deliveries that were under way at
+// the moment are still to come.
 func checkMarket(t *testing.T, e *env, dir string) {
 	t.Helper()
 	r, err := openReading(e, dir, time.Time{})
@@ -171,8 +174,8 @@ func checkMarket(t *testing.T, e *env, dir string) {
 	}
 }
 
-// Goal: a ledger whose last line was cut off by a crash is taken up to there, and one that is broken
-// in the middle is refused and left as it was. Method: such files beside an empty market.
+// Goal: a ledger whose last line was cut off by a crash is taken up to there, and one that is
+// broken in the middle is refused and left as it was. Method: such files beside an empty market.
 func TestForgetLaterOnBrokenLedgers(t *testing.T) {
 	t.Parallel()
 	e := &env{ctx: t.Context(), log: slog.New(slog.DiscardHandler)}

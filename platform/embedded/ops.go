@@ -11,8 +11,8 @@ import (
 // maxDeadCounted bounds the work of counting dead letters for a status.
 const maxDeadCounted = 10_000
 
-// Status implements platform.Delivery. Before Start, and where nothing can be started, it tells what
-// is stored: everything after a cursor is pending, also what was handled just before a crash.
+// Status implements platform.Delivery. Before Start, and where nothing can be started, it tells
+// what is stored: everything after a cursor is pending, also what was handled just before a crash.
 func (d *delivery) Status(ctx context.Context) ([]platform.SubscriptionStatus, error) {
 	now := d.p.clock.Now()
 	list := make([]platform.SubscriptionStatus, 0, len(d.subs))
@@ -27,7 +27,8 @@ func (d *delivery) Status(ctx context.Context) ([]platform.SubscriptionStatus, e
 		}
 	}
 	for _, s := range d.subs {
-		dead, err := d.p.failures(ctx, appendEscaped([]byte{tableDead}, s.name), nil, maxDeadCounted)
+		prefix := appendEscaped([]byte{tableDead}, s.name)
+		dead, err := d.p.failures(ctx, prefix, nil, maxDeadCounted)
 		if err != nil {
 			return nil, err
 		}
@@ -138,8 +139,8 @@ func (d *delivery) Pause(ctx context.Context, subscription string, paused bool) 
 	return d.p.flushCursors(ctx)
 }
 
-// Replay implements platform.Delivery. It moves the cursor back: what follows is delivered again, and
-// survives a restart.
+// Replay implements platform.Delivery. It moves the cursor back: what follows is delivered again,
+// and survives a restart.
 func (d *delivery) Replay(
 	ctx context.Context, subscription string, from time.Time, dry bool,
 ) (int, error) {
