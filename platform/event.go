@@ -71,9 +71,10 @@ type Subscription struct {
 	Ordered bool // one at a time and in order within a subject, where no dead letter is between
 	Retry   Retry
 	// Handle is called at least once for each matching event that was committed after the
-	// subscription first existed (the first Start that it was declared before), concurrently, in any order unless Ordered, and possibly again
-	// after it succeeded. Its outcomes: nil, done; ErrNotYet, park and try again without burning an
-	// attempt; any other error (and a panic), an attempt failed.
+	// subscription first existed (the first Start that it was declared before), concurrently, in
+	// any order unless Ordered, and possibly again after it succeeded. Its outcomes: nil, done;
+	// ErrNotYet, park and try again without burning an attempt; any other error (and a panic), an
+	// attempt failed.
 	Handle func(ctx context.Context, e Event) error
 }
 

@@ -111,7 +111,8 @@ func (b *bench) progress(format string, args ...any) {
 	}
 }
 
-// saturation measures throughput with every connection busy: many SKUs, then one that everybody wants.
+// saturation measures throughput with every connection busy: many SKUs, then one that everybody
+// wants.
 func (b *bench) saturation(ctx context.Context) error {
 	for _, hot := range []bool{false, true} {
 		name := map[bool]string{false: "many", true: "hot"}[hot]
@@ -174,7 +175,8 @@ func (b *bench) saturate(ctx context.Context, name string) (saturation, error) {
 	}, nil
 }
 
-// steady measures from arrival to placed, with orders that arrive whether or not the server keeps up.
+// steady measures from arrival to placed, with orders that arrive whether or not the server keeps
+// up.
 func (b *bench) steady(ctx context.Context, rate float64) error {
 	b.progress("%.0f orders a second for %s, answered when placed", rate, b.For)
 	connections := max(64, int(rate/4))

@@ -53,7 +53,8 @@ func startChild(ctx context.Context, dir string, extra ...string) (*child, error
 	if c.admin, err = freeAddress(); err != nil {
 		return nil, err
 	}
-	args := append([]string{"serve", "--data", dir, "--listen", c.api, "--admin", c.admin}, extra...)
+	args := append([]string{"serve", "--data", dir, "--listen", c.api, "--admin", c.admin},
+		extra...)
 	c.cmd = exec.CommandContext(ctx, exe, args...)
 	c.cmd.Stderr = c.log
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
@@ -79,7 +80,8 @@ func (c *child) ready(ctx context.Context) error {
 			l.close()
 		}
 		if ctx.Err() != nil || time.Now().After(until) {
-			return fmt.Errorf("the server under test did not become ready: %s", tail(c.log.String()))
+			return fmt.Errorf("the server under test did not become ready: %s",
+				tail(c.log.String()))
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

@@ -71,8 +71,8 @@ func (m *market) list(c *child, token string, s int) error {
 	return nil
 }
 
-// order makes the n-th order: half have one line, three in ten two, the rest three; seven in ten are
-// of one dealer.
+// order makes the n-th order: half have one line, three in ten two, the rest three; seven in ten
+// are of one dealer.
 func (m *market) order(chance *rand.Rand) call {
 	lines := 1
 	switch x := chance.IntN(10); {
@@ -138,7 +138,9 @@ func (o *outcome) note(status int, body []byte, err error, took time.Duration) {
 }
 
 // saturate keeps every connection busy until n orders were sent.
-func (m *market) saturate(ctx context.Context, c *child, connections int, n int64) (*outcome, error) {
+func (m *market) saturate(
+	ctx context.Context, c *child, connections int, n int64,
+) (*outcome, error) {
 	o := newOutcome()
 	var left atomic.Int64
 	left.Store(n)
@@ -156,8 +158,9 @@ func (m *market) saturate(ctx context.Context, c *child, connections int, n int6
 	return o, err
 }
 
-// arrivals sends orders when they arrive, at random with the given rate, whether or not earlier ones
-// were answered. Latency counts from the moment of arrival, so a slow server cannot hide its queue.
+// arrivals sends orders when they arrive, at random with the given rate, whether or not earlier
+// ones were answered. Latency counts from the moment of arrival, so a slow server cannot hide its
+// queue.
 func (m *market) arrivals(
 	ctx context.Context, c *child, connections int, rate float64, d time.Duration, prefer string,
 ) (*outcome, error) {

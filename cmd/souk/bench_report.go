@@ -63,7 +63,9 @@ func percentiles(h *hdrhistogram.Histogram) latencies {
 	at := func(q float64) time.Duration {
 		return time.Duration(h.ValueAtQuantile(q)) * time.Microsecond
 	}
-	return latencies{P50: at(50), P95: at(95), P99: at(99), Max: time.Duration(h.Max()) * time.Microsecond}
+	return latencies{
+		P50: at(50), P95: at(95), P99: at(99), Max: time.Duration(h.Max()) * time.Microsecond,
+	}
 }
 
 // text prints the report for people.
@@ -75,8 +77,9 @@ func (r *report) text(out io.Writer) {
 			"\tlogged/order\tdisk/order\tRSS\tshed\tfailed\t")
 		for _, s := range r.Saturation {
 			fmt.Fprintf(w, "%s\t%.0f\t%s\t%s\t%s\t%s\t%.0f\t%s\t%s\t%s\t%d\t%d\t\n", s.Name,
-				s.OrdersPerSecond, ms(s.Answer.P50), ms(s.Answer.P95), ms(s.Answer.P99), ms(s.CPUPerOrder),
-				s.FsyncsPer1k, kib(s.BytesPerOrder), kib(s.DiskPerOrder), mib(s.RSS), s.Shed, s.Failed)
+				s.OrdersPerSecond, ms(s.Answer.P50), ms(s.Answer.P95), ms(s.Answer.P99),
+				ms(s.CPUPerOrder), s.FsyncsPer1k, kib(s.BytesPerOrder), kib(s.DiskPerOrder),
+				mib(s.RSS), s.Shed, s.Failed)
 		}
 		_ = w.Flush() // to a terminal or a buffer
 		fmt.Fprintln(out)
@@ -85,11 +88,12 @@ func (r *report) text(out io.Writer) {
 		if len(list) == 0 {
 			continue
 		}
-		fmt.Fprintln(w, name+"\taccepted\tshed\tfailed\tplaced p50\tp95\tp99\tmax\tfsync\t6 fsyncs\tRSS\t")
+		fmt.Fprintln(w,
+			name+"\taccepted\tshed\tfailed\tplaced p50\tp95\tp99\tmax\tfsync\t6 fsyncs\tRSS\t")
 		for _, s := range list {
-			fmt.Fprintf(w, "%.0f/s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Rate, s.Accepted, s.Shed,
-				s.Failed, ms(s.Placed.P50), ms(s.Placed.P95), ms(s.Placed.P99), ms(s.Placed.Max),
-				ms(s.Fsync), ms(s.SixFsyncs), mib(s.RSS))
+			fmt.Fprintf(w, "%.0f/s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Rate, s.Accepted,
+				s.Shed, s.Failed, ms(s.Placed.P50), ms(s.Placed.P95), ms(s.Placed.P99),
+				ms(s.Placed.Max), ms(s.Fsync), ms(s.SixFsyncs), mib(s.RSS))
 		}
 		_ = w.Flush()
 		fmt.Fprintln(out)

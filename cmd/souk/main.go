@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	exited := -1
 	parser, err := kong.New(&c,
 		kong.Name("souk"), kong.Writers(out, errs), kong.Exit(func(code int) { exited = code }),
-		kong.Description("An event-driven marketplace engine: from cart to doorstep, exactly once."),
+		kong.Description("An event-driven marketplace engine: cart to doorstep, exactly once."),
 		kong.UsageOnError())
 	if err != nil {
 		fmt.Fprintln(errs, "souk:", err)

@@ -30,8 +30,8 @@ func (c *tokenCommand) Run(e *env) error {
 	}
 	keys, err := embedded.OpenSigner(c.Data)
 	if err != nil {
-		return fmt.Errorf("%w\n  a server makes the keys when it first starts: souk serve --data %s",
-			err, c.Data)
+		return fmt.Errorf(
+			"%w\n  a server makes the keys when it first starts: souk serve --data %s", err, c.Data)
 	}
 	issuer := identity.New(keys, embedded.SystemClock{}, tokenIssuer)
 	token, err := issuer.Issue(e.ctx, room.Caller{ID: id, Role: role}, c.Life)

@@ -10,8 +10,8 @@ import (
 	"github.com/souk-commerce/souk/platform/embedded"
 )
 
-// BenchmarkCommit measures durable commits of one small record, its event and one move of a counter,
-// from 256 committers, on disk: over many counters, and over one.
+// BenchmarkCommit measures durable commits of one small record, its event and one move of a
+// counter, from 256 committers, on disk: over many counters, and over one.
 func BenchmarkCommit(b *testing.B) {
 	for _, hot := range []bool{false, true} {
 		b.Run(fmt.Sprintf("hot=%v", hot), func(b *testing.B) {
@@ -26,7 +26,8 @@ func BenchmarkCommit(b *testing.B) {
 			}()
 			var handled, n atomic.Int64
 			err = p.Delivery().Subscribe(platform.Subscription{
-				Name: "bench.count", Types: []string{"souk.bench.done.v1"}, Retry: platform.DefaultRetry(),
+				Name: "bench.count", Types: []string{"souk.bench.done.v1"},
+				Retry:  platform.DefaultRetry(),
 				Handle: func(context.Context, platform.Event) error { handled.Add(1); return nil },
 			})
 			if err == nil {
@@ -50,12 +51,14 @@ func BenchmarkCommit(b *testing.B) {
 						Writes: []platform.Write{
 							{Kind: platform.Put, Key: platform.Key{Part: id}, Value: value},
 							{
-								Kind: platform.Add, Key: platform.Key{Part: counter}, Expect: platform.Any,
-								Moves: []platform.Move{{Counter: "n", Delta: 1}},
+								Kind: platform.Add, Key: platform.Key{Part: counter},
+								Expect: platform.Any,
+								Moves:  []platform.Move{{Counter: "n", Delta: 1}},
 							},
 						},
 						Events: []platform.Event{{
-							ID: id, Type: "souk.bench.done.v1", Subject: id, Sequence: 1, Data: value,
+							ID: id, Type: "souk.bench.done.v1", Subject: id, Sequence: 1,
+							Data: value,
 						}},
 					})
 					if err != nil {
@@ -66,7 +69,8 @@ func BenchmarkCommit(b *testing.B) {
 			b.StopTimer()
 			m := p.Metrics()
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
-			b.ReportMetric(m["souk_store_commits_total"]/m["souk_store_fsyncs_total"], "commits/fsync")
+			b.ReportMetric(m["souk_store_commits_total"]/m["souk_store_fsyncs_total"],
+				"commits/fsync")
 		})
 	}
 }

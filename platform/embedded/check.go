@@ -86,7 +86,8 @@ func checkOnce(b *platform.Batch) error {
 	}
 	for i := range keys {
 		if slices.Contains(keys[:i], keys[i]) {
-			return fmt.Errorf("timer %q occurs twice in one commit: %w", keys[i], platform.ErrInvalid)
+			return fmt.Errorf("timer %q occurs twice in one commit: %w", keys[i],
+				platform.ErrInvalid)
 		}
 	}
 	return nil
@@ -127,7 +128,8 @@ func checkWrite(w *platform.Write) (size int, err error) {
 	case w.Kind != platform.Put && w.Value != nil,
 		(w.Kind == platform.Delete || w.Kind == platform.Check) && w.Moves != nil,
 		w.Kind == platform.Add && len(w.Moves) == 0:
-		return 0, fmt.Errorf("a write with parts that its kind does not have: %w", platform.ErrInvalid)
+		return 0, fmt.Errorf("a write with parts that its kind does not have: %w",
+			platform.ErrInvalid)
 	}
 	size = len(w.Key.Part) + len(w.Key.Sort) + len(w.Value)
 	for i, m := range w.Moves {

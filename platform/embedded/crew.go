@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// crew lends goroutines to handlers. A goroutine that has worked before has a stack of the right size;
-// making one for each event costs more than many handlers do.
+// crew lends goroutines to handlers. A goroutine that has worked before has a stack of the right
+// size; making one for each event costs more than many handlers do.
 type crew struct {
 	jobs chan func()
 	stop chan struct{}
@@ -20,8 +20,8 @@ func newCrew() *crew {
 	return &crew{jobs: make(chan func()), stop: make(chan struct{})}
 }
 
-// do runs job on an idle goroutine, or on a new one. It does not wait for the job. Callers bound how
-// many jobs there are.
+// do runs job on an idle goroutine, or on a new one. It does not wait for the job. Callers bound
+// how many jobs there are.
 func (c *crew) do(job func()) {
 	select {
 	case c.jobs <- job:

@@ -83,8 +83,8 @@ func (p *Platform) flushCursors(ctx context.Context) error {
 	return g.wait(ctx)
 }
 
-// saveIdle writes the cursors when nothing else is being written, so that a crash after a quiet time
-// repeats nothing.
+// saveIdle writes the cursors when nothing else is being written, so that a crash after a quiet
+// time repeats nothing.
 func (p *Platform) saveIdle() {
 	p.mu.Lock()
 	idle := p.open == nil && p.writing == nil && p.now().Sub(p.cursorsAt) > idleWait

@@ -19,7 +19,7 @@ const (
 	runBackground = 64
 	runBehind     = 4      // of a lower class, while critical work is behind
 	maxQueued     = 4096   // events of one subscription in memory
-	maxWaiting    = 10_000 // parked or between attempts; beyond it the subscription takes nothing new
+	maxWaiting    = 10_000 // parked or between attempts; beyond it nothing new is taken
 
 	// criticalBehind is the number of critical events that wait for a handler from which on lower
 	// classes give way.

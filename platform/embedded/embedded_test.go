@@ -11,8 +11,8 @@ import (
 	"github.com/souk-commerce/souk/platform/embedded"
 )
 
-// Goal: the whole path works: a commit's event is delivered once it is durable, a failing handler is
-// tried again, and a timer's event follows. Method: one subscription in virtual time.
+// Goal: the whole path works: a commit's event is delivered once it is durable, a failing handler
+// is tried again, and a timer's event follows. Method: one subscription in virtual time.
 func TestCommitDeliversEventsAndTimers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -41,8 +41,12 @@ func TestCommitDeliversEventsAndTimers(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = p.Store("test").Commit(t.Context(), platform.Batch{
-			Writes: []platform.Write{{Kind: platform.Put, Key: platform.Key{Part: "a"}, Value: []byte("v")}},
-			Events: []platform.Event{{ID: "1", Type: "souk.test.done.v1", Subject: "a", Sequence: 1}},
+			Writes: []platform.Write{
+				{Kind: platform.Put, Key: platform.Key{Part: "a"}, Value: []byte("v")},
+			},
+			Events: []platform.Event{
+				{ID: "1", Type: "souk.test.done.v1", Subject: "a", Sequence: 1},
+			},
 			Timers: []platform.Timer{{
 				Key: "t", Due: time.Now().Add(time.Hour),
 				Event: platform.Event{Type: "souk.test.due.v1", Subject: "timer/t"},

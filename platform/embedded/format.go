@@ -7,9 +7,9 @@ import (
 	"github.com/souk-commerce/souk/platform"
 )
 
-// format is the content of the file that says what a directory is. It is written before anything else
-// is made, and again when everything is there, so that a crash in between is recognised: Pebble
-// itself cannot open a directory in which it was interrupted while making it.
+// format is the content of the file that says what a directory is. It is written before anything
+// else is made, and again when everything is there, so that a crash in between is recognised:
+// Pebble itself cannot open a directory in which it was interrupted while making it.
 type format struct {
 	Souk   int  `json:"souk"`             // FormatVersion
 	Making bool `json:"making,omitempty"` // the store is not complete yet

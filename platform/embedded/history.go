@@ -24,7 +24,8 @@ func (h history) Subject(
 	ctx context.Context, subject string, after int64, limit int,
 ) ([]platform.Event, error) {
 	if limit < 1 || limit > platform.MaxList || after < 0 {
-		return nil, fmt.Errorf("a list of %d events after %d: %w", limit, after, platform.ErrInvalid)
+		return nil, fmt.Errorf("a list of %d events after %d: %w", limit, after,
+			platform.ErrInvalid)
 	}
 	lower := subjectKey(nil, subject, after+1)
 	upper := tableEnd(appendEscaped([]byte{tableSubject}, subject))
@@ -56,7 +57,8 @@ func (p *Platform) event(pos uint64) (platform.Event, error) {
 	defer p.leave()
 	raw, closer, err := p.db.Get(logKey(nil, pos))
 	if err != nil {
-		return platform.Event{}, fmt.Errorf("event at position %d: %w: %w", pos, platform.ErrCorrupt, err)
+		return platform.Event{}, fmt.Errorf("event at position %d: %w: %w", pos,
+			platform.ErrCorrupt, err)
 	}
 	defer func() { _ = closer.Close() }()
 	return decodeEvent(raw)
@@ -87,7 +89,8 @@ func (p *Platform) scanLog(
 		func(key, raw []byte) (bool, error) {
 			pos := binary.BigEndian.Uint64(key[1:])
 			if want++; pos != want {
-				return false, fmt.Errorf("the log has no event at position %d: %w", want, platform.ErrCorrupt)
+				return false, fmt.Errorf("the log has no event at position %d: %w", want,
+					platform.ErrCorrupt)
 			}
 			e, err := decodeEvent(raw)
 			if err != nil {

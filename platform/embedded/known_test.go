@@ -24,7 +24,9 @@ func TestKnownNeverForgets(t *testing.T) {
 		}
 	}
 	if wrong > n/10 {
-		t.Errorf("%d of %d unknown keys were not recognised, over %d layers", wrong, n, len(k.layers))
+		t.Errorf("%d of %d unknown keys were not recognised, over %d layers", wrong, n,
+			len(k.layers))
 	}
-	t.Logf("%d of %d unknown keys were taken for known ones, over %d layers", wrong, n, len(k.layers))
+	t.Logf("%d of %d unknown keys were taken for known ones, over %d layers", wrong, n,
+		len(k.layers))
 }

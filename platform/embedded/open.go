@@ -31,7 +31,7 @@ type Options struct {
 	Log       *slog.Logger               // nil is silent
 	Chance    io.Reader                  // nil is the machine's; keys are made of it
 	ReadOnly  bool                       // opens without delivering or writing, for checkers
-	MinFree   uint64                     // bytes of disk below which nothing is written; 0 is 64 MiB
+	MinFree   uint64                     // bytes of disk below which all writes end; 0 is 64 MiB
 	CacheSize int64                      // bytes of block cache; 0 is 32 MiB
 	// Beside names files that others keep in Dir and that belong to the data: a backup copies each
 	// that is there, as far as it goes after the store was copied, and Restore brings it back.
@@ -56,7 +56,6 @@ type Platform struct {
 	lastTime  time.Time // of the event at head
 	nextDue   time.Time // no timer is due before it; zero: none is set
 	cursorsAt time.Time // when cursors were last put into a group
-	failed    error
 	closed    bool
 	scratch   []byte // key under construction
 	encoded   []byte // value under construction
@@ -171,7 +170,8 @@ func (p *Platform) recover(o Options) error {
 	if err != nil {
 		return err
 	}
-	if p.keys, err = newKeys(p.fs, p.path("keys"), &store{p: p, prefix: keysPrefix}, o.Chance); err != nil {
+	p.keys, err = newKeys(p.fs, p.path("keys"), &store{p: p, prefix: keysPrefix}, o.Chance)
+	if err != nil {
 		return err
 	}
 	if p.files, err = newFiles(p.fs, p.path("files")); err != nil {
@@ -336,7 +336,8 @@ func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 	}
 	opts.EventListener = &pebble.EventListener{
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
-			p.log.Error("a stored block is damaged; restore a backup", "path", i.Path, "details", i.Details)
+			p.log.Error("a stored block is damaged; restore a backup", "path", i.Path, "details",
+				i.Details)
 		},
 	}
 	opts.TargetFileSizes[0] = 8 << 20
@@ -351,7 +352,8 @@ func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 func explainOpen(dir string, err error) error {
 	switch {
 	case isLocked(err):
-		return fmt.Errorf("%s is open in another process; stop that one first: %w", dir, platform.ErrInUse)
+		return fmt.Errorf("%s is open in another process; stop that one first: %w", dir,
+			platform.ErrInUse)
 	case pebble.IsCorruptionError(err):
 		return fmt.Errorf("%s is damaged; restore a backup: %w: %w", dir, platform.ErrCorrupt, err)
 	}

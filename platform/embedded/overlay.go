@@ -1,17 +1,17 @@
 package embedded
 
-// overlay holds what the sequencer knows better than the disk, or as well: every key that was decided
-// and is not durable yet, and the records that were used lately, so that a record which is read,
-// decided on and written again is looked up once. It has two generations: what is used moves to the
-// young one; when that is full the old one is forgotten, except for what is not durable. The
+// overlay holds what the sequencer knows better than the disk, or as well: every key that was
+// decided and is not durable yet, and the records that were used lately, so that a record which is
+// read, decided on and written again is looked up once. It has two generations: what is used moves
+// to the young one; when that is full the old one is forgotten, except for what is not durable. The
 // platform's mu guards it.
 type overlay struct {
 	young, old map[string]*pending
 	turns      int // generations so far
 }
 
-// pending is the newest decided value of a key. Either record or raw is used, by table; an absent one
-// has version 0, or is nil.
+// pending is the newest decided value of a key. Either record or raw is used, by table; an absent
+// one has version 0, or is nil.
 type pending struct {
 	record *state
 	raw    []byte

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// patience is a context with a deadline that costs a timer only if somebody waits on it: most handlers
-// only commit, and never do.
+// patience is a context with a deadline that costs a timer only if somebody waits on it: most
+// handlers only commit, and never do.
 type patience struct {
 	context.Context
 	deadline time.Time

@@ -11,8 +11,8 @@ import (
 	"github.com/souk-commerce/souk/platform"
 )
 
-// BenchmarkQueue measures the whole life of a small message on disk, sent, received ten at a time and
-// deleted, with 64 senders and as many messages before it as the name says.
+// BenchmarkQueue measures the whole life of a small message on disk, sent, received ten at a time
+// and deleted, with 64 senders and as many messages before it as the name says.
 func BenchmarkQueue(b *testing.B) {
 	for _, backlog := range []int{0, 20_000} {
 		b.Run(fmt.Sprint("backlog=", backlog), func(b *testing.B) { benchmarkQueue(b, backlog) })

@@ -51,8 +51,8 @@ func (s *state) move(name string, delta int64) {
 	s.counters[i].n += delta
 }
 
-// group is what one fsync makes durable: the commits that were decided while the one before was being
-// written.
+// group is what one fsync makes durable: the commits that were decided while the one before was
+// being written.
 type group struct {
 	batch   *pebble.Batch
 	dirty   []*pending // records to encode when the group is taken
@@ -270,8 +270,8 @@ func (p *Platform) remember(key []byte, st *state) {
 	}
 }
 
-// writeRecords moves every written record to its next state in the overlay. The encoding happens once
-// a group, when the committer takes it, however often a hot record was written in between.
+// writeRecords moves every written record to its next state in the overlay. The encoding happens
+// once a group, when the committer takes it, however often a hot record was written in between.
 func (p *Platform) writeRecords(g *group, c *change) {
 	for i := range c.batch.Writes {
 		w, s := &c.batch.Writes[i], c.states[i]
@@ -352,7 +352,8 @@ func (p *Platform) writable() error {
 	case p.readOnly:
 		return fmt.Errorf("%w: it was opened only to be read", platform.ErrReadOnly)
 	case p.full.Load():
-		return fmt.Errorf("%w: the disk is nearly full; free some space and writing resumes by itself",
+		return fmt.Errorf(
+			"%w: the disk is nearly full; free some space and writing resumes by itself",
 			platform.ErrReadOnly)
 	}
 	return nil

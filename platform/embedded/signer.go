@@ -23,7 +23,9 @@ func OpenSigner(dir string) (*Signer, error) {
 }
 
 // Sign signs with the current key and names it.
-func (s *Signer) Sign(_ context.Context, message []byte) (signature []byte, keyID string, err error) {
+func (s *Signer) Sign(
+	_ context.Context, message []byte,
+) (signature []byte, keyID string, err error) {
 	signature, err = s.ring.signer.Sign(message)
 	return signature, s.ring.current, err
 }

@@ -24,7 +24,7 @@ type subscription struct {
 	mu      sync.Mutex
 	idle    sync.Cond               // signalled when running falls to 0
 	queue   fifo[*item]             // to be handled, oldest first
-	open    fifo[*item]             // everything taken from the log and not below the cursor, oldest first
+	open    fifo[*item]             // what was taken from the log, from the cursor on, oldest first
 	busy    map[string]*fifo[*item] // Ordered: subjects at work, with what waits behind
 	waiting map[uint64]*item        // parked or between attempts, by position
 	running int
@@ -41,7 +41,6 @@ type subscription struct {
 	unsaved   bool // the cursor must be written even if it did not move
 	done      int64
 	failed    int64
-	dead      int
 }
 
 // item is one event on its way through a subscription.
@@ -192,8 +191,8 @@ func (s *subscription) settle(it *item, err error) {
 	}
 }
 
-// finish lets the cursor pass an item and starts what waited behind it. handled says that the handler
-// succeeded, as opposed to giving up.
+// finish lets the cursor pass an item and starts what waited behind it. handled says that the
+// handler succeeded, as opposed to giving up.
 func (s *subscription) finish(it *item, handled bool) {
 	if it.fail != nil && handled {
 		s.d.p.forgetFailure(tableException, s.name, it.pos)
@@ -254,8 +253,8 @@ func (s *subscription) cursor() (cursor, bool) {
 	return c, changed
 }
 
-// oldest is the age of the first event that waits for a handler for the first time. One that is in its
-// handler is not the system being behind: it may wait for a card.
+// oldest is the age of the first event that waits for a handler for the first time. One that is in
+// its handler is not the system being behind: it may wait for a card.
 func (s *subscription) oldest(now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

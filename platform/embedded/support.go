@@ -30,8 +30,8 @@ func isLocked(err error) bool {
 		strings.Contains(err.Error(), "resource temporarily unavailable")
 }
 
-// pebbleLog passes Pebble's words on. Pebble calls Fatalf when it cannot write its log or manifest and
-// counts on it not to return. The goroutine ends there, and whoever waits for Pebble is told.
+// pebbleLog passes Pebble's words on. Pebble calls Fatalf when it cannot write its log or manifest
+// and counts on it not to return. The goroutine ends there, and whoever waits for Pebble is told.
 type pebbleLog struct{ p *Platform }
 
 // Infof implements pebble.Logger. Pebble's chatter is not for operators.
@@ -71,15 +71,15 @@ func (p *Platform) guard(fn func() error) error {
 	}
 }
 
-// Failed is closed when the disk has failed and the process should end. Writing is refused from then
-// on; everything that was acknowledged is safe.
+// Failed is closed when the disk has failed and the process should end. Writing is refused from
+// then on; everything that was acknowledged is safe.
 func (p *Platform) Failed() <-chan struct{} { return p.fatal }
 
 // pebbleFS is the file system as Pebble sees it, with two things made safe. The name of each new
-// manifest is durable before anything can point to it: without that, a crash can leave a pointer to a
-// manifest that is not there, on file systems that do not keep the order of directory changes. And
-// where a directory cannot be synced Pebble panics, wherever it is; here only that goroutine ends, and
-// the platform stops for good.
+// manifest is durable before anything can point to it: without that, a crash can leave a pointer to
+// a manifest that is not there, on file systems that do not keep the order of directory changes.
+// And where a directory cannot be synced Pebble panics, wherever it is; here only that goroutine
+// ends, and the platform stops for good.
 type pebbleFS struct {
 	vfs.FS
 	p *Platform

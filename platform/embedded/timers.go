@@ -39,8 +39,8 @@ func (p *Platform) setTimer(g *group, prefix string, t *platform.Timer) error {
 	return nil
 }
 
-// keepable is the moment nearest to t that nanoseconds since 1970 can tell: a timer of the distant past
-// is due at once, one of the distant future in 2262.
+// keepable is the moment nearest to t that nanoseconds since 1970 can tell: a timer of the distant
+// past is due at once, one of the distant future in 2262.
 func keepable(t time.Time) time.Time {
 	first, last := time.Unix(0, 0), time.Unix(0, math.MaxInt64)
 	switch {
