@@ -37,6 +37,16 @@ func Open(path string) (io.ReadCloser, error) {
 	return content{z, f}, nil
 }
 
+// Look refuses a file that cannot be opened, or is of another format, by its beginning alone.
+func Look(path string) error {
+	f, err := Open(path)
+	if err != nil {
+		return err
+	}
+	_, err = readLines(f)
+	return errors.Join(err, f.Close())
+}
+
 // content reads one thing and closes another.
 type content struct {
 	io.Reader

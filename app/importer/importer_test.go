@@ -98,7 +98,8 @@ func (s *stage) expectStock(want map[shop.SKU][2]int64) {
 			s.t.Fatal(err)
 		}
 		if l.OnHand != n[0] || l.Available != n[1] {
-			s.t.Errorf("of %s %d are on hand and %d available, want %v", sku, l.OnHand, l.Available, n)
+			s.t.Errorf("of %s %d are on hand and %d available, want %v",
+				sku, l.OnHand, l.Available, n)
 		}
 	}
 }
@@ -193,7 +194,7 @@ func TestFulfil(t *testing.T) {
 	for range 2 {
 		r := s.mustRun(c)
 		var parcels int64
-		for _, invoice := range []string{"900002", "900003", "900006", "900007", "900021", "900023"} {
+		for _, invoice := range strings.Fields("900002 900003 900006 900007 900021 900023") {
 			v, err := s.app.Order.Get(s.ctx, shop.ID("ord_uci_"+invoice))
 			if err != nil {
 				t.Fatal(err)
@@ -214,9 +215,10 @@ func TestFulfil(t *testing.T) {
 // every authorisation.
 func TestDeclined(t *testing.T) {
 	t.Parallel()
-	s := open(t, world{provider: newProvider(t, sandbox.Options{
-		Plan: func(string, string, int) sandbox.Plan { return sandbox.Plan(0).With(sandbox.Declined) },
-	})})
+	decline := func(string, string, int) sandbox.Plan {
+		return sandbox.Plan(0).With(sandbox.Declined)
+	}
+	s := open(t, world{provider: newProvider(t, sandbox.Options{Plan: decline})})
 	defer s.close()
 	r := s.mustRun(s.config(small))
 	if r.Orders != 0 || r.Ordered != 0 || r.Reasons[importer.NotPlaced] != 14 || r.Cancelled != 0 {
@@ -236,7 +238,8 @@ func TestLongInvoices(t *testing.T) {
 	var b strings.Builder
 	write := func(invoice string, n int) {
 		for i := range n {
-			fmt.Fprintf(&b, "%s,%05d,THING,1,2020-01-02 08:00:00,1.00,7.0,France\n", invoice, i%1200)
+			fmt.Fprintf(&b, "%s,%05d,THING,1,2020-01-02 08:00:00,1.00,7.0,France\n",
+				invoice, i%1200)
 		}
 	}
 	write("1", 1114)

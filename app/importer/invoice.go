@@ -90,7 +90,6 @@ func (t *tears) add(number string) error {
 
 // grouping turns lines into invoices. Malformed lines are handed on by themselves, at once.
 type grouping struct {
-	torn  torn
 	parts map[string]*invoice // torn ones, until their last part
 	left  map[string]int      // parts to come
 	kept  int                 // rows in parts
@@ -99,10 +98,8 @@ type grouping struct {
 }
 
 func group(t torn, emit func(*invoice) error) *grouping {
-	g := &grouping{torn: t, parts: make(map[string]*invoice), left: make(map[string]int), emit: emit}
-	for number, n := range t {
-		g.left[number] = n
-	}
+	g := &grouping{parts: make(map[string]*invoice), left: make(map[string]int), emit: emit}
+	maps.Copy(g.left, t)
 	return g
 }
 

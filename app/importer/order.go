@@ -175,9 +175,9 @@ func countryCode(name string) string {
 	const codes = "Australia=AU Austria=AT Bahrain=BH Belgium=BE Brazil=BR Canada=CA " +
 		"Channel_Islands=GG Cyprus=CY Czech_Republic=CZ Denmark=DK EIRE=IE European_Community=EU " +
 		"Finland=FI France=FR Germany=DE Greece=GR Hong_Kong=HK Iceland=IS Israel=IL Italy=IT " +
-		"Japan=JP Lebanon=LB Lithuania=LT Malta=MT Netherlands=NL Norway=NO Poland=PL Portugal=PT " +
-		"RSA=ZA Saudi_Arabia=SA Singapore=SG Spain=ES Sweden=SE Switzerland=CH USA=US " +
-		"United_Arab_Emirates=AE United_Kingdom=GB"
+		"Japan=JP Lebanon=LB Lithuania=LT Malta=MT Netherlands=NL Norway=NO Poland=PL " +
+		"Portugal=PT RSA=ZA Saudi_Arabia=SA Singapore=SG Spain=ES Sweden=SE Switzerland=CH " +
+		"USA=US United_Arab_Emirates=AE United_Kingdom=GB"
 	key := " " + strings.ReplaceAll(name, " ", "_") + "="
 	if _, after, ok := strings.Cut(" "+codes, key); ok && name != "" {
 		return after[:2]

@@ -24,8 +24,9 @@ func TestReadPrice(t *testing.T) {
 	}{
 		"2.55": {255, true, true}, "2.5": {250, true, true}, "7": {700, true, true},
 		"0.0": {0, true, true}, "-11062.06": {-1106206, true, true}, "1.500": {150, true, true},
-		"0.001": {0, false, true}, "2.555": {255, false, true}, "999999999999.99": {99999999999999, true, true},
-		"": {}, ".5": {}, "1e3": {}, "1,000": {}, "--1": {}, "1.2.3": {}, "9999999999999": {}, "free": {},
+		"0.001": {0, false, true}, "2.555": {255, false, true},
+		"999999999999.99": {99999999999999, true, true}, "9999999999999": {},
+		"": {}, ".5": {}, "1e3": {}, "1,000": {}, "--1": {}, "1.2.3": {}, "free": {},
 	} {
 		pence, whole, ok := readPrice(text)
 		if ok != want.ok || ok && (pence != want.pence || whole != want.whole) {
@@ -59,7 +60,8 @@ func TestSplit(t *testing.T) {
 func TestParse(t *testing.T) {
 	t.Parallel()
 	part := func(plausible ...string) *rapid.Generator[string] {
-		return rapid.OneOf(rapid.SampledFrom(plausible), rapid.SampledFrom(plausible), rapid.String())
+		likely := rapid.SampledFrom(plausible)
+		return rapid.OneOf(likely, likely, rapid.String())
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join([]string{
@@ -136,8 +138,8 @@ func TestGroup(t *testing.T) {
 	})
 }
 
-// Goal: work runs side by side within its bound, is finished in order, and a failure ends all of it.
-// Method: pieces that count themselves, one of which may fail.
+// Goal: work runs side by side within its bound, is finished in order, and a failure ends all of
+// it. Method: pieces that count themselves, one of which may fail.
 func TestSideBySide(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -147,7 +149,7 @@ func TestSideBySide(t *testing.T) {
 		var running, most atomic.Int64
 		var order []int
 		wrong := errors.New("wrong")
-		err := sideBySide(context.Background(), width, func(_ context.Context, begin beginner) error {
+		produce := func(_ context.Context, begin beginner) error {
 			for i := range n {
 				err := begin(func() error {
 					now := running.Add(1)
@@ -168,7 +170,8 @@ func TestSideBySide(t *testing.T) {
 				}
 			}
 			return nil
-		})
+		}
+		err := sideBySide(context.Background(), width, produce)
 		if bad < n != errors.Is(err, wrong) {
 			t.Fatalf("it ended with %v", err)
 		}

@@ -98,7 +98,8 @@ func (s *stage) close() {
 // config imports a file whose opener is given.
 func (s *stage) config(file func() (io.ReadCloser, error)) importer.Config {
 	return importer.Config{
-		App: s.app, Delivery: s.p.Delivery(), Clock: embedded.SystemClock{}, Open: file, InFlight: 8,
+		App: s.app, Delivery: s.p.Delivery(), Clock: embedded.SystemClock{}, Open: file,
+		InFlight: 8,
 	}
 }
 

@@ -52,23 +52,20 @@ func (c *importCommand) Run(e *env) (err error) {
 		}
 		defer stop()
 	}
-	in, err := importer.Open(c.File) // before a data directory is made for nothing
-	if err != nil {
+	if err := importer.Look(c.File); err != nil { // before a data directory is made for nothing
 		return fmt.Errorf("nothing was imported: %w", err)
 	}
-	if err := in.Close(); err != nil {
-		return err
-	}
-	refused, closeReport, err := c.openReport()
-	if err != nil {
+	var refused io.Writer
+	var done func(error) error
+	if refused, done, err = c.openReport(); err != nil {
 		return fmt.Errorf("nothing was imported: %w", err)
 	}
 	w, err := openWorld(e, c.Data, importPolicy())
 	if err != nil {
-		return errors.Join(err, closeReport())
+		return done(err)
 	}
 	r, err := c.bring(e, w, refused)
-	if err = errors.Join(err, closeReport(), w.close()); err != nil {
+	if err = done(errors.Join(err, w.close())); err != nil {
 		return c.explain(e.ctx, r, err)
 	}
 	if e.json {
@@ -100,18 +97,25 @@ func (c *importCommand) bring(e *env, w *world, refused io.Writer) (importer.Rep
 	return r, err
 }
 
-// openReport makes the report beside its place; it takes the place when it is complete.
-func (c *importCommand) openReport() (w io.Writer, done func() error, err error) {
+// openReport begins the report beside its place. done is given how the import ended: a whole report
+// takes the place, what there is of another is removed, since running the command again makes it
+// anew.
+func (c *importCommand) openReport() (w io.Writer, done func(error) error, err error) {
 	if c.Report == "" {
-		return nil, func() error { return nil }, nil
+		return nil, func(err error) error { return err }, nil
 	}
-	f, err := os.Create(c.Report)
+	part := c.Report + ".part"
+	f, err := os.Create(part)
 	if err != nil {
 		return nil, nil, fmt.Errorf("write the report: %w", err)
 	}
 	buffered := bufio.NewWriter(f)
-	return buffered, func() error {
-		if err := errors.Join(buffered.Flush(), f.Close()); err != nil {
+	return buffered, func(failed error) error {
+		err := errors.Join(buffered.Flush(), f.Close())
+		if failed != nil {
+			return errors.Join(failed, os.Remove(part))
+		}
+		if err = errors.Join(err, os.Rename(part, c.Report)); err != nil {
 			return fmt.Errorf("write the report: %w", err)
 		}
 		return nil
@@ -149,8 +153,8 @@ func (c *importCommand) tell(out io.Writer, r importer.Report) error {
 		{"units", n(r.Units), "put on the shelf"},
 	}
 	if c.Fulfil {
-		rows = append(rows, []string{"delivered", n(r.Delivered), "parcels; " +
-			howMany(r.Undelivered, "did", "did") + " not arrive"})
+		rows = append(rows, []string{"delivered", n(r.Delivered),
+			"parcels; " + n(r.Undelivered) + " did not arrive"})
 	}
 	rows = append(rows,
 		[]string{"dead letters", n(r.DeadLetters), "and " + n(r.Waiting) + " deliveries open"},
