@@ -1,0 +1,213 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/fulfilment"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// setUp lists everything and says how much of it there is.
+func (d *demo) setUp(ctx context.Context) error {
+	for _, s := range d.stalls {
+		token, err := d.token(ctx, s.dealer, room.Dealer())
+		if err != nil {
+			return err
+		}
+		for _, t := range s.things {
+			if err := d.offer(ctx, token, t); err != nil {
+				return fmt.Errorf("%s: %w", t.sku, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (d *demo) offer(ctx context.Context, token string, t thing) error {
+	for _, r := range []request{
+		{method: "POST", path: "/v1/products", key: "list-" + string(t.sku), body: map[string]any{
+			"sku": t.sku, "title": t.title,
+			"price": shop.Money{Amount: t.price, Currency: Currency},
+		}},
+		{method: "PUT", path: "/v1/stock/" + string(t.sku), key: "count-" + string(t.sku),
+			body: map[string]any{"onHand": t.units}},
+	} {
+		r.token = token
+		a, err := d.api.do(ctx, r)
+		if err != nil {
+			return err
+		}
+		var any struct{}
+		if err := a.into(&any); err != nil {
+			return fmt.Errorf("%s %s %w", r.method, r.path, err)
+		}
+	}
+	return nil
+}
+
+// goal is how far a dealer brings a parcel today.
+type goal uint8
+
+// The goals, each further than those before.
+const (
+	leave goal = iota
+	pack
+	dispatch
+	deliver
+)
+
+// goals is how a dealer treats one parcel after the other: most arrive, some are still on their way
+// in the evening.
+func goals() []goal {
+	return []goal{deliver, deliver, dispatch, deliver, pack, deliver, deliver, leave}
+}
+
+const (
+	roundEvery = 150 * time.Millisecond
+	atOnce     = 6  // parcels at least that a dealer touches in a round
+	perDealer  = 50 // shoppers for each parcel more
+	idleRounds = 3  // after which a dealer goes home
+	lastRounds = 80
+	lookBack   = 10  // rounds
+	atATime    = 100 // shipments of a list
+)
+
+// seller is a dealer at work.
+type seller struct {
+	*demo
+	stall
+	token string
+	plan  map[shop.ID]goal
+	dealt int
+	from  string // the shipments up to here need nothing more, as far as is known
+	round int
+}
+
+// keep is a dealer's day: look at the shipments, do what is to be done, and again, until the market
+// is closed and nothing is left for today.
+func (d *demo) keep(ctx context.Context, s stall) error {
+	token, err := d.token(ctx, s.dealer, room.Dealer())
+	if err != nil {
+		return err
+	}
+	one := &seller{demo: d, stall: s, token: token, plan: make(map[shop.ID]goal)}
+	idle, late := 0, 0
+	for idle < idleRounds && late < lastRounds {
+		worked, err := one.work(ctx)
+		if err != nil {
+			return fmt.Errorf("dealer %s: %w", s.dealer, err)
+		}
+		select {
+		case <-d.closed:
+			late++
+			if idle++; worked > 0 {
+				idle = 0
+			}
+		default:
+		}
+		if err := pause(ctx, roundEvery); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// work is a round: it does a bit for every shipment that is due, and says for how many. It begins
+// with the first that needs something; now and then with the very first, since an order that was
+// placed late may stand among older ones.
+func (s *seller) work(ctx context.Context) (worked int, err error) {
+	if s.round++; s.round%lookBack == 0 {
+		s.from = ""
+	}
+	settled := true
+	for cursor := s.from; ; {
+		var list struct {
+			Items []fulfilment.ShipmentView `json:"items"`
+			Next  string                    `json:"next"`
+		}
+		a, err := s.api.do(ctx, request{
+			method: "GET", token: s.token,
+			path: fmt.Sprintf("/v1/shipments?limit=%d&cursor=%s", atATime, url.QueryEscape(cursor)),
+		})
+		if err != nil {
+			return worked, err
+		}
+		if err := a.into(&list); err != nil {
+			return worked, fmt.Errorf("list of shipments %w", err)
+		}
+		for _, sh := range list.Items {
+			verb, over := s.next(sh)
+			if settled = settled && over; settled {
+				s.from = string(sh.ID)
+			}
+			if verb == "" {
+				continue
+			}
+			if err := s.step(ctx, sh.ID, verb); err != nil {
+				return worked, err
+			}
+			if worked++; worked >= max(atOnce, len(s.cast)/perDealer) {
+				return worked, nil
+			}
+		}
+		if cursor = list.Next; cursor == "" {
+			return worked, nil
+		}
+	}
+}
+
+// next is what is to be done with a shipment now, if anything, and whether that is all for today.
+func (s *seller) next(sh fulfilment.ShipmentView) (verb string, over bool) {
+	far, known := s.plan[sh.ID]
+	if !known {
+		far = goals()[s.dealt%len(goals())]
+		s.dealt++
+	}
+	s.with(func() {
+		if s.first[sh.Order] {
+			far = deliver
+		}
+	})
+	s.plan[sh.ID] = far
+	switch sh.State {
+	case fulfilment.Requested().String():
+		if far >= pack {
+			return "pack", false
+		}
+	case fulfilment.Packed().String():
+		return "", far < dispatch
+	case fulfilment.Cleared().String():
+		if far >= dispatch {
+			return "dispatch", false
+		}
+	case fulfilment.Dispatched().String():
+		if far >= deliver {
+			return "deliver", false
+		}
+	}
+	return "", true
+}
+
+// step takes one. Whoever cancelled meanwhile was faster, and that is fine.
+func (s *seller) step(ctx context.Context, id shop.ID, verb string) error {
+	r := request{
+		method: "POST", path: "/v1/shipments/" + string(id) + "/" + verb, token: s.token,
+		key: verb + "-" + string(id),
+	}
+	if verb == "dispatch" {
+		r.body = fulfilment.DispatchBody{Tracking: "CARAVAN-" + string(id[len(id)-8:])}
+	}
+	a, err := s.api.do(ctx, r)
+	if err != nil {
+		return err
+	}
+	var any struct{}
+	if err := a.into(&any); err != nil && a.code != shop.Illegal {
+		return fmt.Errorf("%s %s %w", verb, id, err)
+	}
+	return nil
+}
