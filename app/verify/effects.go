@@ -139,6 +139,8 @@ func (b *books) effectsEnd(l *life) {
 
 func (b *books) parcelEnd(l *life, i int, missing func(bool, string, ...any)) {
 	q, h := &l.parcels[i], &l.head
+	missing(q.captured > 0 && h.paid&(1<<(i+1)) == 0,
+		"the order did not hear that a parcel was paid", "parcel", i+1)
 	gone := q.way == dispatched || q.way == delivered
 	missing(gone && h.dispatched&(1<<(i+1)) == 0, "the order did not hear that a parcel left",
 		"parcel", i+1)

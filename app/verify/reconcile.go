@@ -56,10 +56,10 @@ func (m *money) external(e Effect, lapsed map[shop.ID]int64) {
 	switch e.Kind {
 	case lapse:
 		lapsed[e.Order] += e.Amount
-		m.ownDoing(l, o, pairs)
+		m.ownDoing(o, l.purse.over, pairs)
 		return
 	case chargeback, refundReversal:
-		m.ownDoing(l, o, pairs)
+		m.ownDoing(o, false, pairs)
 		return
 	}
 	if o.external++; o.external > 1 {
@@ -70,9 +70,10 @@ func (m *money) external(e Effect, lapsed map[shop.ID]int64) {
 	m.compare(l, o, e, pairs)
 }
 
-// ownDoing is what the provider did without being asked: a person has to know of it.
-func (m *money) ownDoing(l *life, o *op, pairs []any) {
-	if !o.cased && !l.purse.over {
+// ownDoing is what the provider did without being asked: a person has to know of it, unless nothing
+// of the operation is left.
+func (m *money) ownDoing(o *op, over bool, pairs []any) {
+	if !o.cased && !over {
 		m.broken(threeWay, o.at, "missing-internal: the provider took money back, and nobody knows",
 			pairs...)
 	}

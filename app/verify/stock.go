@@ -125,6 +125,7 @@ func (s *stock) enter(it *item, l *life) {
 		}
 		s.known(it, l)
 	case *event.StockCommitted:
+		s.stands(it, l, held)
 		s.become(it, l, committed)
 	case *event.StockReleased:
 		s.released(it, l, f)
@@ -226,6 +227,14 @@ func (s *stock) become(it *item, l *life, next holdState) {
 	h.state, h.last = next, it.at
 }
 
+// stands requires that a hold is in a state before it goes on.
+func (s *stock) stands(it *item, l *life, in holdState) {
+	if l.hold.state != in {
+		s.broken(holdLifecycle, it.at, "a hold goes on from where it does not stand",
+			"order", l.id, "type", it.e.Type, "hold", l.hold.state, "expected", in)
+	}
+}
+
 // whole requires that what is held is what was ordered.
 func (s *stock) whole(it *item, l *life) {
 	s.check(ordersAndHolds)
@@ -294,6 +303,7 @@ func (s *stock) consumed(it *item, l *life, f *event.StockConsumed) {
 		next = consumed
 	}
 	s.giveUp(it, l, f.Items, f.Last)
+	s.stands(it, l, committed)
 	s.become(it, l, next)
 	var units int64
 	for _, i := range f.Items {

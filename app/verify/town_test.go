@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,7 +13,7 @@ import (
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/catalog"
-	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
@@ -26,23 +28,23 @@ type town struct {
 	w        *roomtest.World
 	app      *app.App
 	provider *sandbox.Sandbox
-	skus     int
+	skus     int // besides the scarce one
+	moods    int // every so manieth order meets a provider in a mood
 	orders   []shop.ID
-	tokens   map[shop.ID]string
 }
 
 const (
 	dealers = 5
 	scarce  = "scarce"
-	few     = 25 // units of what is scarce
-	wide    = 160
+	few     = 7 // units of what is scarce
 )
 
-func newTown(t testing.TB) *town {
+// newTown opens a shop with so many goods; every moods-th order meets a provider in a mood.
+func newTown(t testing.TB, skus, moods int) *town {
 	t.Helper()
 	w := roomtest.New(t, roomtest.Calm())
-	d := &town{t: t, w: w, skus: wide, tokens: make(map[shop.ID]string)}
-	clock := w.Desk("app").Clock
+	d := &town{t: t, w: w, skus: skus, moods: moods}
+	clock := &ticking{Clock: w.Desk("app").Clock}
 	secret := []byte("a secret between us")
 	var err error
 	d.provider, err = sandbox.Open(sandbox.Options{
@@ -81,14 +83,25 @@ func newTown(t testing.TB) *town {
 	return d
 }
 
+// ticking never shows the same moment twice, as a machine's clock does not: what is timed for a
+// moment is named after it.
+type ticking struct {
+	platform.Clock
+	ticks atomic.Int64
+}
+
+// Now implements platform.Clock.
+func (c *ticking) Now() time.Time { return c.Clock.Now().Add(time.Duration(c.ticks.Add(1))) }
+
 func (d *town) as(id shop.ID, role room.Role) context.Context { return d.w.As(d.t, id, role) }
 
 func (d *town) admin() context.Context { return d.as("adm_1", room.Admin()) }
 
+// must is called from several goroutines, so it cannot end the test.
 func (d *town) must(err error) {
 	d.t.Helper()
 	if err != nil {
-		d.t.Fatal(err)
+		d.t.Error(err)
 	}
 }
 
@@ -128,37 +141,52 @@ func (d *town) buy(n int, token string, items ...order.Item) shop.ID {
 		ShipTo: shop.Address{Name: "A. Buyer", Line1: "1 Road", City: "Leeds", Country: "GB"},
 	})
 	d.must(err)
-	d.orders = append(d.orders, v.ID)
-	d.tokens[v.ID] = token
 	return v.ID
 }
 
-// tokenFor spreads the provider's moods over the orders: most are honest.
-func tokenFor(n int) string {
+// many calls do for 0 to n-1, eight at once.
+func many(n int, do func(i int)) {
+	var all sync.WaitGroup
+	for worker := range 8 {
+		all.Go(func() {
+			for i := worker; i < n; i += 8 {
+				do(i)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// token spreads the provider's moods over the orders: most are honest.
+func (d *town) token(n int) string {
 	all := sandbox.Tokens()
-	if n%3 != 0 {
+	if n%d.moods != 0 {
 		return all[n%2].Token
 	}
-	return all[(n/3)%len(all)].Token
+	return all[(n/d.moods)%len(all)].Token
 }
 
 // shop lets n people buy one to four things each; some change their mind at once.
 func (d *town) shop(n int) {
-	for i := range n {
-		items := []order.Item{{SKU: skuOf(i % d.skus), Quantity: int64(1 + i%5)}}
-		for j := range i % 4 {
-			items = append(items, order.Item{SKU: skuOf((i*7 + j*13 + 1) % d.skus), Quantity: 2})
-		}
-		if i%11 == 0 {
-			items = append(items, order.Item{SKU: scarce, Quantity: 1})
-		}
-		id := d.buy(i, tokenFor(i), items...)
-		if i%29 == 0 {
-			_, _ = d.app.Order.Cancel(d.admin(), id, "") // too late is as good
-		}
-		if i%200 == 199 {
-			d.settle()
-		}
+	d.orders = make([]shop.ID, n)
+	const crowd = 300
+	for first := 0; first < n; first += crowd {
+		many(min(crowd, n-first), func(i int) { d.visit(first + i) })
+		d.settle()
+	}
+}
+
+func (d *town) visit(i int) {
+	items := []order.Item{{SKU: skuOf(i % d.skus), Quantity: int64(1 + i%5)}}
+	for j := range i % 4 {
+		items = append(items, order.Item{SKU: skuOf((i*7 + j*13 + 1) % d.skus), Quantity: 2})
+	}
+	if i%11 == 0 {
+		items = append(items, order.Item{SKU: scarce, Quantity: 1})
+	}
+	d.orders[i] = d.buy(i, d.token(i), items...)
+	if i%29 == 0 {
+		_, _ = d.app.Order.Cancel(d.admin(), d.orders[i], "") // too late is as good
 	}
 }
 
@@ -168,11 +196,11 @@ func (d *town) buyMuch() {
 	for i := range d.skus {
 		all = append(all, order.Item{SKU: skuOf(i), Quantity: 3})
 	}
-	for i := range 4 {
-		d.buy(100+i, "tok_visa", all...)
+	for _, token := range []string{"tok_visa", "tok_requires_action"} {
+		d.orders = append(d.orders, d.buy(len(d.orders), token, all...))
 	}
-	d.buy(200, "tok_visa", append(all, order.Item{SKU: scarce, Quantity: 1000})...)
-	d.buy(201, "tok_declined", all...)
+	d.orders = append(d.orders, d.buy(len(d.orders), "tok_visa",
+		append(all, order.Item{SKU: scarce, Quantity: 1000})...))
 }
 
 // settle lets everything happen that is due, and the provider's notices come in.
@@ -198,22 +226,23 @@ func (d *town) advance(by time.Duration) {
 	d.settle()
 }
 
-// each calls do for the shipments of all orders, by number.
+// each calls do for the shipments of all orders, with the order's number.
 func (d *town) each(do func(n int, id shop.ID)) {
-	for n, o := range d.orders {
+	many(len(d.orders), func(n int) {
 		for p := 1; p <= dealers; p++ {
-			id := shop.ID(fmt.Sprintf("shp_%s_%d", string(o)[len("ord_"):], p))
-			if _, err := d.app.Fulfilment.Get(d.admin(), room.CallerOf(d.admin()), id); err == nil {
+			id := fulfilment.ID(d.orders[n], p)
+			if _, err := d.app.Fulfilment.Get(d.admin(), staff(), id); err == nil {
 				do(n, id)
 			}
 		}
-	}
+	})
 }
 
-// work lets the dealers pack, hand over and deliver, and people change their minds meanwhile. Each
-// step may be refused, as in life.
-func (d *town) work() {
-	who := room.CallerOf(d.admin())
+func staff() room.Caller { return room.Caller{ID: "adm_1", Role: room.Admin()} }
+
+// pack lets the dealers pack, and people change their minds before. Each step may be refused, as
+// in life.
+func (d *town) pack() {
 	for n, id := range d.orders {
 		switch {
 		case n%17 == 0:
@@ -224,10 +253,14 @@ func (d *town) work() {
 	}
 	d.each(func(n int, id shop.ID) {
 		if n%10 != 9 {
-			_, _ = d.app.Fulfilment.Pack(d.admin(), who, id)
+			_, _ = d.app.Fulfilment.Pack(d.admin(), staff(), id)
 		}
 	})
 	d.settle()
+}
+
+// ship lets the dealers hand over and deliver, and gives some money back.
+func (d *town) ship() {
 	for n, id := range d.orders {
 		switch {
 		case n%19 == 0 && n%2 == 0:
@@ -236,11 +269,15 @@ func (d *town) work() {
 			_, _ = d.app.Order.Cancel(d.admin(), id, "too_slow")
 		}
 	}
-	d.each(func(n int, id shop.ID) { _, _ = d.app.Fulfilment.Dispatch(d.admin(), who, id, "RM 12 GB") })
+	d.each(func(n int, id shop.ID) {
+		if n%9 != 8 {
+			_, _ = d.app.Fulfilment.Dispatch(d.admin(), staff(), id, "RM 12 GB")
+		}
+	})
 	d.settle()
 	d.each(func(n int, id shop.ID) {
 		if n%8 != 7 {
-			_, _ = d.app.Fulfilment.Deliver(d.admin(), who, id)
+			_, _ = d.app.Fulfilment.Deliver(d.admin(), staff(), id)
 		}
 	})
 	d.settle()
@@ -263,56 +300,25 @@ func (d *town) refund() {
 	})
 }
 
-// live is a town's life from the first order to the end of the last return window.
-func live(t testing.TB, orders int) *town {
-	t.Helper()
-	d := newTown(t)
+// live is a town's life from the first order to the end of the last return window. calm is called
+// whenever everything is handled; it may be nil.
+func (d *town) live(orders int, calm func(when string)) {
+	d.t.Helper()
+	if calm == nil {
+		calm = func(string) {}
+	}
 	d.shop(orders)
+	calm("everybody has ordered")
 	d.buyMuch()
 	d.settle()
-	d.work()
-	d.advance(30 * time.Minute)
-	d.advance(3 * time.Hour)
-	d.advance(4 * 24 * time.Hour)
-	d.advance(11 * 24 * time.Hour)
-	return d
-}
-
-// tape is a history in memory: what one town lived through, to be changed by tests.
-type tape struct {
-	events  []platform.Event
-	records []platform.Record
-	effects []sandbox.Entry
-	rooms   []room.Room
-	status  []platform.SubscriptionStatus
-	dead    []platform.DeadLetter
-}
-
-func record(t testing.TB, d *town) *tape {
-	t.Helper()
-	tp := &tape{rooms: d.app.Rooms()}
-	ctx, h := t.Context(), d.w.Raw.History()
-	d.must(h.Log(ctx, "", func(_ string, e platform.Event) error {
-		tp.events = append(tp.events, e)
-		return nil
-	}))
-	d.must(h.Records(ctx, "", func(r platform.Record) error {
-		tp.records = append(tp.records, r)
-		return nil
-	}))
-	d.must(d.provider.Ledger(func(e sandbox.Entry) error {
-		tp.effects = append(tp.effects, e)
-		return nil
-	}))
-	status, err := d.w.Raw.Delivery().Status(ctx)
-	d.must(err)
-	tp.status = status
-	for _, s := range status {
-		dead, err := d.w.Raw.Delivery().DeadLetters(ctx, s.Name, "", 100)
-		d.must(err)
-		tp.dead = append(tp.dead, dead...)
+	d.pack()
+	calm("parcels are packed")
+	d.ship()
+	calm("parcels are delivered")
+	for _, later := range []time.Duration{
+		30 * time.Minute, 3 * time.Hour, 4 * 24 * time.Hour, 11 * 24 * time.Hour,
+	} {
+		d.advance(later)
+		calm(later.String() + " later")
 	}
-	return tp
 }
-
-var _ = event.NewCatalogue

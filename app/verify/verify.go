@@ -23,6 +23,8 @@ type Input struct {
 	// Provider calls fn for every effect in the payment provider's own ledger, in its order; nil
 	// when there is none to compare with.
 	Provider func(fn func(Effect) error) error
+	// Contracts checks payloads; nil makes one. It can be shared by many runs.
+	Contracts *contract.Checker
 	// Quiescent says that everything which was announced was also handled. What must have followed
 	// by then is checked as well.
 	Quiescent bool
@@ -105,6 +107,9 @@ func newRun(in Input) (*run, error) {
 		return r, nil
 	}
 	r.books = newBooks(r.sheet(), in.Quiescent)
+	if r.checker = in.Contracts; r.checker != nil {
+		return r, nil
+	}
 	var err error
 	r.checker, err = contract.New()
 	return r, err

@@ -1,0 +1,123 @@
+package verify_test
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/souk-commerce/souk/shop/event"
+)
+
+func corruptOrders() []corruption {
+	return slices.Concat(corruptTransitions(), corruptTermination(), corruptTimers())
+}
+
+func corruptTransitions() []corruption {
+	return []corruption{
+		{"I28", "completed before it was placed", func(tp *tape) {
+			_, f := find[*event.OrderCompleted](tp, nil)
+			drop(tp, func(p *event.OrderPlaced) bool { return p.Order == f.Order })
+		}},
+		{"I28", "cancelled and placed", func(tp *tape) {
+			at, c := find[*event.OrderCancelled](tp, nil)
+			_, f := find[*event.OrderPlaced](tp, nil)
+			f.Order = c.Order
+			tp.add(f, at)
+		}},
+		{"I28", "expired without a deadline", func(tp *tape) {
+			_, f := find[*event.OrderExpired](tp, nil)
+			drop(tp, func(d *event.OrderDeadline) bool { return d.Order == f.Order })
+		}},
+		{"I28", "placed for less than it costs", func(tp *tape) {
+			_, p := find[*event.OrderPlaced](tp, nil)
+			edit(tp, func(f *event.PaymentAuthorized) bool {
+				if f.Order == p.Order {
+					f.Amount.Amount--
+				}
+				return f.Order == p.Order
+			})
+		}},
+		{"I28", "cancelled from where it does not stand", func(tp *tape) {
+			edit(tp, func(f *event.OrderCancelled) bool { f.From = "on_hold"; return true })
+		}},
+		{"I28", "out of stock that was there", func(tp *tape) {
+			edit(tp, func(f *event.OrderCancelled) bool {
+				ok := f.Reason == "payment_failed"
+				f.Reason = "out_of_stock"
+				return ok
+			})
+		}},
+		{"I28", "an axis is wrong", func(tp *tape) {
+			edit(tp, func(f *event.OrderProgressed) bool { f.Payment = "refunded"; return true })
+		}},
+		{"I28", "money moves without a cause", func(tp *tape) {
+			edit(tp, func(f *event.OrderProgressed) bool {
+				ok := strings.HasPrefix(f.Cause, "fulfilment.dispatched/")
+				f.Captured++
+				return ok
+			})
+		}},
+		{"I28", "a parcel is dispatched twice", func(tp *tape) {
+			at, f := find[*event.ShipmentDispatched](tp, nil)
+			tp.add(f, at)
+		}},
+		{"I28", "a parcel leaves that was not cleared", func(tp *tape) {
+			_, f := find[*event.ShipmentDispatched](tp, nil)
+			drop(tp, func(c *event.ShipmentCleared) bool { return c.Shipment == f.Shipment })
+		}},
+	}
+}
+
+func corruptTermination() []corruption {
+	return []corruption{
+		{"I29", "the deadline passes, and nothing happens", func(tp *tape) {
+			_, f := find[*event.OrderExpired](tp, nil)
+			drop(tp, func(e *event.OrderExpired) bool { return e.Order == f.Order })
+		}},
+		{"I29", "the stock is refused, and nothing happens", func(tp *tape) {
+			drop(tp, func(f *event.OrderCancelled) bool { return f.Reason == "out_of_stock" })
+		}},
+		{"I29", "the payment fails, and nothing happens", func(tp *tape) {
+			drop(tp, func(f *event.OrderCancelled) bool { return f.Reason == "payment_failed" })
+		}},
+		{"I29", "the return window closes, and nothing happens", func(tp *tape) {
+			drop[*event.OrderCompleted](tp, nil)
+		}},
+		{"I29", "a parcel is paid, and nothing happens", func(tp *tape) {
+			drop(tp, func(f *event.ShipmentCleared) bool {
+				return !has(tp, func(d *event.ShipmentDispatched) bool {
+					return d.Shipment == f.Shipment
+				}) && !has(tp, func(c *event.ShipmentCancelled) bool { return c.Shipment == f.Shipment })
+			})
+		}},
+	}
+}
+
+func corruptTimers() []corruption {
+	return []corruption{
+		{"I32", "a deadline comes early", func(tp *tape) {
+			edit(tp, func(f *event.OrderDeadline) bool { f.Due = f.Due.Add(time.Hour); return true })
+		}},
+		{"I32", "a timer fires early", func(tp *tape) {
+			at, _ := find[*event.PaymentCheckDue](tp, nil)
+			e := &tp.events[at]
+			key, _, _ := strings.Cut(e.ID, "@")
+			e.ID = key + "@9000000000000000000"
+		}},
+		{"I32", "a timer fires twice", func(tp *tape) {
+			at, _ := find[*event.OrderReturnWindowClosed](tp, nil)
+			tp.events = slices.Insert(tp.events, at, tp.events[at])
+		}},
+		{"I32", "a deadline comes twice", func(tp *tape) {
+			at, _ := find[*event.OrderDeadline](tp, nil)
+			again := tp.events[at]
+			again.ID = "order/deadline/again@1"
+			tp.events = slices.Insert(tp.events, at, again)
+		}},
+		{"I32", "a return window closes that was not opened", func(tp *tape) {
+			at, f := find[*event.OrderCancelled](tp, nil)
+			again := tp.add(&event.OrderReturnWindowClosed{Order: f.Order}, at)
+			tp.events[again].Sequence, tp.events[again].ID = 0, "order/returns/again@1"
+		}},
+	}
+}
