@@ -34,6 +34,7 @@ type stage struct {
 	app *app.App
 	p   platform.Platform
 	url string
+	doc *contract // holds every exchange against the published document
 }
 
 // open starts a shop in memory.
@@ -83,7 +84,7 @@ func openWith(t testing.TB, change func(c *app.Config)) *stage {
 			t.Error(err)
 		}
 	})
-	return &stage{t: t, app: a, p: p, url: server.URL}
+	return &stage{t: t, app: a, p: p, url: server.URL, doc: readContract(t, a)}
 }
 
 // token speaks for somebody for an hour.
@@ -129,7 +130,9 @@ func (s *stage) ask(method, path, token, body string, header ...string) answer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return answer{status: resp.StatusCode, head: resp.Header, body: raw}
+	a := answer{status: resp.StatusCode, head: resp.Header, body: raw}
+	s.doc.check(s.t, req, body, a)
+	return a
 }
 
 // code is the code of a problem, or "" if the answer is none.

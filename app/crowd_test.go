@@ -79,6 +79,7 @@ func TestThousandBuyersForTenUnits(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.list("dlr_1", "rare", 10)
+	s.doc = nil // a thousand times the same
 	const buyers, atOnce = 1000, 100
 	tokens := make(chan string, buyers)
 	for i := range buyers {

@@ -3,6 +3,8 @@ package app
 import (
 	"net/http"
 	"sync/atomic"
+
+	"github.com/souk-commerce/souk/shop"
 )
 
 // The states of an app.
@@ -25,9 +27,9 @@ func (h *health) getHealth(w http.ResponseWriter, _ *http.Request) {
 func (h *health) getReady(w http.ResponseWriter, _ *http.Request) {
 	switch h.state.Load() {
 	case opening:
-		sayPlain(w, http.StatusServiceUnavailable, "opening\n")
+		refusal(shop.Unavailable, "opening").write(w)
 	case draining:
-		sayPlain(w, http.StatusServiceUnavailable, "draining\n")
+		refusal(shop.Unavailable, "draining").write(w)
 	default:
 		sayPlain(w, http.StatusOK, "ready\n")
 	}

@@ -3,11 +3,9 @@ package app
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -154,17 +152,7 @@ func (h *house) admit(load Load) error {
 func (h *house) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	h.tell(r.Context(), p)
-	if p.header[0] != "" {
-		w.Header().Set(p.header[0], p.header[1])
-	}
-	body, err := json.Marshal(p)
-	if err != nil {
-		panic("app: a problem has no JSON: " + err.Error())
-	}
-	w.Header().Set("Content-Type", p.ContentType(""))
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(p.Status)
-	_, _ = w.Write(body) // the client may have gone; there is nobody left to tell
+	p.write(w)
 }
 
 // tell logs a fault of ours with its cause; refusals that are not faults are only counted.

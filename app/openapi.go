@@ -44,17 +44,26 @@ func (h *house) openAPI(w http.ResponseWriter, r *http.Request) {
 }
 
 // prune takes out of the document what huma says and we do not: its own error type, which nobody
-// ever receives, and lists that may be null, which are neither taken nor sent.
+// ever receives, lists that may be null, which are neither taken nor sent, and its own keywords.
 func (h *house) prune() {
 	schemas := h.api.OpenAPI().Components.Schemas.Map()
 	delete(schemas, "HumaErrorModel")
 	delete(schemas, "HumaErrorDetail")
 	for _, s := range schemas {
-		for _, p := range s.Properties {
-			if p.Type == huma.TypeArray {
-				p.Nullable = false
-			}
-		}
+		pruneSchema(s)
+	}
+}
+
+func pruneSchema(s *huma.Schema) {
+	if s.Type == huma.TypeArray {
+		s.Nullable = false
+	}
+	s.PatternDescription = "" // no keyword of JSON Schema; huma has put it into its messages
+	for _, p := range s.Properties {
+		pruneSchema(p)
+	}
+	if s.Items != nil {
+		pruneSchema(s.Items)
 	}
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -60,6 +61,21 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 
 // Unwrap returns the cause.
 func (p *Problem) Unwrap() error { return p.cause }
+
+// write answers with the problem.
+func (p *Problem) write(w http.ResponseWriter) {
+	if p.header[0] != "" {
+		w.Header().Set(p.header[0], p.header[1])
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		panic("app: a problem has no JSON: " + err.Error())
+	}
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(body) // the client may have gone; there is nobody left to tell
+}
 
 // maxDetails bounds Problem.Errors.
 const maxDetails = 100
