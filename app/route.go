@@ -59,6 +59,7 @@ func handle[I, O any](h func(context.Context, *I) (*O, error)) serving {
 	_, takes := reflect.TypeFor[I]().FieldByName("Body")
 	_, raw := reflect.TypeFor[I]().FieldByName("RawBody")
 	return serving{takes: takes || raw, raw: raw, bind: func(api huma.API, op huma.Operation) {
+		op.SkipValidateBody = raw // huma would take the bytes for a JSON string
 		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 			out, err := h(ctx, in)
 			if err != nil {
