@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -100,7 +101,7 @@ func (l *lean) answer() (status int, body []byte, err error) {
 		}
 	}
 	if length < 0 {
-		return 0, nil, fmt.Errorf("an answer without a length")
+		return 0, nil, errors.New("an answer without a length")
 	}
 	if cap(l.body) < length {
 		l.body = make([]byte, length)

@@ -177,14 +177,6 @@ func inOrder(list []*chapter) {
 	})
 }
 
-// all calls fn for every chapter, causes first.
-func (s story) all(fn func(c *chapter)) {
-	for _, c := range s {
-		fn(c)
-		story(c.Then).all(fn)
-	}
-}
-
 // write draws the forest. Times are since the first event. What all ids of the story share is
 // shortened to "…".
 func (s story) write(t *text, shared string) {
