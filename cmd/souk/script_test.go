@@ -86,6 +86,7 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	args = append([]string{
 		"serve", "--data", ts.MkAbs(args[0]), "--listen", "127.0.0.1:0", "--admin", "",
+		"--patience=-1s", // a slow machine is not what is tested here
 	}, args[1:]...)
 	s.cmd, s.log, s.ended = exec.Command("souk", args...), &bytes.Buffer{}, make(chan error, 1)
 	s.cmd.Dir = ts.MkAbs(".")
