@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/souk-commerce/souk/shop"
@@ -72,7 +73,7 @@ const (
 	perDealer  = 50 // shoppers for each parcel more
 	idleRounds = 3  // after which a dealer goes home
 	lastRounds = 80
-	lookBack   = 10  // rounds
+	lookBack   = 10  // rounds after which a dealer looks at all shipments
 	atATime    = 100 // shipments of a list
 )
 
@@ -83,7 +84,6 @@ type seller struct {
 	token string
 	plan  map[shop.ID]goal
 	dealt int
-	from  string // the shipments up to here need nothing more, as far as is known
 	round int
 }
 
@@ -116,15 +116,34 @@ func (d *demo) keep(ctx context.Context, s stall) error {
 	return nil
 }
 
-// work is a round: it does a bit for every shipment that is due, and says for how many. It begins
-// with the first that needs something; now and then with the very first, since an order that was
-// placed late may stand among older ones.
+// chore is one step for one shipment.
+type chore struct {
+	shipment shop.ID
+	verb     string
+}
+
+// work is a round: the chores that have waited longest. It says how many it did.
 func (s *seller) work(ctx context.Context) (worked int, err error) {
-	if s.round++; s.round%lookBack == 0 {
-		s.from = ""
+	s.round++
+	all, err := s.chores(ctx)
+	if err != nil {
+		return 0, err
 	}
-	settled := true
-	for cursor := s.from; ; {
+	slices.Reverse(all)
+	for _, c := range all[:min(len(all), max(atOnce, len(s.cast)/perDealer))] {
+		if err := s.step(ctx, c); err != nil {
+			return worked, err
+		}
+		worked++
+	}
+	return worked, nil
+}
+
+// chores lists what is to be done, newest shipments first as the shop lists them. It stops where a
+// whole page needs nothing more; now and then it looks further back, since the money of a parcel
+// may come late.
+func (s *seller) chores(ctx context.Context) (all []chore, err error) {
+	for cursor := ""; ; {
 		var list struct {
 			Items []fulfilment.ShipmentView `json:"items"`
 			Next  string                    `json:"next"`
@@ -134,28 +153,21 @@ func (s *seller) work(ctx context.Context) (worked int, err error) {
 			path: fmt.Sprintf("/v1/shipments?limit=%d&cursor=%s", atATime, url.QueryEscape(cursor)),
 		})
 		if err != nil {
-			return worked, err
+			return nil, err
 		}
 		if err := a.into(&list); err != nil {
-			return worked, fmt.Errorf("list of shipments %w", err)
+			return nil, fmt.Errorf("list of shipments %w", err)
 		}
+		settled := true
 		for _, sh := range list.Items {
 			verb, over := s.next(sh)
-			if settled = settled && over; settled {
-				s.from = string(sh.ID)
-			}
-			if verb == "" {
-				continue
-			}
-			if err := s.step(ctx, sh.ID, verb); err != nil {
-				return worked, err
-			}
-			if worked++; worked >= max(atOnce, len(s.cast)/perDealer) {
-				return worked, nil
+			settled = settled && over
+			if verb != "" {
+				all = append(all, chore{sh.ID, verb})
 			}
 		}
-		if cursor = list.Next; cursor == "" {
-			return worked, nil
+		if cursor = list.Next; cursor == "" || settled && s.round%lookBack != 0 {
+			return all, nil
 		}
 	}
 }
@@ -193,13 +205,14 @@ func (s *seller) next(sh fulfilment.ShipmentView) (verb string, over bool) {
 }
 
 // step takes one. Whoever cancelled meanwhile was faster, and that is fine.
-func (s *seller) step(ctx context.Context, id shop.ID, verb string) error {
+func (s *seller) step(ctx context.Context, c chore) error {
+	id := string(c.shipment)
 	r := request{
-		method: "POST", path: "/v1/shipments/" + string(id) + "/" + verb, token: s.token,
-		key: verb + "-" + string(id),
+		method: "POST", path: "/v1/shipments/" + id + "/" + c.verb, token: s.token,
+		key: c.verb + "-" + id,
 	}
-	if verb == "dispatch" {
-		r.body = fulfilment.DispatchBody{Tracking: "CARAVAN-" + string(id[len(id)-8:])}
+	if c.verb == "dispatch" {
+		r.body = fulfilment.DispatchBody{Tracking: "CARAVAN-" + id[max(0, len(id)-8):]}
 	}
 	a, err := s.api.do(ctx, r)
 	if err != nil {
@@ -207,7 +220,7 @@ func (s *seller) step(ctx context.Context, id shop.ID, verb string) error {
 	}
 	var any struct{}
 	if err := a.into(&any); err != nil && a.code != shop.Illegal {
-		return fmt.Errorf("%s %s %w", verb, id, err)
+		return fmt.Errorf("%s %s %w", c.verb, id, err)
 	}
 	return nil
 }

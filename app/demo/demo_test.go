@@ -88,6 +88,11 @@ func TestDayEndsInBalance(t *testing.T) {
 	if !s.Balanced || !strings.HasSuffix(page.String(), "\nbooks balance\n") {
 		t.Fatalf("the books do not balance:\n%s", page.String())
 	}
+	for l := range strings.Lines(page.String()) {
+		if n := len(strings.TrimSpace(l)) + 2; n > 80 {
+			t.Errorf("%d characters do not fit a terminal: %q", n, l)
+		}
+	}
 	o := s.Orders
 	if o.Created != 54 || o.Placed+o.OnHold+o.Cancelled+o.Expired != o.Created {
 		t.Errorf("54 shoppers made these orders: %+v", o)

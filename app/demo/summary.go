@@ -170,20 +170,20 @@ func (s *Summary) Write(out io.Writer, colour bool) error {
 	p.row("cancelled", "%d sold out, %s declined, %s changed their mind",
 		r["out_of_stock"], many(r["payment_failed"], "card"), many(others, "customer"))
 	if s.Flash.Shoppers > 0 {
-		p.row("flash sale", "%d of %d lamps sold to %s, the last one answered after %.0f ms",
+		p.row("flash sale", "%d of %d lamps sold to %s, all answered in %.0f ms",
 			s.Flash.Sold, s.Flash.Units, many(s.Flash.Shoppers, "shopper"), s.Flash.Took)
 	}
 	twice := s.DoubleClicks
 	p.row("double clicks", "%s sent one checkout %d times at once: %s",
 		many(twice.Shoppers, "shopper"), clicksAtOnce, many(twice.Orders, "order"))
-	p.row("lost answers", "%s to the provider, %d resolved by asking, each within %.1f s",
+	p.row("lost answers", "%s to the provider, %d resolved by asking within %.1f s",
 		many(s.LostAnswers.Calls, "call"), s.LostAnswers.Resolved, s.LostAnswers.Longest/1000)
-	p.row("parcels", "%d delivered, %d on their way, %d packed, %d to pack, %d refunded",
+	p.row("parcels", "%d delivered, %d under way, %d packed, %d to pack, %d refunded",
 		box.Delivered, box.OnTheWay, box.Packed, box.ToPack, regrets.Refunds)
-	p.row("events", "%s in the log, delivered %s times, %d dead letters, %s mails",
+	p.row("events", "%s in the log, %s deliveries, %d dead letters, %s mails",
 		grouped(s.Events.Log), grouped(s.Events.Delivered), s.Events.DeadLetters,
 		grouped(int64(s.Events.Messages)))
-	p.row("placed in", "P50 %s, P95 %s, P99 %s ms over HTTP (the disk syncs in %s ms)",
+	p.row("placed in", "P50 %s, P95 %s, P99 %s ms over HTTP, a disk sync in %s ms",
 		short(s.Latency.P50), short(s.Latency.P95), short(s.Latency.P99), short(s.Latency.Fsync))
 	p.money(s.Money)
 	p.verdict(s)
@@ -198,7 +198,7 @@ type page struct {
 }
 
 // column is where values begin.
-const column = 17
+const column = 16
 
 func (p *page) line() *line { return &line{most: maxColumns, colour: p.colour} }
 
@@ -266,8 +266,8 @@ func (p *page) verdict(s *Summary) {
 	for _, i := range s.Checks.Invariants {
 		checked += i.Checked
 	}
-	p.row("checked", "%d invariants of stock, money, orders and effects, %s times: all hold",
-		len(s.Checks.Invariants), grouped(checked))
+	p.row("checked", "%s tests of %d invariants (stock, money, effects): all hold",
+		grouped(checked), len(s.Checks.Invariants))
 	p.end(p.line().put(green, "books balance"))
 }
 

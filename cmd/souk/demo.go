@@ -178,20 +178,29 @@ func (o *openMarket) write(out io.Writer, temporary bool) error {
 		end += " and removes its directory"
 	}
 	_, err := fmt.Fprintf(out, `
-The market stays open at %[1]s; %[2]s. A customer, a dealer and an admin:
+The market stays open at %[1]s
+(%[2]s). A customer, a dealer and an admin:
 
 CUSTOMER=%[3]s
+
 DEALER=%[4]s
+
 ADMIN=%[5]s
 
+Buy some tea, look at the parcels to pack, look at the books:
+
 curl -s %[1]s/v1/orders -H "Authorization: Bearer $CUSTOMER" \
-  -H "Content-Type: application/json" -H "Idempotency-Key: $RANDOM" -H "Prefer: wait=5" \
+  -H "Idempotency-Key: $RANDOM" -H "Prefer: wait=5" \
+  -H "Content-Type: application/json" \
   -d '{"items":[{"sku":"TEA-MINT","quantity":1}],"payment":{"token":"tok_visa"},
        "shipTo":{"name":"Me","line1":"1 Road","city":"Leeds","country":"GB"}}'
 
-curl -s "%[1]s/v1/shipments?limit=3" -H "Authorization: Bearer $DEALER"
+curl -s "%[1]s/v1/shipments?limit=3" \
+  -H "Authorization: Bearer $DEALER"
 
-curl -s %[1]s/v1/ops/ledger/trial-balance -H "Authorization: Bearer $ADMIN"
+curl -s %[1]s/v1/ops/ledger/trial-balance \
+  -H "Authorization: Bearer $ADMIN"
+
 `, o.URL, end, o.Customer, o.Dealer, o.Admin)
 	return err
 }
