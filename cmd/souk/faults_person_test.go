@@ -55,9 +55,10 @@ type person struct {
 
 func newPerson(t *testing.T, v *victim, n int, seed uint64) *person {
 	t.Helper()
+	wires := &http.Transport{MaxIdleConnsPerHost: 32}
 	return &person{
 		t: t, v: v, n: n, chance: rand.New(rand.NewPCG(seed, 2)),
-		http:   &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 32}},
+		http:   &http.Client{Timeout: time.Minute, Transport: wires},
 		buyer:  v.token(shop.ID(fmt.Sprintf("cus_%d", n)), room.Customer()),
 		dealer: v.token(shop.ID(fmt.Sprintf("dlr_%d", n)), room.Dealer()),
 	}
@@ -264,8 +265,8 @@ func (p *person) cutOff(from int) (n int) {
 	return n
 }
 
-// waitForNothing sends checkouts that wait for the customer's bank, and returns when all of them are
-// in flight. The function that it returns waits for their answers.
+// waitForNothing sends checkouts that wait for the customer's bank, and returns when all of them
+// are in flight. The function that it returns waits for their answers.
 func (p *person) waitForNothing(t *testing.T, n int) (statuses func() []int) {
 	t.Helper()
 	var all sync.WaitGroup
