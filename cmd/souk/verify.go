@@ -1,9 +1,139 @@
 package main
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
 
-// verifyCommand is being written.
-type verifyCommand struct{}
+	"github.com/souk-commerce/souk/app"
+	"github.com/souk-commerce/souk/app/verify"
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/embedded"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/payment"
+	"github.com/souk-commerce/souk/shop/payment/sandbox"
+)
+
+// verifyCommand checks a data directory that no server has open, or a backup that was restored.
+type verifyCommand struct {
+	Data       string `default:"./data" help:"Data directory; no server may have it open." type:"path"`
+	Structural bool   `help:"Check only that the log is whole and the records are its fold."`
+}
 
 // Run implements the command.
-func (c *verifyCommand) Run(*env) error { return errors.New("being written") }
+func (c *verifyCommand) Run(e *env) (err error) {
+	p, err := openOffline(e, c.Data, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	r, err := c.check(e, p)
+	if err != nil {
+		return err
+	}
+	if e.json {
+		err = e.print(r)
+	} else {
+		_, err = fmt.Fprint(e.out, r)
+	}
+	if err == nil && !r.Clean() {
+		err = errFound
+	}
+	return err
+}
+
+// check opens the rooms over the directory without letting anything happen, and runs every check.
+func (c *verifyCommand) check(e *env, p *embedded.Platform) (*verify.Report, error) {
+	cat := event.NewCatalogue()
+	a, err := app.Open(app.Config{
+		Platform: p, Catalogue: cat, Clock: embedded.SystemClock{}, Log: e.log,
+		IDs:     noIDs{},
+		Payment: payment.Options{Name: "sandbox", Provider: noProvider{}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	quiet, err := atRest(e.ctx, p.Delivery())
+	if err != nil {
+		return nil, err
+	}
+	in := verify.Input{
+		History: p.History(), Delivery: p.Delivery(), Rooms: a.Rooms(), Catalogue: cat,
+		Quiescent: quiet, Structural: c.Structural, Progress: e.progress("events"),
+	}
+	ledger := filepath.Join(c.Data, ledgerFile)
+	if _, err := os.Stat(ledger); err == nil {
+		in.Provider = func(fn func(verify.Effect) error) error {
+			return sandbox.ReadLedger(ledger, func(l sandbox.Entry) error { return fn(effect(l)) })
+		}
+	}
+	return verify.Run(e.ctx, in)
+}
+
+// effect is a line of the sandbox's ledger in the checker's words.
+func effect(l sandbox.Entry) verify.Effect {
+	return verify.Effect{
+		Key: l.Key, Payment: l.Payment, Order: l.Order, Kind: l.Kind, Amount: l.Amount,
+		Currency: l.Currency, At: l.At, Ref: l.Ref,
+	}
+}
+
+// atRest reports whether every subscription had handled everything when the directory was closed.
+// Only then must what follows from an event be there.
+func atRest(ctx context.Context, d platform.Delivery) (bool, error) {
+	subscriptions, err := d.Status(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range subscriptions {
+		if s.Pending > 0 || s.Waiting > 0 {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// progressEvery is how often long work says how far it is.
+const progressEvery = 2 * time.Second
+
+// progress returns a function that says now and then how far something is, on standard error.
+func (e *env) progress(what string) func(done, total int64) {
+	began, last := time.Now(), time.Now()
+	return func(done, total int64) {
+		if e.json || time.Since(last) < progressEvery {
+			return
+		}
+		last = time.Now()
+		rate := float64(done) / time.Since(began).Seconds()
+		if total > 0 {
+			fmt.Fprintf(e.err, "%d of %d %s (%d %%), %.0f/s\n", done, total, what, 100*done/total, rate)
+			return
+		}
+		fmt.Fprintf(e.err, "%d %s, %.0f/s\n", done, what, rate)
+	}
+}
+
+// noProvider stands where nothing may be paid.
+type noProvider struct{}
+
+// Do implements payment.Provider.
+func (noProvider) Do(context.Context, payment.Request) (payment.Outcome, error) {
+	return payment.Outcome{}, shop.Errorf(shop.Unavailable, "nothing is paid while books are checked")
+}
+
+// Status implements payment.Provider.
+func (noProvider) Status(context.Context, string) (payment.Outcome, error) {
+	return payment.Outcome{}, shop.Errorf(shop.Unavailable, "nothing is asked while books are checked")
+}
+
+// noIDs stands where nothing may be made.
+type noIDs struct{}
+
+// NewID implements shop.IDs.
+func (noIDs) NewID(prefix string) shop.ID {
+	panic("souk: a read-only directory has no use for a new " + prefix)
+}
