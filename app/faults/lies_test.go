@@ -155,11 +155,11 @@ func (l *liar) pack(order shop.ID) error {
 	if err := l.wait(order); err != nil {
 		return err
 	}
-	if a := l.m.ask(request{who: dealer, verb: "GET /v1/shipments/" + shipment(order, 1)}); !a.ok() {
+	parcel := "/v1/shipments/" + shipment(order, 1)
+	if a := l.m.ask(request{who: dealer, verb: "GET " + parcel}); !a.ok() {
 		return nil // the order was not placed
 	}
-	path := "/v1/shipments/" + shipment(order, 1) + "/pack"
-	a := l.m.ask(request{who: dealer, verb: "POST " + path, key: "pack"})
+	a := l.m.ask(request{who: dealer, verb: "POST " + parcel + "/pack", key: "pack"})
 	if !a.ok() && a.status != 409 {
 		l.t.Errorf("pack: %d %s", a.status, a.body)
 	}
@@ -179,9 +179,8 @@ func (l *liar) cancel(order shop.ID) error {
 
 // deliver brings the webhooks that are due.
 func (l *liar) deliver() {
-	l.heard += l.m.bank.Deliver(context.Background(), func(_ context.Context, w sandbox.Webhook) error {
-		return l.m.hook(w)
-	})
+	send := func(_ context.Context, w sandbox.Webhook) error { return l.m.hook(w) }
+	l.heard += l.m.bank.Deliver(context.Background(), send)
 }
 
 // hook brings a webhook to its door.

@@ -140,9 +140,9 @@ func (l *liveThrough) round(people []*person) {
 }
 
 // Goal: SIGTERM is not a fault: whoever is being answered gets the answer, nothing that was
-// accepted is lost, and the exit code is 0. Method: checkouts that wait for a decision which does not come,
-// so that they are certainly in flight, and load beside them; SIGTERM; then the answers, the exit
-// code, and everything asked again after a restart.
+// accepted is lost, and the exit code is 0. Method: checkouts that wait for a decision which does
+// not come, so that they are certainly in flight, and load beside them; SIGTERM; then the answers,
+// the exit code, and everything asked again after a restart.
 func TestDrainLosesNothing(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
