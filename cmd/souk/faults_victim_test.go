@@ -113,6 +113,22 @@ func (v *victim) terminate() {
 	v.cmd = nil
 }
 
+// ended reports whether the server has ended by itself, and with what.
+func (v *victim) ended(within time.Duration) (bool, error) {
+	v.t.Helper()
+	gone := make(chan struct{})
+	go func() { // ends with the server
+		v.said.ended.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+		return true, v.cmd.Wait()
+	case <-time.After(within):
+		return false, nil
+	}
+}
+
 // said is what a server logs.
 type said struct {
 	serving chan string // the address; "" if it ends before it serves
@@ -131,6 +147,9 @@ func (s *said) listen(out io.Reader) {
 		var line struct{ Msg, API string }
 		if json.Unmarshal(in.Bytes(), &line) == nil && line.Msg == "serving" {
 			s.serving <- line.API
+		}
+		if line.Msg == "request" {
+			continue // refusals are many, and their clients know of them
 		}
 		s.mu.Lock()
 		s.last = append(s.last, in.Text())

@@ -9,6 +9,8 @@ import (
 	"os"
 	"runtime/pprof"
 	"time"
+
+	"github.com/souk-commerce/souk/shop"
 )
 
 // serveCommand serves the shop until it is told to stop.
@@ -56,6 +58,11 @@ func (c *serveCommand) Run(e *env) (err error) {
 	select {
 	case <-e.ctx.Done():
 	case failed = <-s.failed:
+	case <-w.platform.Failed():
+		failed = &shop.Error{
+			Code: shop.Unavailable, Message: "the disk failed; all that was acknowledged is safe",
+			Hint: "look at the disk, then start the server again: it recovers what is on it",
+		}
 	}
 	e.log.Info("draining: no new work, finishing what is under way")
 	return errors.Join(failed, s.stop(), w.close())
