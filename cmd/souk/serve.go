@@ -19,7 +19,7 @@ type serveCommand struct {
 	Listen  string      `default:"127.0.0.1:8080" help:"Address of the API."`
 	Admin   string      `default:"127.0.0.1:8081" help:"Address of /metrics, /healthz and /readyz; empty for none."`
 	Backups string      `help:"Directory for backups of the running server; beside --data if empty." type:"path"`
-	Profile string      `help:"Write a CPU profile of the whole run to this file." type:"path"`
+	Profile string      `help:"Write a CPU profile of the whole run to this file, and what was allocated beside it." type:"path"`
 	Policy  policyFlags `embed:""`
 }
 
@@ -137,5 +137,9 @@ func profileTo(file string) (stop func(), err error) {
 	return func() {
 		pprof.StopCPUProfile()
 		_ = f.Close() // the profile is a diagnostic; the run's own error matters
+		if a, err := os.Create(file + ".allocs"); err == nil {
+			_ = pprof.Lookup("allocs").WriteTo(a, 0)
+			_ = a.Close()
+		}
 	}, nil
 }

@@ -26,6 +26,10 @@ const (
 	ledgerFile  = "sandbox-ledger.jsonl" // beside the data directory's own files
 )
 
+// rememberPayments is how many operations the sandbox keeps at hand; it looks older ones up in its
+// ledger.
+const rememberPayments = 1 << 14
+
 // policyFlags are the operator's decisions that serve and bench share.
 type policyFlags struct {
 	Deadline  time.Duration `default:"10m" help:"From checkout until an order is placed or expires."`
@@ -101,7 +105,9 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 		return nil, errors.Join(fmt.Errorf("make a webhook secret: %w", err), w.platform.Close())
 	}
 	clock := embedded.SystemClock{}
-	w.provider, err = sandbox.Open(sandbox.Options{Clock: clock, Path: ledger})
+	w.provider, err = sandbox.Open(sandbox.Options{
+		Clock: clock, Path: ledger, Remember: rememberPayments,
+	})
 	if err != nil {
 		return nil, errors.Join(err, w.platform.Close())
 	}

@@ -38,6 +38,7 @@ func (p *Platform) writeGroup() {
 	p.writing = nil
 	p.mu.Unlock()
 	if g.err == nil {
+		_ = g.batch.Close() // gives its memory back to Pebble; after a commit it cannot fail
 		p.publish(g.events)
 	}
 	close(g.done)

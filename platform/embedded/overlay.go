@@ -19,7 +19,7 @@ type pending struct {
 }
 
 const (
-	maxGeneration = 32_768
+	maxGeneration = 12_288
 	maxCached     = 2048 // bytes of a value that is kept when it is durable
 )
 
