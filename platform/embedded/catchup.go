@@ -71,7 +71,7 @@ func (s *subscription) read(epoch int, pos uint64, e platform.Event) error {
 		s.last = pos
 		return nil
 	}
-	s.takeLocked(logged{pos: pos, event: e})
+	s.takeLocked(&logged{pos: pos, event: e})
 	s.workLocked()
 	return nil
 }

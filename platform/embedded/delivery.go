@@ -160,7 +160,7 @@ func (p *Platform) publish(events []logged) {
 	d.mu.Unlock()
 	for i := range events {
 		for _, s := range d.byType[events[i].event.Type] {
-			s.offer(events[i])
+			s.offer(&events[i])
 		}
 	}
 	d.published.Store(last)

@@ -149,7 +149,7 @@ func (s *subscription) resume(f failure) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	it := &item{pos: f.Pos, event: e, epoch: s.epoch, fail: &f}
+	it := &item{pos: f.Pos, event: &e, epoch: s.epoch, fail: &f}
 	s.waiting[f.Pos] = it
 	if s.order {
 		if behind := s.busy[e.Subject]; behind != nil { // another event of the subject is at work

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"path"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,6 +75,7 @@ type Platform struct {
 	stats    stats
 	minFree  uint64
 	readOnly bool
+	marked   uint64 // position in the file MARK
 	beside   []string
 
 	files  *files
@@ -157,6 +159,9 @@ func newPlatform(o Options) *Platform {
 // recover finds the end of the log and opens what stands on the store.
 func (p *Platform) recover(o Options) error {
 	if err := p.findHead(); err != nil {
+		return explain(err)
+	}
+	if err := p.checkMark(); err != nil {
 		return err
 	}
 	if err := p.findNextDue(); err != nil {
@@ -354,7 +359,9 @@ func explainOpen(dir string, err error) error {
 	case isLocked(err):
 		return fmt.Errorf("%s is open in another process; stop that one first: %w", dir,
 			platform.ErrInUse)
-	case pebble.IsCorruptionError(err):
+	case pebble.IsCorruptionError(err), isNotExist(err),
+		strings.Contains(err.Error(), "object size mismatch"),
+		strings.Contains(err.Error(), "not pristine"):
 		return fmt.Errorf("%s is damaged; restore a backup: %w: %w", dir, platform.ErrCorrupt, err)
 	}
 	return fmt.Errorf("open %s: %w", dir, err)

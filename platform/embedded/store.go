@@ -209,7 +209,7 @@ func (p *Platform) scan(
 			return err
 		}
 	}
-	return it.Error()
+	return explain(it.Error())
 }
 
 func smaller(a, b []byte) []byte {

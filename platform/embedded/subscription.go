@@ -46,7 +46,7 @@ type subscription struct {
 // item is one event on its way through a subscription.
 type item struct {
 	pos    uint64
-	event  platform.Event
+	event  *platform.Event // shared by all subscriptions
 	epoch  int
 	done   bool     // the cursor may pass it
 	queued bool     // in the queue again, or with its handler, after having waited
@@ -76,7 +76,7 @@ func (s *subscription) begin() {
 }
 
 // offer takes a durable event, or leaves it in the log when there is no room.
-func (s *subscription) offer(e logged) {
+func (s *subscription) offer(e *logged) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.pos <= s.last {
@@ -92,8 +92,8 @@ func (s *subscription) offer(e logged) {
 }
 
 // takeLocked makes an event of the log the subscription's business.
-func (s *subscription) takeLocked(e logged) {
-	it := &item{pos: e.pos, event: e.event, epoch: s.epoch}
+func (s *subscription) takeLocked(e *logged) {
+	it := &item{pos: e.pos, event: &e.event, epoch: s.epoch}
 	s.last = e.pos
 	if s.waiting[e.pos] != nil {
 		return // its failure was found at opening, and the cursor need not wait for it
@@ -176,7 +176,7 @@ func (s *subscription) attempt(it *item) (err error) {
 			err = fmt.Errorf("the handler panicked: %v", r)
 		}
 	}()
-	return s.handle(ctx, it.event)
+	return s.handle(ctx, *it.event)
 }
 
 // settle decides what an attempt's outcome means.
