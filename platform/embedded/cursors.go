@@ -35,7 +35,7 @@ func (p *Platform) loadCursor(name string) (cursor, bool, error) {
 		return cursor{}, false, nil
 	}
 	if err != nil {
-		return cursor{}, false, fmt.Errorf("read the cursor of %s: %w", name, err)
+		return cursor{}, false, fmt.Errorf("read the cursor of %s: %w", name, explain(err))
 	}
 	defer func() { _ = closer.Close() }()
 	if len(raw) != 9 {

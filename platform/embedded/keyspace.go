@@ -20,6 +20,7 @@ const (
 	tableCursor    = 'c' // subscription → position, paused
 	tableException = 'x' // escaped subscription, position → failure
 	tableDead      = 'y' // escaped subscription, position → failure
+	tableMark      = 'm' // → number of the last mark
 )
 
 // appendEscaped appends s so that encoded strings sort as s does and none is a prefix of another:

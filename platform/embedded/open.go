@@ -75,7 +75,7 @@ type Platform struct {
 	stats    stats
 	minFree  uint64
 	readOnly bool
-	marked   uint64 // position in the file MARK
+	marked   uint64 // number of the last mark
 	beside   []string
 
 	files  *files
@@ -293,6 +293,9 @@ func (p *Platform) closeDB() error {
 	if p.failure() == nil && !p.readOnly {
 		if err := p.delivery.saveAll(); err != nil {
 			p.log.Warn("cursors were not saved; some events will be delivered again", "error", err)
+		}
+		if err := p.setMark(p.durableHead()); err != nil {
+			p.log.Warn("the log was closed without a mark", "error", err)
 		}
 	}
 	return p.guard(p.db.Close)

@@ -257,7 +257,7 @@ func (p *Platform) load(key []byte) (*state, error) {
 		return &state{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
 	defer func() { _ = closer.Close() }()
 	return decodeRecord(raw)

@@ -76,7 +76,7 @@ func (p *Platform) timer(key string) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
 	defer func() { _ = closer.Close() }()
 	if len(raw) < 16 {
