@@ -82,7 +82,8 @@ func (c *crowd) untilFull() {
 		c.m.clock.Advance(time.Second)
 		n++
 		a := c.m.ask(request{
-			who: dealer, verb: "PUT /v1/stock/lamp", key: fmt.Sprint("again ", n), body: `{"onHand":10}`,
+			who: dealer, verb: "PUT /v1/stock/lamp", key: fmt.Sprint("again ", n),
+			body: `{"onHand":10}`,
 		})
 		return a.status == http.StatusServiceUnavailable
 	})

@@ -82,7 +82,19 @@ func openMarket(t testing.TB, w world) (*market, error) {
 		w.policy.Patience = -1 // a slow machine is not what is tested
 	}
 	w.policy.Workers = 1
-	m.app, err = app.Open(app.Config{
+	m.app, err = m.build(w, now)
+	if err == nil {
+		err = m.app.Start(context.Background())
+	}
+	if err != nil {
+		return nil, errors.Join(err, m.p.Close())
+	}
+	return m, nil
+}
+
+// build makes the rooms on the platform.
+func (m *market) build(w world, now ticking) (*app.App, error) {
+	return app.Open(app.Config{
 		Platform: m.p, Catalogue: m.cat, Clock: brisk{now}, Policy: w.policy,
 		IDs: shop.RandomIDs{Now: now.Now, Chance: rand.Reader},
 		Log: slog.New(slog.DiscardHandler),
@@ -91,13 +103,19 @@ func openMarket(t testing.TB, w world) (*market, error) {
 			Secrets: [][]byte{secret()},
 		},
 	})
-	if err == nil {
-		err = m.app.Start(context.Background())
-	}
+}
+
+// offline makes the rooms on a platform only to fold with them: nothing is delivered.
+func offline(t testing.TB, p *embedded.Platform) *market {
+	t.Helper()
+	clock := platformtest.NewClock(platformtest.Start())
+	m := &market{t: t, p: p, cat: event.NewCatalogue(), clock: clock, bank: openBank(t, clock)}
+	var err error
+	m.app, err = m.build(world{provider: m.bank}, ticking{clock, &atomic.Int64{}})
 	if err != nil {
-		return nil, errors.Join(err, m.p.Close())
+		t.Fatal(err)
 	}
-	return m, nil
+	return m
 }
 
 // close ends the process in good order.

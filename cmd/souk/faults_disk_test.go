@@ -119,7 +119,7 @@ func (d *smallDisk) until(p *person, status int) {
 			return
 		}
 		if time.Now().After(until) {
-			d.t.Fatalf("it is never answered with %d: %d %s", status, c.answer.status, c.answer.body)
+			d.t.Fatalf("it is never answered with %d: %d", status, c.answer.status)
 		}
 	}
 }
