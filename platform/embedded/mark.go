@@ -38,7 +38,8 @@ func (p *Platform) checkMark() error {
 		return fmt.Errorf("%s is not what was written; restore a backup: %w",
 			p.path(markFile), platform.ErrCorrupt)
 	case m.Number > number:
-		return fmt.Errorf("the log in %s ends at position %d and went on to %d; restore a backup: %w",
+		return fmt.Errorf(
+			"the log in %s ends at position %d and went on to %d; restore a backup: %w",
 			p.dir, p.head, m.Position, platform.ErrCorrupt)
 	}
 	p.marked = number
