@@ -40,14 +40,15 @@ type Config struct {
 
 // Policy is what the operator decides. The zero value of a field stands for its default.
 type Policy struct {
-	Issuer     string         // of tokens; "souk"
-	Catalog    catalog.Policy // DefaultPolicy
-	Order      order.Policy   // DefaultPolicy
-	Patience   time.Duration  // age of critical work at which browsing is shed; 250 ms; < 0 never
-	Requests   int            // at once, before browsing and checkout are shed; 4,096
-	Waiters    int            // streams and waiting checkouts at once; 10,000
-	Workers    int            // that take orders from the purchase queue; 8
-	OpenMeters bool           // /metrics is for everybody, not only for admins and services
+	Issuer      string         // of tokens; "souk"
+	Catalog     catalog.Policy // DefaultPolicy
+	Order       order.Policy   // DefaultPolicy
+	Patience    time.Duration  // age of critical work at which browsing is shed; 250 ms; < 0 never
+	Requests    int            // at once, before browsing and checkout are shed; 4,096
+	Waiters     int            // streams and waiting checkouts at once; 10,000
+	Connections int            // of one listener at once; 16,384
+	Workers     int            // that take orders from the purchase queue; 8
+	OpenMeters  bool           // /metrics is for everybody, not only for admins and services
 }
 
 func (p Policy) withDefaults() Policy {
@@ -70,6 +71,7 @@ func (p Policy) withDefaults() Policy {
 	}
 	orElse(&p.Requests, 4096)
 	orElse(&p.Waiters, 10_000)
+	orElse(&p.Connections, 16_384)
 	orElse(&p.Workers, 8)
 	return p
 }
@@ -200,10 +202,13 @@ func (a *App) AdminHandler() http.Handler {
 	return mux
 }
 
-// Server wraps a handler with the bounds that an HTTP server needs towards the world.
+// Server wraps a handler with the bounds that an HTTP server needs towards the world: of time, of
+// headers, and of connections. A connection too many is closed without an answer.
 func (a *App) Server(h http.Handler) *http.Server {
+	b := &bound{most: int64(a.cfg.Policy.Connections)}
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute,
+		ConnState: b.changed,
+		Handler:   h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: MaxRequest + 5*time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: MaxHeader,
 		ErrorLog:       slog.NewLogLogger(a.cfg.Log.Handler(), slog.LevelDebug),

@@ -38,10 +38,7 @@ type stage struct {
 }
 
 // open starts a shop in memory.
-func open(t testing.TB) *stage {
-	t.Helper()
-	return openWith(t, func(*app.Config) {})
-}
+func open(t testing.TB) *stage { return openWith(t, func(*app.Config) {}) }
 
 // openWith starts a shop whose configuration was changed.
 func openWith(t testing.TB, change func(c *app.Config)) *stage {
@@ -70,7 +67,9 @@ func openWith(t testing.TB, change func(c *app.Config)) *stage {
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(a.Handler())
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = a.Server(a.Handler())
+	server.Start()
 	t.Cleanup(func() {
 		a.Drain()
 		server.Close()

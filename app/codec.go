@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	jsonv1 "github.com/go-json-experiment/json/v1"
+	"github.com/souk-commerce/souk/shop"
 )
 
 // jsonFormat reads JSON strictly, so that two parsers can never disagree about a request: no
@@ -73,19 +74,24 @@ func plain(err error) string {
 	return strings.ToValidUTF8(err.Error(), "?")
 }
 
-// nullIn finds a null. None of our schemas has one: what is not known is left out, since a null is
-// nothing to one reader and a value to the next.
-func nullIn(body []byte) (where string, found bool) {
-	if !bytes.Contains(body, []byte("null")) {
-		return "", false
+// checkBody refuses what costs more to explain than to say no to: a body of more values than any
+// request of ours has, each of which would get its own complaint. And it refuses null, which none
+// of our schemas has: what is not known is left out, since a null is nothing to one reader and a
+// value to the next. A short body without the word is not looked at.
+func checkBody(body []byte) error {
+	if len(body) < MaxValues && !bytes.Contains(body, []byte("null")) {
+		return nil
 	}
-	for d := jsontext.NewDecoder(bytes.NewBuffer(body)); ; {
+	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	for range MaxValues {
 		token, err := d.ReadToken()
 		if err != nil { // the end, or no JSON, which is refused where it is read
-			return "", false
+			return nil
 		}
 		if token.Kind() == 'n' {
-			return place(d.StackPointer()), true
+			return refusal(shop.Invalid, "a null%s; leave out what there is not",
+				place(d.StackPointer()))
 		}
 	}
+	return refusal(TooLarge, "the body has more than %d values", MaxValues)
 }

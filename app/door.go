@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -86,13 +87,17 @@ func (d *door) enter(ctx context.Context, w *recorder, r *http.Request) error {
 	}
 	r = r.WithContext(ctx)
 	if d.route.serve.takes {
-		body, err := d.house.takeBody(w, r)
+		d.house.busy.Add(-1) // a client that dawdles with its body keeps nobody else out
+		body, err := d.house.takeBody(w, r, d.route.serve.bound())
+		d.house.busy.Add(1)
 		if err != nil {
 			return err
 		}
 		defer d.house.giveBack(body)
-		if where, found := nullIn(body.Bytes()); found && !d.route.serve.raw {
-			return refusal(shop.Invalid, "a null%s; leave out what there is not", where)
+		if !d.route.serve.raw {
+			if err := checkBody(body.Bytes()); err != nil {
+				return err
+			}
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body.Bytes()))
 	}
@@ -164,26 +169,32 @@ func checkKey(h http.Header) error {
 }
 
 // takeBody reads the whole body, bounded, before anything is done with it.
-func (h *house) takeBody(w http.ResponseWriter, r *http.Request) (*bytes.Buffer, error) {
+func (h *house) takeBody(
+	w http.ResponseWriter, r *http.Request, most int64,
+) (*bytes.Buffer, error) {
 	if r.ContentLength != 0 {
 		if err := checkMedia(r.Header); err != nil {
 			return nil, err
 		}
 	}
-	if r.ContentLength > MaxBody {
-		return nil, tooLarge()
+	if r.ContentLength > most {
+		return nil, tooLarge(most)
 	}
+	// Where there is no connection, as in a test, nobody can dawdle.
+	conn := http.NewResponseController(w)
+	_ = conn.SetReadDeadline(h.clock.Now().Add(MaxUpload))
 	buf := h.bodies.Get().(*bytes.Buffer)
-	if _, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody)); err != nil {
+	if _, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, most)); err != nil {
 		h.giveBack(buf)
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, tooLarge()
+			return nil, tooLarge(most)
 		}
 		if isTimeout(err) {
 			return nil, refusal(TooSlow, "the request's body did not arrive in time")
 		}
 		return nil, refusal(Malformed, "the request's body did not arrive whole")
 	}
+	_ = conn.SetReadDeadline(time.Time{}) // or it would end the request
 	return buf, nil
 }
 
@@ -196,8 +207,8 @@ func (h *house) giveBack(buf *bytes.Buffer) {
 	}
 }
 
-func tooLarge() error {
-	return refusal(TooLarge, "a request body has at most %d bytes", MaxBody)
+func tooLarge(most int64) error {
+	return refusal(TooLarge, "the body of this request has at most %d bytes", most)
 }
 
 func isTimeout(err error) bool {

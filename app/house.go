@@ -29,9 +29,11 @@ type house struct {
 
 	mux     *http.ServeMux
 	nothing http.HandlerFunc // answers what has no path
-	api     huma.API
-	routes  map[string]Route // by operation id, while they are being mounted
-	order   []string         // operation ids as in the table
+	// published is the document, made once: anybody may ask for it at any time.
+	published func() ([]byte, error)
+	api       huma.API
+	routes    map[string]Route // by operation id, while they are being mounted
+	order     []string         // operation ids as in the table
 
 	busy   atomic.Int64
 	bodies sync.Pool
@@ -68,6 +70,7 @@ func (h *house) build(table []Route) {
 	h.nothing = h.otherwise("")
 	h.mux.Handle("/", h.nothing)
 	h.prune()
+	h.published = sync.OnceValues(h.document)
 }
 
 func (h *house) mount(r Route) {

@@ -23,6 +23,8 @@ on 409 key_in_flight.
 Any request may carry traceparent (W3C) and X-Correlation-Id (1 to 64 of A-Z a-z 0-9 . _ -); both
 are kept through everything that follows from it.
 
+A body has at most 1 MiB where it holds items, 32 KiB elsewhere, and 20,000 names and values.
+
 What is not HTTP/1.1, or has headers of more than 16 KiB, never reaches a door: it is answered with
 400, 431, 501 or 505 in text/plain, and the connection is closed.`
 
@@ -33,7 +35,7 @@ func (h *house) document() ([]byte, error) {
 
 // openAPI serves the document.
 func (h *house) openAPI(w http.ResponseWriter, r *http.Request) {
-	doc, err := h.document()
+	doc, err := h.published()
 	if err != nil {
 		h.refuse(w, r, err)
 		return

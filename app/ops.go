@@ -95,8 +95,8 @@ type DeadLetterBody struct {
 
 // GetDeadLettersIn asks for a page of a subscription's dead letters.
 type GetDeadLettersIn struct {
-	Subscription string `query:"subscription" required:"true" minLength:"1" maxLength:"100"`
-	Cursor       string `query:"cursor"       maxLength:"400" doc:"next of the page before"`
+	Subscription string `query:"subscription" required:"true" pattern:"^[!-~]{1,100}$"`
+	Cursor       string `query:"cursor"       pattern:"^[!-~]{0,400}$" doc:"next of the page before"`
 	Limit        int    `query:"limit"        minimum:"1" maximum:"100" default:"20"`
 }
 
@@ -133,8 +133,8 @@ func (o *ops) GetDeadLetters(
 // PostRedriveIn names a dead letter.
 type PostRedriveIn struct {
 	Body struct {
-		Subscription string `json:"subscription" minLength:"1" maxLength:"100"`
-		ID           string `json:"id"           minLength:"1" maxLength:"400"`
+		Subscription string `json:"subscription" pattern:"^[!-~]{1,100}$"`
+		ID           string `json:"id"           pattern:"^[!-~]{1,400}$"`
 	}
 }
 
@@ -151,7 +151,7 @@ func (o *ops) PostRedrive(ctx context.Context, in *PostRedriveIn) (*struct{}, er
 // PostReplayIn asks to deliver what was delivered again.
 type PostReplayIn struct {
 	Body struct {
-		Subscription string    `json:"subscription"  minLength:"1" maxLength:"100"`
+		Subscription string    `json:"subscription"  pattern:"^[!-~]{1,100}$"`
 		From         time.Time `json:"from"          doc:"the first moment that counts"`
 		Dry          bool      `json:"dry,omitempty" doc:"only count"`
 	}
@@ -210,7 +210,7 @@ func (o *ops) GetIntake(ctx context.Context, _ *struct{}) (*GetIntakeOut, error)
 // PostIntakeRedriveIn names a dead purchase.
 type PostIntakeRedriveIn struct {
 	Body struct {
-		ID string `json:"id" minLength:"1" maxLength:"64"`
+		ID string `json:"id" pattern:"^[!-~]{1,64}$"`
 	}
 }
 

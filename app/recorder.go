@@ -2,7 +2,9 @@ package app
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/souk-commerce/souk/shop/room"
@@ -32,6 +34,24 @@ func (r *recorder) Write(p []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// bound closes the connections of a listener that are too many.
+type bound struct {
+	most int64
+	open atomic.Int64
+}
+
+// changed is a server's ConnState. A connection that is closed here is reported closed as well.
+func (b *bound) changed(c net.Conn, s http.ConnState) {
+	switch s {
+	case http.StateNew:
+		if b.open.Add(1) > b.most {
+			_ = c.Close() // there is nothing to say to it
+		}
+	case http.StateClosed, http.StateHijacked:
+		b.open.Add(-1)
+	}
+}
 
 // slow is from when on a request is worth a line in the log however it ended.
 const slow = time.Second

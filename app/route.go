@@ -48,6 +48,7 @@ type serving struct {
 	body  reflect.Type     // what the stored bytes of an answer hold, for the document
 	takes bool             // the route reads a body
 	raw   bool             // and takes it as it is
+	most  int64            // bytes of the body; 0: SmallBody
 	// second is another status of success, 0 if there is none, and means says when.
 	second int
 	means  string
@@ -97,6 +98,20 @@ func (s serving) also(status int, means string, examples ...any) serving {
 		s.bodies = append(s.bodies, reflect.TypeOf(e))
 	}
 	return s
+}
+
+// upTo lets a body have more bytes, where it holds many items.
+func (s serving) upTo(most int64) serving {
+	s.most = most
+	return s
+}
+
+// bound is how many bytes a body may have.
+func (s serving) bound() int64 {
+	if s.most == 0 {
+		return SmallBody
+	}
+	return s.most
 }
 
 // lively lets a route answer with Server-Sent Events as well.
@@ -158,8 +173,11 @@ func (l Load) String() string {
 
 // The bounds of a request.
 const (
-	MaxBody    = 1 << 20          // bytes of a request body
+	MaxBody    = 1 << 20          // bytes of a request body that holds items
+	SmallBody  = 32 << 10         // bytes of any other
+	MaxValues  = 20_000           // names and values in a body; an order of 1,200 lines has 7,211
 	MaxHeader  = 16 << 10         // bytes of a request's headers
 	MaxKey     = 255              // characters of an Idempotency-Key
 	MaxRequest = 40 * time.Second // from its first byte to its answer, streams excepted
+	MaxUpload  = 15 * time.Second // for a body to arrive
 )

@@ -12,6 +12,7 @@ import (
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/order"
+	"github.com/souk-commerce/souk/shop/room"
 )
 
 // streams serves the life of an order as Server-Sent Events: its history first, then what happens.
@@ -24,12 +25,16 @@ type streams struct {
 	meters *meters
 	house  *house
 	done   chan struct{} // closed when the app drains
+
+	persons persons
 }
 
 const (
 	heartbeat  = 15 * time.Second // of silence, after which a comment is sent
 	writeLimit = 10 * time.Second // a client that does not read for so long is let go
 	streamPage = 50               // events read at once
+	streamLife = time.Hour        // then the client must come back with a token that is still good
+	maxStreams = 100              // of one person at once
 )
 
 // ServeHTTP answers GET /v1/orders/{id}/events for who accepts text/event-stream.
@@ -41,11 +46,19 @@ func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve returns an error only while nothing has been written.
 func (s *streams) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	id := shop.ID(r.PathValue("id"))
+	id, err := shop.ParseID(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
 	after, err := lastEvent(r)
 	if err != nil {
 		return err
 	}
+	away, err := s.persons.come(room.CallerOf(ctx))
+	if err != nil {
+		return err
+	}
+	defer away()
 	moved, leave, err := s.watch.Join(id)
 	if err != nil {
 		return err
@@ -58,6 +71,9 @@ func (s *streams) serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if isEnd(view.Status) && after >= view.Version {
 		w.WriteHeader(http.StatusNoContent) // tells an EventSource not to come back
 		return nil
+	}
+	if after > view.Version {
+		return refusal(shop.Invalid, "the order has no event %d yet", after)
 	}
 	s.meters.streams.Inc()
 	defer s.meters.streams.Dec()
@@ -73,6 +89,7 @@ func (s *streams) serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 func (s *streams) follow(
 	ctx context.Context, out *sse, id shop.ID, after int64, moved <-chan struct{},
 ) {
+	over := s.clock.After(streamLife)
 	for {
 		page, err := s.order.History(ctx, id, after, streamPage)
 		if err != nil {
@@ -96,6 +113,8 @@ func (s *streams) follow(
 		case <-ctx.Done():
 			return
 		case <-s.done:
+			return
+		case <-over:
 			return
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/room"
 )
 
 // watch wakes those in this process who wait for an order to move: streams, and checkouts that
@@ -95,6 +96,36 @@ func (w *watch) shard(order shop.ID) *shard {
 		h = (h ^ uint32(c)) * 16777619
 	}
 	return &w.shards[h%shardCount]
+}
+
+// persons counts the streams of each person, so that one cannot take all that there are. Machines
+// and administrators speak for many, and are not counted.
+type persons struct {
+	mu    sync.Mutex
+	count map[shop.ID]int
+}
+
+// come lets a stream of c begin, and returns what ends it. Busy when c has too many.
+func (p *persons) come(c room.Caller) (away func(), err error) {
+	if c.May(room.Admin(), room.ServiceRole()) {
+		return func() {}, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count == nil {
+		p.count = make(map[shop.ID]int)
+	}
+	if p.count[c.ID] >= maxStreams {
+		return nil, refusal(shop.Busy, "you have %d streams open, the most there may be", maxStreams)
+	}
+	p.count[c.ID]++
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.count[c.ID]--; p.count[c.ID] == 0 {
+			delete(p.count, c.ID)
+		}
+	}, nil
 }
 
 // subscription listens to everything that moves an order. It never fails.

@@ -1,7 +1,9 @@
 package order
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -102,14 +104,16 @@ func (s *Service) ListMine(
 }
 
 // History returns the facts of an order in their sequence, after the given number, at most limit
-// (1 to MaxPage), for whoever may see the order. Personal data in them stays sealed.
+// (1 to MaxPage), for whoever may see the order. Personal data in them stays sealed, and to a
+// customer the market's commissions are not shown.
 func (s *Service) History(
 	ctx context.Context, id shop.ID, after int64, limit int,
 ) ([]event.CloudEvent, error) {
 	if limit < 1 || limit > MaxPage {
 		return nil, shop.Errorf(shop.Invalid, "a page has 1 to %d events, not %d", MaxPage, limit)
 	}
-	if _, err := find(ctx, s.desk.Begin(room.Cause{}), id, room.CallerOf(ctx)); err != nil {
+	by := room.CallerOf(ctx)
+	if _, err := find(ctx, s.desk.Begin(room.Cause{}), id, by); err != nil {
 		return nil, err
 	}
 	facts, err := s.desk.History.Subject(ctx, Subject(id), after, limit)
@@ -119,8 +123,42 @@ func (s *Service) History(
 	page := make([]event.CloudEvent, len(facts))
 	for i, e := range facts {
 		page[i] = room.CloudEvent(e)
+		if !by.May(room.Customer()) {
+			continue
+		}
+		if page[i].Data, err = withoutShares(e.Data); err != nil {
+			return nil, fmt.Errorf("show event %s: %w", e.ID, err)
+		}
 	}
 	return page, nil
+}
+
+// withoutShares is a fact without the market's share of it, which is between the market and its
+// dealers and not for their customers.
+func withoutShares(data []byte) ([]byte, error) {
+	var fact any
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(&fact); err != nil {
+		return nil, err
+	}
+	hideShares(fact)
+	return json.Marshal(fact)
+}
+
+func hideShares(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		delete(v, "commission")
+		delete(v, "commissionBps")
+		for _, member := range v {
+			hideShares(member)
+		}
+	case []any:
+		for _, element := range v {
+			hideShares(element)
+		}
+	}
 }
 
 // Subject is the subject of an order's facts.

@@ -32,8 +32,8 @@ type vaulted struct {
 const tokenPrefix = "tok_"
 
 // Vault keeps a provider's token for a customer and returns the reference by which every other room
-// and every event calls it. The id follows from the customer and the request's idempotency key, so
-// a request that is sent again gets the same one. It refuses whatever is not a token ("tok_" and up
+// and every event calls it. The id follows from the customer, the request's idempotency key and the
+// token, so a request that is sent again gets the same one, and another request never another's. It refuses whatever is not a token ("tok_" and up
 // to 60 letters, digits, '_' or '-'), a card number above all, with Invalid, and never repeats it.
 // The token is durable when Vault returns, so call it before the checkout that names it.
 func (s *Service) Vault(
@@ -42,7 +42,7 @@ func (s *Service) Vault(
 	if err := checkToken(token); err != nil {
 		return Method{}, err
 	}
-	m := Method{ID: methodID(customer, requestKey), Brand: "card"}
+	m := Method{ID: methodID(customer, requestKey, token), Brand: "card"}
 	if s.opt.Describe != nil {
 		card := s.opt.Describe(token)
 		m.Brand, m.Last4 = card.Brand, card.Last4
@@ -85,8 +85,8 @@ func (s *Service) token(
 	return token, "", err
 }
 
-func methodID(customer shop.ID, requestKey string) shop.ID {
-	sum := sha256.Sum256([]byte(string(customer) + "|" + requestKey))
+func methodID(customer shop.ID, requestKey, token string) shop.ID {
+	sum := sha256.Sum256([]byte(string(customer) + "|" + token + "|" + requestKey))
 	return shop.ID("pm_" + hex.EncodeToString(sum[:16]))
 }
 
