@@ -2,6 +2,7 @@ package verify
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,7 +36,6 @@ type life struct {
 	at      place               // of its first fact
 	created *event.OrderCreated // nil while the log has none
 	placed  *event.OrderPlaced
-	old     bool // it was placed by a fact of the first version
 
 	head    head
 	hold    hold
@@ -49,6 +49,7 @@ type parcel struct {
 	way      way
 	units    int64 // that were dispatched
 	consumed int64 // units, by inventory
+	chunks   int   // in which they were consumed
 	captured int64 // minor units, as are those below
 	refunded int64
 	booked   int64 // captured, by the ledger
@@ -77,24 +78,24 @@ func (b *books) take(items []item) {
 		if it.fact == nil {
 			continue
 		}
-		var l *life
-		if id := orderOf(it.fact); id != "" {
-			l = b.life(id, it.at)
-		}
-		b.enter(it, l)
+		b.enter(it, b.life(orderOf(it.fact), it.at))
 	}
 }
 
 // enter has every family look at one event. The order matters where one relies on another: money
-// and stock are looked at before the order that is placed because of them.
+// and stock are looked at before the order that is placed because of them. Facts that are about no
+// order share one life, of no order.
 func (b *books) enter(it *item, l *life) {
+	defer func() {
+		if p := recover(); p != nil {
+			b.broken(contracts, it.at, fmt.Sprintf("the event makes no sense: %v", p),
+				"type", it.e.Type)
+		}
+	}()
 	b.stock.enter(it, l)
 	b.money.enter(it, l)
 	b.orders.enter(it, l)
 	b.effects(it, l)
-	if l == nil {
-		return
-	}
 	switch f := it.fact.(type) {
 	case *event.OrderCreated:
 		if l.created == nil {
@@ -102,7 +103,10 @@ func (b *books) enter(it *item, l *life) {
 		}
 	case *event.OrderPlaced:
 		if l.placed == nil {
-			l.placed, l.old, l.parcels = f, it.old, make([]parcel, len(f.Parcels))
+			l.parcels = make([]parcel, len(f.Parcels))
+			l.placed = &event.OrderPlaced{ // without the personal data, which is large
+				Order: f.Order, Currency: f.Currency, Total: f.Total, Parcels: f.Parcels,
+			}
 		}
 	case *event.ShipmentRequested:
 		b.shipments++

@@ -64,7 +64,9 @@ func corruptRecords() []corruption {
 				return field(r, "status", func(json.RawMessage) any { return "placed " })
 			})
 		}},
-		{"I5", "a counter is changed", func(tp *tape) { tp.counter("analytics/total", "placed", 1) }},
+		{"I5", "a counter is changed", func(tp *tape) {
+			tp.counter("analytics/total", "placed", 1)
+		}},
 		{"I5", "a record is lost", func(tp *tape) {
 			tp.records = slices.DeleteFunc(tp.records, func(r platform.Record) bool {
 				return r.Key.Part == "catalog/dealer/dlr_1" && r.Key.Sort == string(skuOf(1))
@@ -95,7 +97,9 @@ func corruptContracts() []corruption {
 	}
 	return []corruption{
 		{"I6", "a field is unknown", func(tp *tape) { replace(tp, `{"order"`, `{"x":1,"order"`) }},
-		{"I6", "a field has another type", func(tp *tape) { replace(tp, `"total":`, `"total":"1",`) }},
+		{"I6", "a field has another type", func(tp *tape) {
+			replace(tp, `"total":`, `"total":"1",`)
+		}},
 		{"I6", "an invariant does not hold", func(tp *tape) {
 			edit(tp, func(f *event.OrderCreated) bool { f.Total++; return true })
 		}},

@@ -73,7 +73,8 @@ func corruptTotals() []corruption {
 		return func(tp *tape) {
 			_, id := paid(tp)
 			tp.edits("order/"+string(id), func(r *platform.Record) bool {
-				return r.Key.Sort == "head" && field(r, name, func(json.RawMessage) any { return to })
+				return r.Key.Sort == "head" &&
+					field(r, name, func(json.RawMessage) any { return to })
 			})
 		}
 	}
@@ -83,14 +84,18 @@ func corruptTotals() []corruption {
 		{"I21", "the stored currency changes", head("currency", "EUR")},
 		{"I21", "the order is placed again for more", func(tp *tape) {
 			at, id := paid(tp)
-			_, f := find(tp, func(f *event.OrderPlaced, _ platform.Event) bool { return f.Order == id })
+			_, f := find(tp, func(f *event.OrderPlaced, _ platform.Event) bool {
+				return f.Order == id
+			})
 			f.Total, f.Parcels[0].Amount = f.Total+1, f.Parcels[0].Amount+1
 			f.Parcels[0].Shipping++
 			tp.add(f, at)
 		}},
 		{"I21", "the order is made again for less", func(tp *tape) {
 			at, id := paid(tp)
-			_, f := find(tp, func(f *event.OrderCreated, _ platform.Event) bool { return f.Order == id })
+			_, f := find(tp, func(f *event.OrderCreated, _ platform.Event) bool {
+				return f.Order == id
+			})
 			f.Total, f.Tax = f.Total-1, f.Tax-1
 			tp.add(f, at)
 		}},
@@ -100,7 +105,7 @@ func corruptTotals() []corruption {
 func corruptBounds() []corruption {
 	return []corruption{
 		{"I23", "more is captured than is authorised", func(tp *tape) {
-			edit(tp, func(f *event.PaymentCaptured) bool { f.Amount.Amount += 1_000_000; return true })
+			edit(tp, func(f *event.PaymentCaptured) bool { f.Amount.Amount += 1e6; return true })
 		}},
 		{"I23", "money is captured after it was given back", func(tp *tape) {
 			at, void := find(tp, func(f *event.PaymentVoided, _ platform.Event) bool {
@@ -112,7 +117,7 @@ func corruptBounds() []corruption {
 			}, at)
 		}},
 		{"I23", "more is refunded than was captured", func(tp *tape) {
-			edit(tp, func(f *event.PaymentRefunded) bool { f.Amount.Amount += 1_000_000; return true })
+			edit(tp, func(f *event.PaymentRefunded) bool { f.Amount.Amount += 1e6; return true })
 		}},
 		{"I23", "more is given back than is left", func(tp *tape) {
 			edit(tp, func(f *event.PaymentVoided) bool { f.Amount.Amount += 100; return true })
@@ -130,7 +135,8 @@ func corruptBounds() []corruption {
 // moved returns the place of an effect of the provider that is no fault of its own.
 func moved(tp *tape, kind string) int {
 	return slices.IndexFunc(tp.effects, func(e sandbox.Entry) bool {
-		return e.Kind == kind && has(tp, func(f *event.PaymentCaptured) bool { return f.Key == e.Key })
+		return e.Kind == kind &&
+			has(tp, func(f *event.PaymentCaptured) bool { return f.Key == e.Key })
 	})
 }
 
@@ -156,7 +162,9 @@ func corruptProvider() []corruption {
 		{"I24", "the provider took it twice", func(tp *tape) {
 			tp.effects = append(tp.effects, tp.effects[moved(tp, "capture")])
 		}},
-		{"I24", "it is another payment's", external(func(e *sandbox.Entry) { e.Payment = "pay_x" })},
+		{"I24", "it is another payment's", external(func(e *sandbox.Entry) {
+			e.Payment = "pay_x"
+		})},
 		{"I24", "money came back, and nobody knows", external(func(e *sandbox.Entry) {
 			e.Kind = "chargeback"
 		})},
@@ -218,7 +226,8 @@ func corruptCharges() []corruption {
 	return []corruption{
 		{"I26", "the provider charged for no order", func(tp *tape) {
 			tp.effects = append(tp.effects, sandbox.Entry{
-				Key: "k", Payment: "pay_x", Order: "ord_x", Kind: "capture", Amount: 5, Currency: "GBP",
+				Key: "k", Payment: "pay_x", Order: "ord_x", Kind: "capture",
+				Amount: 5, Currency: "GBP",
 			})
 		}},
 		{"I26", "money moves for an order that is not there", func(tp *tape) {

@@ -87,7 +87,9 @@ func corruptTermination() []corruption {
 			drop(tp, func(f *event.ShipmentCleared) bool {
 				return !has(tp, func(d *event.ShipmentDispatched) bool {
 					return d.Shipment == f.Shipment
-				}) && !has(tp, func(c *event.ShipmentCancelled) bool { return c.Shipment == f.Shipment })
+				}) && !has(tp, func(c *event.ShipmentCancelled) bool {
+					return c.Shipment == f.Shipment
+				})
 			})
 		}},
 	}
@@ -96,7 +98,10 @@ func corruptTermination() []corruption {
 func corruptTimers() []corruption {
 	return []corruption{
 		{"I32", "a deadline comes early", func(tp *tape) {
-			edit(tp, func(f *event.OrderDeadline) bool { f.Due = f.Due.Add(time.Hour); return true })
+			edit(tp, func(f *event.OrderDeadline) bool {
+				f.Due = f.Due.Add(time.Hour)
+				return true
+			})
 		}},
 		{"I32", "a timer fires early", func(tp *tape) {
 			at, _ := find[*event.PaymentCheckDue](tp, nil)

@@ -39,14 +39,16 @@ func corruptShelves() []corruption {
 			})
 		}},
 		{"I14", "more leaves than is there", func(tp *tape) {
-			edit(tp, func(f *event.StockConsumed) bool { f.Items[0].Quantity += 2_000_000; return true })
+			edit(tp, func(f *event.StockConsumed) bool { f.Items[0].Quantity += 2e6; return true })
 		}},
 	}
 }
 
 func corruptConservation() []corruption {
 	return []corruption{
-		{"I15", "on hand is off by one", func(tp *tape) { tp.counter("inventory/stock/", "onHand", 1) }},
+		{"I15", "on hand is off by one", func(tp *tape) {
+			tp.counter("inventory/stock/", "onHand", 1)
+		}},
 		{"I15", "reserved is off by one", func(tp *tape) {
 			tp.counter("inventory/stock/", "reserved", -1)
 		}},

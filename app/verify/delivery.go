@@ -17,7 +17,7 @@ const maxDead = 1000
 // somebody has to look at. An order that a dead letter is about is excused from what must have
 // followed: it is open, not broken.
 func (r *run) askDelivery(ctx context.Context) error {
-	behind := make(map[string]bool) // rooms that have not handled everything
+	behind, left := make(map[string]bool), 0 // rooms that have not handled everything, and how much
 	if r.in.Delivery != nil {
 		all, err := r.in.Delivery.Status(ctx)
 		if err != nil {
@@ -26,6 +26,7 @@ func (r *run) askDelivery(ctx context.Context) error {
 		for _, s := range all {
 			name, _, _ := strings.Cut(s.Name, ".")
 			behind[name] = behind[name] || s.Pending+s.Waiting+s.DeadLetters > 0
+			left += s.Pending + s.Waiting
 			if r.books == nil {
 				continue
 			}
@@ -35,6 +36,9 @@ func (r *run) askDelivery(ctx context.Context) error {
 		}
 	} else if r.books != nil {
 		r.note("nothing is known of deliveries: dead letters and what is pending were not counted")
+	}
+	if left > 0 {
+		r.note("%d deliveries are not handled yet: what follows from them was not checked", left)
 	}
 	for _, f := range r.folds {
 		if f.owner {
@@ -53,8 +57,6 @@ func (r *run) subscription(ctx context.Context, s platform.SubscriptionStatus) e
 	if left := s.Pending + s.Waiting; left > 0 && r.in.Quiescent {
 		sheet.broken(subscribers, place{}, "events are left although all should be handled",
 			"subscription", s.Name, "pending", s.Pending, "waiting", s.Waiting)
-	} else if left > 0 {
-		r.note("%s has %d events to handle", s.Name, left)
 	}
 	if s.DeadLetters == 0 {
 		return nil
@@ -72,7 +74,8 @@ func (r *run) subscription(ctx context.Context, s platform.SubscriptionStatus) e
 	if len(dead) > 0 {
 		pairs = append(pairs, "event", dead[0].Event.ID, "error", dead[0].LastError)
 	}
-	sheet.open(subscribers, place{}, "a subscription gave up on events: look, then redrive", pairs...)
+	sheet.open(subscribers, place{}, "a subscription gave up on events: look, then redrive",
+		pairs...)
 	return nil
 }
 

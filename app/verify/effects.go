@@ -91,17 +91,6 @@ func (b *books) booking(it *item, l *life, f *event.LedgerPosted) {
 	}
 }
 
-// captures counts the captures that were announced.
-func (p *purse) captures() int {
-	n := 0
-	for i := range p.ops {
-		if o := &p.ops[i]; o.kind == "capture" && o.stage == done {
-			n++
-		}
-	}
-	return n
-}
-
 // effectsEnd requires, once all is quiet, that everything that must have followed did.
 func (b *books) effectsEnd(l *life) {
 	if !b.quiescent || l.created == nil {

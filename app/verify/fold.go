@@ -2,12 +2,13 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/souk-commerce/souk/platform"
@@ -178,7 +179,9 @@ func (f *folding) trace(ctx context.Context, h platform.History, found []differe
 
 // report notes the differences, each with the fact that last wrote the record.
 func (f *folding) report(found []difference) {
-	sort.SliceStable(found, func(i, j int) bool { return found[i].touched.pos < found[j].touched.pos })
+	slices.SortStableFunc(found, func(a, b difference) int {
+		return cmp.Compare(a.touched.pos, b.touched.pos)
+	})
 	for _, d := range found {
 		f.broken(foldIsState, d.touched, d.what, "room", f.room.Name(),
 			"record", d.key.Part+" "+d.key.Sort)

@@ -19,89 +19,6 @@ func newMoney(b *books) money {
 	}
 }
 
-// purse is the money of one order: what a provider was asked for, and what came of it.
-type purse struct {
-	began      bool
-	ops        []op
-	currency   shop.Currency
-	granted    bool
-	authorised int64
-	captured   int64
-	refunded   int64
-	voided     int64
-	closed     bool // a void was intended
-	over       bool // a void was announced
-	failed     bool // for good
-	firstTaken place
-
-	memo       int64 // of the books: what is authorised and not taken or given back
-	receivable int64 // of the books: what is taken and not given back
-	receipts   int   // refunds that the books know
-	refunds    int   // refunds that were announced
-	lastLedger place
-}
-
-// op is one thing that a provider was asked to do.
-type op struct {
-	key      string
-	kind     string
-	attempt  int
-	amount   int64
-	shipment shop.ID
-	refund   shop.ID
-	stage    stage
-	cased    bool // a person has to look
-	round    int  // how often the provider was asked what became of it
-	at       place
-	external int8 // effects in the provider's ledger
-}
-
-// stage is how far an operation, or a parcel, has come.
-type stage uint8
-
-const (
-	intended stage = iota
-	unresolved
-	action
-	done
-	refused
-	moot
-)
-
-func (s stage) String() string {
-	return [...]string{"intended", "unresolved", "action", "done", "refused", "moot"}[s]
-}
-
-// open reports whether the provider's answer is still to come.
-func (o *op) open() bool { return o.stage == intended || o.stage == unresolved }
-
-func (p *purse) op(key string) *op {
-	for i := range p.ops {
-		if p.ops[i].key == key {
-			return &p.ops[i]
-		}
-	}
-	return nil
-}
-
-func (p *purse) attempt(n int) *op {
-	for i := range p.ops {
-		if o := &p.ops[i]; o.kind == payment.Authorise && o.attempt == n {
-			return o
-		}
-	}
-	return nil
-}
-
-func (p *purse) void() *op {
-	for i := range p.ops {
-		if o := &p.ops[i]; o.kind == payment.Void {
-			return o
-		}
-	}
-	return nil
-}
-
 // enter looks at one event.
 func (m *money) enter(it *item, l *life) {
 	switch f := it.fact.(type) {
@@ -111,14 +28,18 @@ func (m *money) enter(it *item, l *life) {
 		m.placed(it, l, f)
 	case *event.ShipmentRequested:
 		m.requested(it, l, f)
+	case *event.ShipmentPacked:
+		m.packed(it, l, f)
 	case *event.ShipmentDispatched:
 		m.dispatched(it, l, f)
+	case *event.ShipmentDelivered:
+		m.delivered(it, l, f)
 	case *event.LedgerPosted:
 		m.posted(it, l, f)
 	case *event.PaymentCheckDue:
 		m.asked(it, l, f)
 	default:
-		if l != nil && event.Room(it.e.Type) == "payment" {
+		if event.Room(it.e.Type) == "payment" {
 			m.payment(it, l)
 		}
 	}
@@ -145,6 +66,7 @@ func (m *money) payment(it *item, l *life) {
 		m.failed(it, l, f)
 	case *event.PaymentUnresolved:
 		if o := m.answered(it, l, l.purse.op(f.Key), f.Operation); o != nil {
+			m.about(it, l, f.Operation == o.kind)
 			o.stage = unresolved
 		}
 	case *event.PaymentCaptured:
@@ -156,11 +78,15 @@ func (m *money) payment(it *item, l *life) {
 	case *event.PaymentRefunded:
 		m.refunded(it, l, f)
 	case *event.PaymentRefundFailed:
-		if o := m.answered(it, l, l.purse.op(f.Key), "refund"); o != nil {
+		if o := m.answered(it, l, l.purse.op(f.Key), payment.Refund); o != nil {
+			m.about(it, l, f.Refund == o.refund)
 			o.stage = refused
 		}
 	case *event.PaymentCaseOpened:
 		m.cased(it, l, f.Key, true)
+		if o := l.purse.op(f.Key); o != nil {
+			m.about(it, l, f.Operation == o.kind)
+		}
 	case *event.PaymentCaseClosed:
 		m.cased(it, l, f.Key, false)
 	}
@@ -190,6 +116,11 @@ func (m *money) intended(it *item, l *life, f *event.PaymentIntended) {
 		m.broken(bounds, it.at, "money is asked for after everything is to be given back",
 			"order", l.id, "operation", f.Operation)
 	}
+	if len(p.ops) > 0 && p.provider != f.Provider {
+		m.broken(unknownOutcomes, it.at, "another provider is asked than before",
+			"order", l.id, "before", p.provider, "now", f.Provider)
+	}
+	p.provider = f.Provider
 	switch f.Operation {
 	case payment.Authorise:
 		p.currency = f.Amount.Currency
@@ -203,7 +134,7 @@ func (m *money) intended(it *item, l *life, f *event.PaymentIntended) {
 	}
 	p.ops = append(p.ops, op{
 		key: f.Key, kind: f.Operation, attempt: f.Attempt, amount: f.Amount.Amount,
-		shipment: f.Shipment, refund: f.Refund, at: it.at,
+		shipment: f.Shipment, refund: f.Refund, reason: f.Reason, at: it.at,
 	})
 }
 
@@ -236,6 +167,14 @@ func (m *money) answered(it *item, l *life, o *op, kind string) *op {
 	return o
 }
 
+// about requires that an outcome speaks of what was asked for.
+func (m *money) about(it *item, l *life, right bool) {
+	if !right {
+		m.broken(unknownOutcomes, it.at, "an outcome speaks of something else than was asked for",
+			"order", l.id, "type", it.e.Type)
+	}
+}
+
 func (m *money) authorized(it *item, l *life, f *event.PaymentAuthorized) {
 	p := &l.purse
 	m.check(singletons)
@@ -248,7 +187,7 @@ func (m *money) authorized(it *item, l *life, f *event.PaymentAuthorized) {
 		o.stage = done
 		m.amountOf(it, l, o, f.Amount)
 	}
-	p.granted = true
+	p.granted, p.late = true, p.closed
 	p.authorised += f.Amount.Amount
 	m.sum(f.Amount.Currency).Authorised += f.Amount.Amount
 }
@@ -289,6 +228,7 @@ func (m *money) captured(it *item, l *life, f *event.PaymentCaptured) {
 		}
 		o.stage = done
 		m.amountOf(it, l, o, f.Amount)
+		m.about(it, l, f.Shipment == o.shipment)
 	}
 	p.captured += f.Amount.Amount
 	if p.captured+p.voided > p.authorised {
@@ -335,6 +275,7 @@ func (m *money) captureFailed(it *item, l *life, f *event.PaymentCaptureFailed) 
 		return
 	}
 	if o = m.answered(it, l, o, payment.Capture); o != nil {
+		m.about(it, l, f.Shipment == o.shipment)
 		o.stage = refused
 	}
 }
@@ -347,6 +288,14 @@ func (m *money) voided(it *item, l *life, f *event.PaymentVoided) {
 	}
 	if o := m.answered(it, l, p.void(), payment.Void); o != nil {
 		o.stage = done
+	}
+	if p.granted && f.Amount.Currency != p.currency {
+		m.broken(arithmetic, it.at, "one order, two currencies",
+			"order", l.id, "authorised", p.currency, "voided", f.Amount.Currency)
+	}
+	if p.granted && f.Amount.Amount > 0 && f.Late != p.late {
+		m.broken(bounds, it.at, "money is called late that was not, or the other way round",
+			"order", l.id, "late", f.Late)
 	}
 	p.over = true
 	p.voided += f.Amount.Amount
@@ -368,6 +317,7 @@ func (m *money) refunded(it *item, l *life, f *event.PaymentRefunded) {
 		}
 		o.stage = done
 		m.amountOf(it, l, o, f.Amount)
+		m.about(it, l, f.Shipment == o.shipment && f.Refund == o.refund && f.Reason == o.reason)
 	}
 	p.refunds++
 	p.refunded += f.Amount.Amount

@@ -1,15 +1,15 @@
 package verify
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/order"
-	"github.com/souk-commerce/souk/shop/room"
+	"github.com/souk-commerce/souk/shop/payment"
 )
 
 // orders replays every order through the published table of the order room, with a state that is
@@ -43,34 +43,7 @@ type head struct {
 	delivered  order.Parcels
 	captured   int64
 	refunded   int64
-	refunds    []string // causes that were counted
-}
-
-// way is how far a shipment has come.
-type way uint8
-
-const (
-	nowhere way = iota
-	requested
-	packed
-	cleared
-	dispatched
-	delivered
-	cancelled
-)
-
-func (w way) String() string {
-	return [...]string{
-		"nowhere", "requested", "packed", "cleared", "dispatched", "delivered", "cancelled",
-	}[w]
-}
-
-// may is the automaton of shipments.
-func (w way) may(next way) bool {
-	if next == cancelled {
-		return w == requested || w == packed || w == cleared
-	}
-	return w != cancelled && next == w+1
+	causes     []string // that were counted and have no place above
 }
 
 // order is the state as the order room's table wants it.
@@ -95,17 +68,31 @@ func (o *orders) enter(it *item, l *life) {
 	case *event.OrderCreated:
 		o.decide(it, l, "check out", order.Given{})
 		l.head.deadline = f.Deadline
+		if f.Deadline.Add(grace).Before(it.e.Time) {
+			o.broken(timers, it.at, "a deadline lies before the order", "order", l.id,
+				"deadline", f.Deadline, "ordered", it.e.Time)
+		}
 	case *event.OrderPlaced:
 		p := &l.purse
 		o.decide(it, l, "place", order.Given{
 			Authorised: shop.Money{Amount: p.authorised, Currency: p.currency},
 		})
+		o.whose(it, l, f.Customer, &f.Contact)
+		c := l.created
+		if f.Payment != payment.Of(l.id) || c != nil && !sameBox(f.ShipTo, c.ShipTo) {
+			o.broken(transitions, it.at, "the order is placed with another payment or address",
+				"order", l.id, "payment", f.Payment)
+		}
 	case *event.OrderCancelled:
 		o.cancelled(it, l, f)
 	case *event.OrderExpired:
 		o.decide(it, l, "expire", order.Given{Due: l.head.due})
+		o.whose(it, l, f.Customer, &f.Contact)
 	case *event.OrderHeld:
 		o.decide(it, l, "hold", order.Given{})
+		if f.Cause != "" {
+			o.first(it, l, f.Cause)
+		}
 	case *event.OrderApproved:
 		o.decide(it, l, "approve", order.Given{})
 		if o.arrived(l) {
@@ -113,6 +100,7 @@ func (o *orders) enter(it *item, l *life) {
 		}
 	case *event.OrderCompleted:
 		o.decide(it, l, "complete", order.Given{})
+		o.whose(it, l, f.Customer, nil)
 	case *event.OrderProgressed:
 		o.progressed(it, l, f)
 	case *event.OrderDeadline:
@@ -171,6 +159,26 @@ func (o *orders) cancelled(it *item, l *life, f *event.OrderCancelled) {
 		}
 	}
 	o.decide(it, l, command, order.Given{})
+	o.whose(it, l, f.Customer, &f.Contact)
+}
+
+// whose requires that the order stays its customer's, and that what is sealed is passed on as it
+// is.
+func (o *orders) whose(
+	it *item, l *life, customer shop.ID, contact *shop.Sealed[event.Contact],
+) {
+	c := l.created
+	if c == nil {
+		return // a finding already
+	}
+	if customer != c.Customer || contact != nil && !sameBox(*contact, c.Contact) {
+		o.broken(transitions, it.at, "the order becomes another customer's",
+			"order", l.id, "customer", c.Customer, "now", customer)
+	}
+}
+
+func sameBox[T any](a, b shop.Sealed[T]) bool {
+	return a.Person == b.Person && bytes.Equal(a.Box, b.Box)
 }
 
 // progressed requires that the axes are what the facts so far make them, and that exactly what the
@@ -217,8 +225,10 @@ func (o *orders) once(it *item, l *life, kind, ref string, f *event.OrderProgres
 	switch kind {
 	case "payment.requires_action":
 		again, h.action = h.action, true
+		o.own(it, l, ref)
 	case "payment.voided":
 		again, h.voided = h.voided, true
+		o.own(it, l, ref)
 	case "payment.captured":
 		note(&h.paid)
 	case "fulfilment.dispatched":
@@ -226,13 +236,31 @@ func (o *orders) once(it *item, l *life, kind, ref string, f *event.OrderProgres
 	case "fulfilment.delivered":
 		note(&h.delivered)
 	default:
-		again = slices.Contains(h.refunds, f.Cause)
-		h.refunds = append(h.refunds, f.Cause)
+		o.first(it, l, f.Cause)
 	}
 	if again {
-		o.broken(effectsOnce, it.at, "an order counts a fact twice",
-			"order", l.id, "cause", f.Cause)
+		o.twice(it, l, f.Cause)
 	}
+}
+
+// own requires that a cause names the order's payment.
+func (o *orders) own(it *item, l *life, ref string) {
+	if ref != string(payment.Of(l.id)) {
+		o.broken(transitions, it.at, "an order is moved by another one's payment",
+			"order", l.id, "cause", ref)
+	}
+}
+
+// first notes a cause that has no place of its own in the head.
+func (o *orders) first(it *item, l *life, cause string) {
+	if slices.Contains(l.head.causes, cause) {
+		o.twice(it, l, cause)
+	}
+	l.head.causes = append(l.head.causes, cause)
+}
+
+func (o *orders) twice(it *item, l *life, cause string) {
+	o.broken(effectsOnce, it.at, "an order counts a fact twice", "order", l.id, "cause", cause)
 }
 
 func count(p order.Parcels) int {
@@ -250,6 +278,10 @@ func (o *orders) deadline(it *item, l *life, f *event.OrderDeadline) {
 		o.broken(timers, it.at, "a deadline came early", "order", l.id,
 			"due", f.Due, "fired", it.e.Time)
 	}
+	if c := l.created; !f.Due.Equal(h.deadline) && (c == nil || !f.Due.Equal(c.Deadline)) {
+		o.broken(timers, it.at, "a deadline comes that the order never had", "order", l.id,
+			"due", f.Due, "deadline", h.deadline)
+	}
 	if f.Due.Equal(h.due) {
 		o.broken(timers, it.at, "a deadline came twice", "order", l.id, "due", f.Due)
 	}
@@ -263,129 +295,4 @@ func (o *orders) windowClosed(it *item, l *life) {
 		o.broken(timers, it.at, "a return window closes more often than it was opened",
 			"order", l.id, "opened", h.opened, "closed", h.windows)
 	}
-}
-
-// shipment moves a parcel along its way.
-func (o *orders) shipment(it *item, l *life) {
-	var id shop.ID
-	var next way
-	switch f := it.fact.(type) {
-	case *event.ShipmentRequested:
-		id, next = f.Shipment, requested
-	case *event.ShipmentPacked:
-		id, next = f.Shipment, packed
-	case *event.ShipmentCleared:
-		id, next = f.Shipment, cleared
-	case *event.ShipmentDispatched:
-		id, next = f.Shipment, dispatched
-	case *event.ShipmentDelivered:
-		id, next = f.Shipment, delivered
-	case *event.ShipmentCancelled:
-		id, next = f.Shipment, cancelled
-	default:
-		return
-	}
-	o.check(transitions)
-	p, _ := l.parcel(id)
-	if p == nil {
-		o.broken(singletons, it.at, "a shipment of no parcel", "shipment", id, "order", l.id,
-			"parcels", len(l.parcels))
-		return
-	}
-	if !p.way.may(next) {
-		l := transitions
-		if next == requested {
-			l = singletons
-		}
-		o.broken(l, it.at, "a shipment goes a way that there is not",
-			"shipment", id, "from", p.way, "to", next)
-	}
-	p.way = next
-}
-
-// record compares the totals of a stored head with those that were frozen at checkout.
-func (o *orders) record(rec *platform.Record) error {
-	id, ok := strings.CutPrefix(rec.Key.Part, "order/")
-	if !ok || rec.Key.Sort != "head" {
-		return nil
-	}
-	var v struct {
-		Currency                    shop.Currency `json:"currency"`
-		Items, Shipping, Tax, Total int64
-	}
-	if err := room.Decode(rec.Value, &v); err != nil {
-		return err
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	l := o.lives[shop.ID(id)]
-	o.check(frozenTotals)
-	if l == nil || l.created == nil || l.purse.firstTaken == (place{}) {
-		return nil // the fold has a finding, or nothing is frozen yet
-	}
-	c := l.created
-	if v.Currency != c.Currency || v.Items != c.Items || v.Shipping != c.Shipping ||
-		v.Tax != c.Tax || v.Total != c.Total {
-		o.broken(frozenTotals, l.purse.firstTaken, "the stored total is not what was frozen",
-			"order", id, "total", c.Total, "stored", v.Total)
-	}
-	return nil
-}
-
-// grace is how late a deadline may be without being called stuck.
-const grace = time.Minute
-
-// end requires, once all is quiet, that an order has ended or waits for somebody.
-func (o *orders) end(l *life) {
-	if !o.quiescent || l.created == nil {
-		return
-	}
-	o.check(termination)
-	h, p := &l.head, &l.purse
-	stuck := func(why string, pairs ...any) {
-		o.owed(termination, l, why, append(pairs, "status", h.status)...)
-	}
-	switch h.status.String() {
-	case "pending_payment":
-		switch {
-		case l.hold.short:
-			stuck("the stock was refused, and the order still waits")
-		case p.failed:
-			stuck("the payment failed for good, and the order still waits")
-		case p.granted && p.authorised >= l.created.Total && !p.closed:
-			stuck("the money is there, and the order still waits")
-		case o.now.After(h.deadline.Add(grace)):
-			stuck("the deadline has passed, and the order still waits", "deadline", h.deadline,
-				"now", o.now)
-		case !p.began:
-			stuck("the stock is held, and nobody was asked for money")
-		}
-	case "placed", "on_hold":
-		o.parcelsMove(l, stuck)
-		if h.status == order.Placed() && h.windows > 0 && h.windows >= h.opened && o.arrived(l) {
-			stuck("the return window has closed, and the order is not completed")
-		}
-	}
-}
-
-// parcelsMove requires that every parcel waits for a person, a provider or the carrier, not for us.
-func (o *orders) parcelsMove(l *life, stuck func(why string, pairs ...any)) {
-	for i := range l.parcels {
-		q := &l.parcels[i]
-		switch {
-		case q.way == nowhere:
-			stuck("a parcel was never requested", "parcel", i+1)
-		case q.way == packed && q.captured > 0:
-			stuck("a parcel is paid, and may not leave", "parcel", i+1)
-		case q.way == packed && !l.purse.asking(i+1):
-			stuck("a parcel is packed, and nobody was asked for its money", "parcel", i+1)
-		}
-	}
-}
-
-// asking reports whether the capture of a parcel was intended or refused.
-func (p *purse) asking(n int) bool {
-	return slices.ContainsFunc(p.ops, func(o op) bool {
-		return o.kind == "capture" && lastNumber(o.shipment) == n
-	})
 }

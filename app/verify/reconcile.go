@@ -49,7 +49,8 @@ func (m *money) external(e Effect, lapsed map[shop.ID]int64) {
 	}
 	o := l.purse.op(e.Key)
 	if o == nil || e.Payment != payment.Of(e.Order) {
-		m.broken(threeWay, l.at, "missing-internal: nobody asked for what the provider did", pairs...)
+		m.broken(threeWay, l.at, "missing-internal: nobody asked for what the provider did",
+			pairs...)
 		return
 	}
 	pairs = append(pairs, "stage", o.stage)
@@ -89,7 +90,8 @@ func (m *money) compare(l *life, o *op, e Effect, pairs []any) {
 	switch {
 	case o.stage == done && same, explained:
 	case o.stage != done:
-		m.broken(threeWay, o.at, "missing-internal: the provider did what we say it did not", pairs...)
+		m.broken(threeWay, o.at, "missing-internal: the provider did what we say it did not",
+			pairs...)
 	default:
 		m.broken(threeWay, o.at, "amount: the provider moved something else",
 			append(pairs, "internal", o.amount)...)

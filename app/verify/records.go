@@ -39,7 +39,9 @@ type discrepancies struct {
 
 // readRecords compares every record with the fold and looks into it.
 func (r *run) readRecords(ctx context.Context) error {
-	rd := &reading{run: r, jobs: make(chan []numbered, ahead), found: make(map[*folding]*discrepancies)}
+	rd := &reading{
+		run: r, jobs: make(chan []numbered, ahead), found: make(map[*folding]*discrepancies),
+	}
 	for _, f := range r.folds {
 		rd.found[f] = &discrepancies{}
 	}

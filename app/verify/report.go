@@ -53,7 +53,7 @@ type Invariant struct {
 // Finding is one place where an invariant does not hold.
 type Finding struct {
 	Invariant string            `json:"invariant"`
-	Open      bool              `json:"open,omitempty"`     // somebody has to look, nothing is broken
+	Open      bool              `json:"open,omitempty"`     // nothing is broken, but look
 	Position  int64             `json:"position,omitempty"` // in the log, from 1; 0 for none
 	Event     string            `json:"event,omitempty"`    // the id of the event there
 	Message   string            `json:"message"`
@@ -65,8 +65,8 @@ func (r *Report) Clean() bool {
 	return !slices.ContainsFunc(r.Invariants, func(i Invariant) bool { return i.Broken > 0 })
 }
 
-// Open counts what a person has to look at although nothing is broken: dead letters, and the effects
-// that are missing because of them.
+// Open counts what a person has to look at although nothing is broken: dead letters, and the
+// effects that are missing because of them.
 func (r *Report) Open() int64 {
 	var n int64
 	for _, i := range r.Invariants {

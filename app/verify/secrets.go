@@ -9,8 +9,8 @@ import (
 
 // What may never be stored: card numbers, and the provider's tokens. A card number is 13 to 19
 // digits, alone or in groups divided by single spaces or dashes, that begin like a card of one of
-// the schemes, have its length, pass the check sum, and stand alone: next to a letter, a digit or an
-// underscore they are part of a name. Amounts are JSON numbers and SKUs are the merchant's own
+// the schemes, have its length, pass the check sum, and stand alone: next to a letter, a dash or
+// an underscore they are part of a name. Amounts are JSON numbers and SKUs are the merchant's own
 // numbers, so neither is a card.
 
 // leakIn names what a JSON text holds that must not be there; "" if nothing.

@@ -39,59 +39,6 @@ type good struct {
 	sold   int64 // to orders that were placed and not cancelled
 }
 
-// hold is what is kept for one order.
-type hold struct {
-	state    holdState
-	chunks   int
-	short    bool              // it was rejected
-	held     bool              // it was held once
-	kept     []event.StockItem // sorted by SKU and allotment
-	consumed int64             // units that left in shipments
-	loose    int64             // units that left after the hold was given back
-	last     place
-}
-
-// holdState is where a hold stands.
-type holdState uint8
-
-const (
-	noHold holdState = iota
-	gathering
-	held
-	committed
-	releasing
-	consumed
-	released
-	rejected
-)
-
-func (s holdState) String() string {
-	return [...]string{
-		"nothing", "gathering", "held", "committed", "releasing", "consumed", "released", "rejected",
-	}[s]
-}
-
-func (s holdState) ended() bool { return s >= consumed }
-
-// may is the automaton of holds: from where a state can be reached.
-func (s holdState) may(next holdState) bool {
-	switch next {
-	case gathering, held:
-		return s == noHold || s == gathering
-	case committed:
-		return s == held || s == committed
-	case consumed:
-		return s == committed
-	case releasing:
-		return s == gathering || s == held || s == committed || s == releasing
-	case released:
-		return s == noHold || s == gathering || s == held || s == committed || s == releasing
-	case rejected:
-		return s == noHold || s == releasing
-	}
-	return false
-}
-
 func newStock(b *books) stock {
 	return stock{books: b, shelves: make(map[shelf]*level), goods: make(map[shop.SKU]*good)}
 }
@@ -107,10 +54,7 @@ func (s *stock) enter(it *item, l *life) {
 		}
 	case *event.StockGathered:
 		s.take(it, l, f.Items, gathering)
-		if f.Chunk != l.hold.chunks {
-			s.broken(holdLifecycle, it.at, "a chunk is missing or came twice",
-				"order", l.id, "chunk", f.Chunk, "expected", l.hold.chunks)
-		}
+		s.chunk(it, l, f.Chunk, f.Chunk == l.hold.chunks)
 		l.hold.chunks++
 	case *event.StockHeld:
 		s.take(it, l, f.Items, held)
@@ -124,6 +68,7 @@ func (s *stock) enter(it *item, l *life) {
 			s.become(it, l, rejected)
 		}
 		s.known(it, l)
+		s.wanted(it, l, f)
 	case *event.StockCommitted:
 		s.stands(it, l, held)
 		s.become(it, l, committed)
@@ -265,7 +210,26 @@ func (s *stock) whole(it *item, l *life) {
 	}
 }
 
-func sizeOf(i event.StockItem) string { return strconv.FormatInt(i.Quantity, 10) + " " + string(i.SKU) }
+// wanted requires that what was refused is what was ordered.
+func (s *stock) wanted(it *item, l *life, f *event.StockRejected) {
+	if l.created == nil {
+		return // a finding already
+	}
+	var ordered int64
+	for _, line := range l.created.Lines {
+		if line.SKU == f.SKU {
+			ordered += line.Quantity
+		}
+	}
+	if ordered != f.Wanted {
+		s.broken(ordersAndHolds, it.at, "what was refused is not what was ordered",
+			"order", l.id, "sku", f.SKU, "ordered", ordered, "wanted", f.Wanted)
+	}
+}
+
+func sizeOf(i event.StockItem) string {
+	return strconv.FormatInt(i.Quantity, 10) + " " + string(i.SKU)
+}
 
 // sumUp sorts by SKU and adds up what occurs more than once. It works in place.
 func sumUp(items []event.StockItem) []event.StockItem {
@@ -292,6 +256,7 @@ func (s *stock) released(it *item, l *life, f *event.StockReleased) {
 	s.giveUp(it, l, f.Items, f.Last)
 	s.become(it, l, next)
 	s.known(it, l)
+	s.chunk(it, l, f.Chunk, f.Chunk < max(1, l.hold.chunks))
 	for _, i := range f.Items {
 		s.move(it, shelf{i.SKU, i.Allotment}, 0, -i.Quantity)
 	}
@@ -313,6 +278,16 @@ func (s *stock) consumed(it *item, l *life, f *event.StockConsumed) {
 	l.hold.consumed += units
 	if p, _ := l.parcel(f.Shipment); p != nil {
 		p.consumed += units
+		s.chunk(it, l, f.Chunk, f.Chunk == p.chunks)
+		p.chunks++
+	}
+}
+
+// chunk requires that a part of a hold, or of a shipment, has its number.
+func (s *stock) chunk(it *item, l *life, n int, right bool) {
+	if !right {
+		s.broken(holdLifecycle, it.at, "a chunk has a number that is not its own",
+			"order", l.id, "type", it.e.Type, "chunk", n)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/payment"
 )
 
 // wholeBPS is the whole of an amount, in basis points.
@@ -20,8 +21,8 @@ func (m *money) created(it *item, l *life, f *event.OrderCreated) {
 		price := shop.Money{Amount: line.UnitPrice, Currency: f.Currency}
 		amount, err := price.Times(line.Quantity)
 		if err != nil || amount.Amount != line.Amount {
-			m.broken(arithmetic, it.at, "a line's amount is not quantity times price", "order", l.id,
-				"line", i+1, "quantity", line.Quantity, "price", line.UnitPrice,
+			m.broken(arithmetic, it.at, "a line's amount is not quantity times price",
+				"order", l.id, "line", i+1, "quantity", line.Quantity, "price", line.UnitPrice,
 				"amount", line.Amount)
 			return
 		}
@@ -139,6 +140,21 @@ func (m *money) requested(it *item, l *life, f *event.ShipmentRequested) {
 	}
 }
 
+// packed requires that a parcel is packed for its own price.
+func (m *money) packed(it *item, l *life, f *event.ShipmentPacked) {
+	_, n := l.parcel(f.Shipment)
+	if n == 0 {
+		return // singletons has a finding
+	}
+	m.check(arithmetic)
+	p := &l.placed.Parcels[n-1]
+	want := shop.Money{Amount: p.Amount, Currency: l.placed.Currency}
+	if f.Amount != want || f.Dealer != p.Dealer || f.Payment != payment.Of(l.id) {
+		m.broken(arithmetic, it.at, "a parcel is packed for another price, dealer or payment",
+			"shipment", f.Shipment, "amount", f.Amount, "parcel", want)
+	}
+}
+
 // dispatched requires that nothing leaves unpaid.
 func (m *money) dispatched(it *item, l *life, f *event.ShipmentDispatched) {
 	m.check(chargeAndOrder)
@@ -152,11 +168,24 @@ func (m *money) dispatched(it *item, l *life, f *event.ShipmentDispatched) {
 		m.broken(chargeAndOrder, it.at, "a parcel leaves, and its money was not taken",
 			"shipment", f.Shipment, "due", due, "captured", q.captured)
 	}
+	if !slices.Equal(f.Lines, l.placed.Parcels[n-1].Lines) {
+		m.broken(arithmetic, it.at, "something else leaves than was ordered",
+			"shipment", f.Shipment)
+	}
 	var units int64
 	for _, line := range f.Lines {
 		units += line.Quantity
 	}
 	q.units += units
+}
+
+// delivered requires that a parcel arrives from its own dealer.
+func (m *money) delivered(it *item, l *life, f *event.ShipmentDelivered) {
+	m.check(arithmetic)
+	if _, n := l.parcel(f.Shipment); n > 0 && f.Dealer != l.placed.Parcels[n-1].Dealer {
+		m.broken(arithmetic, it.at, "a parcel arrives from another dealer",
+			"shipment", f.Shipment, "dealer", f.Dealer)
+	}
 }
 
 // end requires, once all is quiet, that the money of an order that has ended is where it belongs.
@@ -170,7 +199,8 @@ func (m *money) end(l *life) {
 	switch l.head.status.String() {
 	case "cancelled", "expired":
 		if left := p.authorised - p.captured - p.voided; left != 0 && !p.excused("void") {
-			m.owed(chargeAndOrder, l, "the order has ended, and its authorisation was not given back",
+			m.owed(chargeAndOrder, l,
+				"the order has ended, and its authorisation was not given back",
 				"authorised", p.authorised, "captured", p.captured, "voided", p.voided)
 		}
 		if left := p.captured - p.refunded; left != 0 && !p.excused("refund") {
@@ -183,14 +213,6 @@ func (m *money) end(l *life) {
 				"captured", p.captured, "total", l.created.Total)
 		}
 	}
-}
-
-// excused reports whether somebody is still at it: an operation of that kind waits for the
-// provider's answer, or was refused, or a person has to look.
-func (p *purse) excused(kind string) bool {
-	return slices.ContainsFunc(p.ops, func(o op) bool {
-		return o.cased || o.kind == kind && (o.open() || o.stage == refused)
-	})
 }
 
 // sortedCurrencies lists the currencies that occur.

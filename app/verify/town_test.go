@@ -118,8 +118,9 @@ func (d *town) fill() {
 		}
 		bps := int64(1000 + i)
 		_, _, err := d.app.Catalog.List(d.admin(), catalog.NewListing{
-			SKU: sku, Dealer: dealerOf(i), Title: "A thing, no. " + string(sku), CommissionBPS: &bps,
-			Price: shop.Money{Amount: int64(199 + 37*i), Currency: "GBP"},
+			SKU: sku, Dealer: dealerOf(i), Title: "A thing, no. " + string(sku),
+			CommissionBPS: &bps,
+			Price:         shop.Money{Amount: int64(199 + 37*i), Currency: "GBP"},
 		})
 		d.must(err)
 		d.must(d.app.Inventory.Receive(d.admin(), shop.ID("mov_"+string(sku)), sku, units))

@@ -64,10 +64,8 @@ func Run(ctx context.Context, in Input) (*Report, error) {
 	if err := r.readLog(ctx); err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
-	if !in.Structural {
-		if err := r.askDelivery(ctx); err != nil {
-			return nil, fmt.Errorf("ask for the state of deliveries: %w", err)
-		}
+	if err := r.askDelivery(ctx); err != nil {
+		return nil, fmt.Errorf("ask for the state of deliveries: %w", err)
 	}
 	if err := r.readRecords(ctx); err != nil {
 		return nil, fmt.Errorf("read the records: %w", err)
