@@ -84,13 +84,16 @@ func (r *report) text(out io.Writer) {
 		_ = w.Flush() // to a terminal or a buffer
 		fmt.Fprintln(out)
 	}
-	for name, list := range map[string][]steady{"steady": r.Steady, "spike": r.Spike} {
-		if len(list) == 0 {
+	for _, part := range []struct {
+		name string
+		list []steady
+	}{{"steady", r.Steady}, {"spike", r.Spike}} {
+		if len(part.list) == 0 {
 			continue
 		}
 		fmt.Fprintln(w,
-			name+"\taccepted\tshed\tfailed\tplaced p50\tp95\tp99\tmax\tfsync\t6 fsyncs\tRSS\t")
-		for _, s := range list {
+			part.name+"\taccepted\tshed\tfailed\tplaced p50\tp95\tp99\tmax\tfsync\t6 fsyncs\tRSS\t")
+		for _, s := range part.list {
 			fmt.Fprintf(w, "%.0f/s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Rate, s.Accepted,
 				s.Shed, s.Failed, ms(s.Placed.P50), ms(s.Placed.P95), ms(s.Placed.P99),
 				ms(s.Placed.Max), ms(s.Fsync), ms(s.SixFsyncs), mib(s.RSS))

@@ -40,7 +40,7 @@ type commands struct {
 	Rebuild   rebuildCommand   `cmd:"" help:"Make a read model anew from the log."`
 	Contracts contractsCommand `cmd:"" help:"Check or write what is generated from the event contracts."`
 	Bench     benchCommand     `cmd:"" help:"Measure orders a second, latencies, fsyncs, bytes and CPU."`
-	Backup    backupCommand    `cmd:"" help:"Copy a data directory while it is in use."`
+	Backup    backupCommand    `cmd:"" help:"Copy a data directory, with every checksum; a running server does it by POST /v1/ops/backups."`
 	Restore   restoreCommand   `cmd:"" help:"Make a data directory from a backup."`
 }
 
