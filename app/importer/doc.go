@@ -10,7 +10,7 @@
 //
 // The file is read several times and never held: first to learn what must be listed and received,
 // then to place the orders, then to cancel. What is kept in memory grows with the things that are
-// sold (and by eight bytes an invoice), not with the lines.
+// sold (and by some twenty bytes an invoice), not with the lines.
 //
 // Nothing marks how far an import has come. Every id follows from the file, so doing anything a
 // second time finds it done: an import that was interrupted is resumed by running it again, and

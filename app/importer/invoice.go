@@ -17,7 +17,7 @@ import (
 const (
 	maxInvoiceRows = 10_000    // of one invoice; an order has far fewer
 	maxTornRows    = 100_000   // of all invoices whose lines do not stand together
-	maxInvoices    = 4_000_000 // of one file, at eight bytes and a little each
+	maxInvoices    = 4_000_000 // of one file, at some twenty bytes each
 )
 
 // invoice is all lines of one invoice, in the order of the file.
