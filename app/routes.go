@@ -72,7 +72,8 @@ func (a *App) orderRoutes() []Route {
 	moved := codes{shop.NotFound, shop.Illegal}
 	return []Route{
 		{put, "/v1/carts/{id}", "putCart", "Replace what is in a cart", buyers, 200,
-			codes{shop.Conflict, shop.UnknownSKU}, Browse, false, handle(a.Order.PutCart).upTo(MaxBody)},
+			codes{shop.Conflict, shop.UnknownSKU}, Browse, false,
+			handle(a.Order.PutCart).upTo(MaxBody)},
 		{post, "/v1/orders", "postOrder", "Check out", buyers, 201,
 			codes{shop.Conflict, shop.NotFound, shop.TotalChanged, shop.UnknownSKU}, Begin, true,
 			answers[order.View](a.purchases.PostOrder).upTo(MaxBody).
@@ -99,7 +100,8 @@ func (a *App) purchaseRoutes() []Route {
 	readers := []room.Role{room.Customer(), room.Admin(), room.ServiceRole()}
 	return []Route{
 		{post, "/v1/purchases", "postPurchase", "Hand over a purchase to be made an order",
-			machines, 202, codes{shop.Conflict}, Begin, false, handle(a.purchases.PostPurchase).upTo(MaxBody)},
+			machines, 202, codes{shop.Conflict}, Begin, false,
+			handle(a.purchases.PostPurchase).upTo(MaxBody)},
 		{get, "/v1/purchases/{id}", "getPurchase", "What became of a purchase", readers, 200,
 			codes{shop.NotFound}, Carry, false, handle(a.purchases.GetPurchase)},
 	}

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bufio"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -81,8 +82,29 @@ func TestStreamFollowsAnOrder(t *testing.T) {
 	if _, status := s.listen(path, buyer, "1000"); status != 204 {
 		t.Errorf("with nothing more to tell it answers %d", status)
 	}
-	if _, status := s.listen(path, buyer, "x"); status != 422 {
-		t.Errorf("a position that is none: %d", status)
+}
+
+// Goal: a stream goes on from an event of its order, and from nothing else. Method: hostile
+// positions, by the header and by the query, of an order that goes on.
+func TestHostilePositions(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.list("dlr_1", "a", 10)
+	order, _, _ := s.placed("k1")
+	buyer, path := s.token("cus_1", room.Customer()), "/v1/orders/"+order+"/events"
+	for _, last := range []string{
+		"x", "-1", "1e3", "3", "999999999999999999", "9223372036854775807", "9223372036854775808",
+		"1,2", "0x1", "٣", "1%0d%0aevent: x", strings.Repeat("1", 5000),
+	} {
+		for _, a := range []answer{
+			s.ask("GET", path, buyer, "", "Accept", "text/event-stream", "Last-Event-ID", last),
+			s.ask("GET", path+"?after="+url.QueryEscape(last), buyer, "",
+				"Accept", "text/event-stream"),
+		} {
+			if a.status != 422 || a.code() != "invalid" {
+				t.Errorf("from %.30q on: %d %.200s", last, a.status, a.body)
+			}
+		}
 	}
 }
 

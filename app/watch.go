@@ -116,7 +116,7 @@ func (p *persons) come(c room.Caller) (away func(), err error) {
 		p.count = make(map[shop.ID]int)
 	}
 	if p.count[c.ID] >= maxStreams {
-		return nil, refusal(shop.Busy, "you have %d streams open, the most there may be", maxStreams)
+		return nil, refusal(shop.Busy, "%d streams are open for you, which is the most", maxStreams)
 	}
 	p.count[c.ID]++
 	return func() {

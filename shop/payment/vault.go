@@ -33,9 +33,10 @@ const tokenPrefix = "tok_"
 
 // Vault keeps a provider's token for a customer and returns the reference by which every other room
 // and every event calls it. The id follows from the customer, the request's idempotency key and the
-// token, so a request that is sent again gets the same one, and another request never another's. It refuses whatever is not a token ("tok_" and up
-// to 60 letters, digits, '_' or '-'), a card number above all, with Invalid, and never repeats it.
-// The token is durable when Vault returns, so call it before the checkout that names it.
+// token, so a request that is sent again gets the same one, and another request never another's.
+// It refuses whatever is not a token ("tok_" and up to 60 letters, digits, '_' or '-'), a card
+// number above all, with Invalid, and never repeats it. The token is durable when Vault returns, so
+// call it before the checkout that names it.
 func (s *Service) Vault(
 	ctx context.Context, customer shop.ID, requestKey, token string,
 ) (Method, error) {
