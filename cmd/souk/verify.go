@@ -110,24 +110,28 @@ func (e *env) progress(what string) func(done, total int64) {
 		last = time.Now()
 		rate := float64(done) / time.Since(began).Seconds()
 		if total > 0 {
-			fmt.Fprintf(e.err, "%d of %d %s (%d %%), %.0f/s\n", done, total, what, 100*done/total, rate)
+			fmt.Fprintf(e.err, "%d of %d %s (%d %%), %.0f/s\n",
+				done, total, what, 100*done/total, rate)
 			return
 		}
 		fmt.Fprintf(e.err, "%d %s, %.0f/s\n", done, what, rate)
 	}
 }
 
+// errChecking answers whoever would ask a provider meanwhile.
+var errChecking = errors.New("nothing is paid or asked while the books are checked")
+
 // noProvider stands where nothing may be paid.
 type noProvider struct{}
 
 // Do implements payment.Provider.
 func (noProvider) Do(context.Context, payment.Request) (payment.Outcome, error) {
-	return payment.Outcome{}, shop.Errorf(shop.Unavailable, "nothing is paid while books are checked")
+	return payment.Outcome{}, errChecking
 }
 
 // Status implements payment.Provider.
 func (noProvider) Status(context.Context, string) (payment.Outcome, error) {
-	return payment.Outcome{}, shop.Errorf(shop.Unavailable, "nothing is asked while books are checked")
+	return payment.Outcome{}, errChecking
 }
 
 // noIDs stands where nothing may be made.
