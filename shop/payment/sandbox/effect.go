@@ -1,16 +1,22 @@
 package sandbox
 
 import (
-	"bytes"
-	"io"
 	"time"
 
-	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/payment"
 )
 
-// effect decides an operation as an honest provider does, but for its plan. The caller holds mu.
-func (s *Sandbox) effect(key string, o *operation, now time.Time) {
+// effect decides an operation as an honest provider does, but for its plan. It does nothing if what
+// the operation acts on cannot be read. The caller holds mu.
+func (s *Sandbox) effect(key string, o *operation, now time.Time) error {
+	if o.kind != Authorise {
+		of, err := s.find(o.ofKey, o.ofRef)
+		if err != nil {
+			return err
+		}
+		o.of = of
+		defer func() { o.of = nil }() // it may be forgotten, and made anew, before the next time
+	}
 	switch o.kind {
 	case Authorise:
 		s.authorise(key, o, now)
@@ -26,6 +32,7 @@ func (s *Sandbox) effect(key string, o *operation, now time.Time) {
 	if o.plan.Has(StatusDown) || o.plan.Has(StatusLies) || o.plan.Has(StatusStale) {
 		o.lieUntil = now.Add(s.opt.LieFor)
 	}
+	return nil
 }
 
 func (s *Sandbox) authorise(key string, o *operation, now time.Time) {
@@ -48,7 +55,7 @@ func (s *Sandbox) authorise(key string, o *operation, now time.Time) {
 	default:
 		s.move(key, o, o.amount.Amount, now)
 		if o.plan.Has(LaterDeclined) {
-			s.later = append(s.later, event{now.Add(s.opt.Later), "lapse", key, o})
+			s.await(event{now.Add(s.opt.Later), "lapse", key, o})
 		}
 	}
 }
@@ -72,7 +79,7 @@ func (s *Sandbox) capture(key string, o *operation, now time.Time) {
 		a.used += amount
 		s.move(key, o, amount, now)
 		if o.plan.Has(Chargeback) {
-			s.later = append(s.later, event{now.Add(s.opt.Later), "chargeback", key, o})
+			s.await(event{now.Add(s.opt.Later), "chargeback", key, o})
 		}
 	}
 }
@@ -90,6 +97,7 @@ func (s *Sandbox) void(key string, o *operation, now time.Time) {
 		rest = a.moved - a.used
 	}
 	a.ended = true
+	s.past.mark(seqOf(a.ref), ended)
 	if a.verdict == payment.Action {
 		a.verdict, a.reason = payment.Refused, "voided"
 	}
@@ -109,7 +117,7 @@ func (s *Sandbox) refund(key string, o *operation, now time.Time) {
 		c.used += o.amount.Amount
 		s.move(key, o, o.amount.Amount, now)
 		if o.plan.Has(RefundReversed) {
-			s.later = append(s.later, event{now.Add(s.opt.Later), "refund_reversal", key, o})
+			s.await(event{now.Add(s.opt.Later), "refund_reversal", key, o})
 		}
 	}
 }
@@ -149,7 +157,24 @@ func (s *Sandbox) book(key string, o *operation, kind string, now time.Time) {
 	if err != nil {
 		panic("sandbox: a checked request cannot be written: " + err.Error())
 	}
-	o.pack = s.journal.join(line)
+	var at int64
+	o.pack, at = s.journal.join(line)
+	if !s.past.built {
+		return
+	}
+	s.past.index(e.Seq, at)
+	switch {
+	case kind != o.kind:
+		s.past.reversed(e)
+	case kind == Capture || kind == Refund:
+		s.past.spent(seqOf(e.Of), o.of.used, o.of.moved)
+	}
+}
+
+// await lets something happen later. Until then its operation is not forgotten.
+func (s *Sandbox) await(e event) {
+	e.op.awaits++
+	s.later = append(s.later, e)
 }
 
 // ripen lets happen what was to happen by now, and returns the last write that it began. The caller
@@ -165,19 +190,12 @@ func (s *Sandbox) ripen(now time.Time) (last *pack) {
 			s.later = append(s.later, e)
 			continue
 		}
-		switch e.kind {
-		case "effect":
-			s.effect(e.key, e.op, e.at)
-		case "lapse":
-			if e.op.ended {
-				continue
-			}
-			e.op.ended = true
-			fallthrough
-		default:
-			s.book(e.key, e.op, e.kind, e.at)
-			e.op.verdict, e.op.reason = payment.Refused, e.kind
-			s.notify(e.key, e.op, payment.NoticeReversed, e.at)
+		if err := s.happen(e); err != nil {
+			s.later = append(s.later, e) // the ledger could not be read: with the next call
+			continue
+		}
+		if e.op.awaits--; e.op.awaits == 0 {
+			delete(s.held, e.key)
 		}
 		if e.op.pack != nil {
 			last = e.op.pack
@@ -186,123 +204,19 @@ func (s *Sandbox) ripen(now time.Time) (last *pack) {
 	return last
 }
 
-// remember keeps an operation and forgets the oldest. The caller holds mu.
-func (s *Sandbox) remember(key string, o *operation) {
-	s.ops[key] = o
-	if len(s.order) < s.opt.Remember {
-		s.order = append(s.order, key)
-		return
-	}
-	delete(s.ops, s.order[s.oldest])
-	s.order[s.oldest] = key
-	s.oldest = (s.oldest + 1) % len(s.order)
-	s.older = true
-}
-
-// find returns what is known of a key, from the ledger if it was forgotten. The caller holds mu.
-func (s *Sandbox) find(key string) *operation {
-	if o := s.ops[key]; o != nil || !s.older || key == "" {
-		return o
-	}
-	found, err := s.search(key)
-	if err != nil || found == nil {
-		return nil
-	}
-	s.remember(key, found)
-	return found
-}
-
-// search reads the ledger for the operation with that key and for what acted on it.
-func (s *Sandbox) search(key string) (*operation, error) {
-	var o *operation
-	err := s.journal.each(func(e Entry) error {
-		switch {
-		case e.Key == key:
-			o = s.replay(o, e)
-		case o != nil && e.Of == o.ref:
-			acted(o, e)
+// happen is one event. The caller holds mu.
+func (s *Sandbox) happen(e event) error {
+	switch e.kind {
+	case "effect":
+		return s.effect(e.key, e.op, e.at)
+	case "lapse":
+		if e.op.ended {
+			return nil
 		}
-		return nil
-	})
-	return o, err
-}
-
-// replay makes the operation that an entry speaks of, or changes it.
-func (s *Sandbox) replay(o *operation, e Entry) *operation {
-	if o == nil {
-		token := min(max(tokenOf(e.Ref), 0), len(s.plans)-1)
-		o = &operation{
-			kind: e.Kind, payment: e.Payment, order: e.Order, plan: s.plans[token], token: token,
-			amount: shop.Money{Amount: e.Amount, Currency: e.Currency}, moved: e.Amount,
-			calls: 1, begun: true, verdict: payment.Succeeded, ref: e.Ref,
-		}
-		return o
+		e.op.ended = true
 	}
-	if e.Kind != o.kind {
-		o.verdict, o.reason, o.ended = payment.Refused, e.Kind, true
-	}
-	return o
-}
-
-// acted changes an operation by an entry that acts on it.
-func acted(o *operation, e Entry) {
-	switch e.Kind {
-	case Capture, Refund:
-		o.used += e.Amount
-	case Void:
-		o.ended = true
-	}
-}
-
-// tailPerOperation is how many bytes of the ledger are read for each operation that is remembered.
-const tailPerOperation = 256
-
-// load remembers the end of the ledger.
-func (s *Sandbox) load() error {
-	if s.journal.file == nil {
-		return nil
-	}
-	info, err := s.journal.file.Stat()
-	if err != nil {
-		return shop.Errorf(shop.Unavailable, "read the sandbox's ledger: %w", err)
-	}
-	from := max(0, info.Size()-int64(s.opt.Remember)*tailPerOperation)
-	s.older = from > 0
-	r, err := s.journal.reader(from)
-	if err != nil {
-		return err
-	}
-	if from > 0 {
-		if r, err = afterLine(r); err != nil {
-			return err
-		}
-	}
-	byRef := make(map[string]*operation)
-	return readLines(r, func(e Entry) error {
-		s.seq = e.Seq
-		o := s.ops[e.Key]
-		if o == nil {
-			o = s.replay(nil, e)
-			s.remember(e.Key, o)
-			byRef[e.Ref] = o
-		} else {
-			s.replay(o, e)
-		}
-		if of := byRef[e.Of]; of != nil {
-			o.of = of
-			acted(of, e)
-		}
-		return nil
-	})
-}
-
-// afterLine skips the rest of the line in which r begins.
-func afterLine(r io.Reader) (io.Reader, error) {
-	head := make([]byte, maxLine)
-	n, err := io.ReadFull(r, head)
-	if err != nil && n == 0 {
-		return nil, shop.Errorf(shop.Unavailable, "read the sandbox's ledger: %w", err)
-	}
-	at := bytes.IndexByte(head[:n], '\n') + 1
-	return io.MultiReader(bytes.NewReader(head[at:n]), r), nil
+	s.book(e.key, e.op, e.kind, e.at)
+	e.op.verdict, e.op.reason = payment.Refused, e.kind
+	s.notify(e.key, e.op, payment.NoticeReversed, e.at)
+	return nil
 }

@@ -42,6 +42,7 @@ type journal struct {
 
 	mu   sync.Mutex
 	next *pack // being joined
+	end  int64 // bytes of all lines that were joined, ever: where the next one begins
 	mem  [][]byte
 
 	writing sync.Mutex // one write at a time
@@ -73,7 +74,7 @@ func openJournal(path string) (*journal, error) {
 	if err != nil {
 		return nil, shop.Errorf(shop.Unavailable, "open the sandbox's ledger: %w", err)
 	}
-	if err := trim(f); err != nil {
+	if j.end, err = trim(f); err != nil {
 		return nil, errors.Join(shop.Errorf(shop.Unavailable, "read the sandbox's ledger: %w", err),
 			f.Close())
 	}
@@ -81,31 +82,33 @@ func openJournal(path string) (*journal, error) {
 	return j, nil
 }
 
-// trim cuts whatever follows the last complete line.
-func trim(f *os.File) error {
+// trim cuts whatever follows the last complete line, and returns how long the file then is.
+func trim(f *os.File) (end int64, err error) {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	from := max(0, size-maxLine)
 	tail := make([]byte, size-from)
 	if _, err := f.ReadAt(tail, from); err != nil {
-		return err
+		return 0, err
 	}
-	end := from + int64(bytes.LastIndexByte(tail, '\n')) + 1
+	end = from + int64(bytes.LastIndexByte(tail, '\n')) + 1
 	if end < size {
-		return f.Truncate(end)
+		return end, f.Truncate(end)
 	}
-	return nil
+	return end, nil
 }
 
 // join puts a line into the write that comes next. Lines are written in the order of joining.
-// Whoever waits for the write leads it, if nobody does yet.
-func (j *journal) join(line []byte) *pack {
+// Whoever waits for the write leads it, if nobody does yet. At is where the line will be.
+func (j *journal) join(line []byte) (p *pack, at int64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.next.buf = append(j.next.buf, line...)
-	return j.next
+	at = j.end
+	j.end += int64(len(line))
+	return j.next, at
 }
 
 // lead writes p, after the write that is under way.
@@ -179,20 +182,25 @@ func (j *journal) each(fn func(Entry) error) error {
 	return readLines(r, fn)
 }
 
-// reader reads the ledger from an offset of the file; all of it, in memory.
+// reader reads the ledger from an offset.
 func (j *journal) reader(from int64) (io.Reader, error) {
 	if j.file != nil {
 		info, err := j.file.Stat()
 		if err != nil {
-			return nil, err
+			return nil, shop.Errorf(shop.Unavailable, "read the sandbox's ledger: %w", err)
 		}
 		return io.NewSectionReader(j.file, from, info.Size()-from), nil
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	parts := make([]io.Reader, len(j.mem))
-	for i, m := range j.mem {
-		parts[i] = bytes.NewReader(m[:len(m):len(m)])
+	var parts []io.Reader
+	for _, m := range j.mem {
+		if n := int64(len(m)); from >= n {
+			from -= n
+			continue
+		}
+		parts = append(parts, bytes.NewReader(m[from:len(m):len(m)]))
+		from = 0
 	}
 	return io.MultiReader(parts...), nil
 }
@@ -220,6 +228,11 @@ func ReadLedger(path string, fn func(Entry) error) error {
 }
 
 func readLines(r io.Reader, fn func(Entry) error) error {
+	return readFrom(r, 0, func(_ int64, e Entry) error { return fn(e) })
+}
+
+// readFrom also tells fn where each line begins, if r begins at from.
+func readFrom(r io.Reader, from int64, fn func(at int64, e Entry) error) error {
 	in := bufio.NewReaderSize(r, 1<<16)
 	for n := 1; ; n++ {
 		line, err := in.ReadSlice('\n')
@@ -234,9 +247,10 @@ func readLines(r io.Reader, fn func(Entry) error) error {
 			return shop.Errorf(shop.Internal,
 				"line %d of the sandbox's ledger is no entry: %w", n, err)
 		}
-		if err := fn(e); err != nil {
+		if err := fn(from, e); err != nil {
 			return err
 		}
+		from += int64(len(line))
 	}
 }
 

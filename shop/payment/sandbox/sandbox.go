@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -49,8 +47,9 @@ type Options struct {
 	// Plan adds behaviours to a token's own; see Schedule. It must be deterministic.
 	Plan func(operation, key string, call int) Plan
 	// Remember is how many operations are kept at hand; 0 is 65,536. Like a real provider, the
-	// sandbox forgets idempotency keys after a while: these. Status and references to older
-	// operations are still answered, from the ledger, slowly.
+	// sandbox forgets idempotency keys after a while: these. Older operations are found in the
+	// ledger: fast by their reference, but for the first after Open, which may read all of it;
+	// by their key alone, as for Status, slowly.
 	Remember int
 	// LieFor is how long a status lies; 0 is five minutes. Later is when money comes back; 0 is
 	// ten.
@@ -77,8 +76,10 @@ type Sandbox struct {
 	oldest int
 	seq    int64
 	older  bool // the ledger holds more than ops
+	past   past
 	later  []event
-	tries  map[shop.ID]bool // payments whose first attempt TryAgain refused
+	held   map[string]*operation // no longer in ops, but in later
+	tries  map[shop.ID]bool      // payments whose first attempt TryAgain refused
 	hooks  []Webhook
 	hookNo int64
 }
@@ -90,7 +91,8 @@ type operation struct {
 	kind           string
 	payment, order shop.ID
 	amount         shop.Money
-	of             *operation // the authorisation, or the capture
+	ofKey, ofRef   string     // names of the authorisation, or the capture
+	of             *operation // it, during the effect
 	plan           Plan
 	token          int // place of the token
 	calls          int
@@ -105,6 +107,7 @@ type operation struct {
 	ref            string
 	lieUntil       time.Time
 	pack           *pack // the write of its effect
+	awaits         int   // events to come
 }
 
 // event is something that happens by itself.
@@ -145,7 +148,7 @@ func Open(opt Options) (*Sandbox, error) {
 	}
 	s := &Sandbox{
 		opt: opt, journal: j, tokens: make(map[string]int), ops: make(map[string]*operation),
-		tries: make(map[shop.ID]bool),
+		tries: make(map[shop.ID]bool), held: make(map[string]*operation),
 	}
 	for i, t := range Tokens() {
 		s.tokens[t.Token], s.plans = i, append(s.plans, t.Plan)
@@ -158,14 +161,15 @@ func Open(opt Options) (*Sandbox, error) {
 
 // Close closes the ledger. No call may follow.
 func (s *Sandbox) Close() error {
-	return errors.Join(s.settled(s.journal.join(nil)), s.journal.flush(), s.journal.close())
+	all, _ := s.journal.join(nil)
+	return errors.Join(s.settled(all), s.journal.flush(), s.journal.close())
 }
 
 // Ledger calls fn for every entry so far, in order. It stops at fn's first error.
 func (s *Sandbox) Ledger(fn func(Entry) error) error {
 	s.mu.Lock()
 	s.ripen(s.opt.Clock.Now().UTC())
-	all := s.journal.join(nil)
+	all, _ := s.journal.join(nil)
 	s.mu.Unlock()
 	if err := s.settled(all); err != nil {
 		return err
@@ -227,7 +231,7 @@ func check(r payment.Request) error {
 
 // begin finds or makes the operation and says what this call will not do. The caller holds mu.
 func (s *Sandbox) begin(r payment.Request) (*operation, Plan, error) {
-	o := s.ops[r.Key]
+	o := s.known(r.Key)
 	if o == nil {
 		o = &operation{
 			kind: r.Operation, payment: r.Payment, order: r.Order, amount: r.Amount,
@@ -235,12 +239,21 @@ func (s *Sandbox) begin(r payment.Request) (*operation, Plan, error) {
 		}
 		if r.Operation == Authorise {
 			o.token = s.tokens[r.Token]
-		} else if o.of = s.find(r.Of); o.of != nil {
-			o.token = o.of.token
+		} else {
+			of, err := s.find(r.Of, r.Reference)
+			if err != nil {
+				return o, 0, err
+			}
+			if of != nil {
+				o.token = of.token
+			}
 		}
 		s.remember(r.Key, o)
 	}
 	o.calls++
+	if o.ofKey == "" {
+		o.ofKey, o.ofRef = r.Of, r.Reference
+	}
 	plan := s.plans[o.token]
 	if s.opt.Plan != nil {
 		plan |= s.opt.Plan(r.Operation, r.Key, o.calls)
@@ -260,13 +273,15 @@ func (s *Sandbox) act(o *operation, r payment.Request, plan Plan, now time.Time)
 	if o.begun && o.amount != r.Amount {
 		return shop.Errorf(shop.Invalid, "this key belongs to another request")
 	}
-	o.begun = true
 	if o.calls == 1 && plan.Has(LateSuccess) {
-		o.verdict = payment.Pending
-		s.later = append(s.later, event{now.Add(lateBy), "effect", r.Key, o})
+		o.begun, o.verdict = true, payment.Pending
+		s.await(event{now.Add(lateBy), "effect", r.Key, o})
 		return ErrTimeout
 	}
-	s.effect(r.Key, o, now)
+	if err := s.effect(r.Key, o, now); err != nil {
+		return err
+	}
+	o.begun = true
 	return nil
 }
 
@@ -302,10 +317,10 @@ func (s *Sandbox) Status(_ context.Context, key string) (payment.Outcome, error)
 	now := s.opt.Clock.Now().UTC()
 	s.mu.Lock()
 	s.ripen(now)
-	o := s.find(key)
-	if o == nil || !o.begun {
+	o, err := s.find(key, "")
+	if err != nil || o == nil || !o.begun {
 		s.mu.Unlock()
-		return payment.Outcome{Verdict: payment.Missing}, nil
+		return payment.Outcome{Verdict: payment.Missing}, err
 	}
 	out, p, lies := o.outcome(), o.pack, now.Before(o.lieUntil)
 	s.mu.Unlock()
@@ -329,7 +344,7 @@ func (s *Sandbox) Confirm(key string) error {
 	now := s.opt.Clock.Now().UTC()
 	s.mu.Lock()
 	s.ripen(now)
-	o := s.ops[key]
+	o := s.known(key)
 	if o == nil || o.verdict != payment.Action || o.ended || now.After(o.until) {
 		s.mu.Unlock()
 		return shop.Errorf(shop.Conflict, "there is nothing to confirm under this key")
@@ -360,18 +375,4 @@ func (s *Sandbox) settled(p *pack) error {
 		return s.journal.flush()
 	}
 	return nil
-}
-
-// reference encodes the token's place, so that captures and refunds still know it when everything
-// else was forgotten.
-func reference(seq int64, token int) string {
-	return "sbx-" + strconv.FormatInt(seq, 10) + "-" + strconv.Itoa(token)
-}
-
-func tokenOf(ref string) int {
-	n, err := strconv.Atoi(ref[strings.LastIndexByte(ref, '-')+1:])
-	if err != nil {
-		return 0
-	}
-	return n
 }

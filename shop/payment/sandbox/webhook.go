@@ -139,7 +139,7 @@ func (s *Sandbox) early(ctx context.Context, key string) {
 	s.mu.Lock()
 	var due []Webhook
 	rest := s.hooks[:0]
-	o := s.ops[key]
+	o := s.known(key)
 	for _, w := range s.hooks {
 		if w.key == key && o != nil && o.plan.Has(HookEarly) {
 			due = append(due, w)
