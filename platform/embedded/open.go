@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -356,15 +357,22 @@ func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 	return opts
 }
 
+// isDamage recognises what Pebble says of a store in which something is missing or changed. Not all
+// of it is marked as corruption.
+func isDamage(err error) bool {
+	return pebble.IsCorruptionError(err) || isNotExist(err) ||
+		slices.ContainsFunc([]string{
+			"object size mismatch", "not pristine", "name from file", "invalid options",
+		}, func(words string) bool { return strings.Contains(err.Error(), words) })
+}
+
 // explainOpen says what a person can do about an error of Pebble's.
 func explainOpen(dir string, err error) error {
 	switch {
 	case isLocked(err):
 		return fmt.Errorf("%s is open in another process; stop that one first: %w", dir,
 			platform.ErrInUse)
-	case pebble.IsCorruptionError(err), isNotExist(err),
-		strings.Contains(err.Error(), "object size mismatch"),
-		strings.Contains(err.Error(), "not pristine"):
+	case isDamage(err):
 		return fmt.Errorf("%s is damaged; restore a backup: %w: %w", dir, platform.ErrCorrupt, err)
 	}
 	return fmt.Errorf("open %s: %w", dir, err)
