@@ -58,9 +58,7 @@ func (a *App) openOrder() {
 
 // openPayment lets payment ask what an order owes.
 func (a *App) openPayment() {
-	desk := a.desk("payment")
-	a.Payment = payment.New(desk, dues{a.Order}, a.cfg.Payment)
-	desk.Apply = a.Payment.Apply
+	a.Payment = payment.New(a.desk("payment"), dues{a.Order}, a.cfg.Payment)
 	a.rooms = append(a.rooms, a.Payment)
 }
 

@@ -192,6 +192,10 @@ func (s *Service) followUp(ctx context.Context, u *unit, due event.PaymentCheckD
 	return nil
 }
 
+// soon is when a void is looked at that need not wait any more. It is not at once: a timer's fact
+// is named after its key and its moment, and in this one the void's own may just have fired.
+const soon = time.Millisecond
+
 // timers sets what has to be looked at again: this operation, and a void that waited for it.
 func (s *Service) timers(
 	ctx context.Context, u *unit, due event.PaymentCheckDue, was Stage,
@@ -224,6 +228,6 @@ func (s *Service) timers(
 	if void == nil || void.Key == due.Key || void.State != intended || u.p.blocked(void) {
 		return nil
 	}
-	return u.tx.SetTimer(timerKey(void.Key), u.tx.Now(),
+	return u.tx.SetTimer(timerKey(void.Key), u.tx.Now().Add(soon),
 		&event.PaymentCheckDue{Payment: u.p.ID, Key: void.Key})
 }

@@ -24,7 +24,6 @@ type Due struct {
 	Method   shop.ID    // from Vault
 	Amount   shop.Money // the order's total
 	Open     bool       // the order still waits for its payment
-	Deadline time.Time  // of the order
 }
 
 // Options is what the app decides for the room. Name and Provider are required.
@@ -94,14 +93,16 @@ type Service struct {
 
 var _ room.Room = (*Service)(nil)
 
-// New makes the room. It panics without a provider, its name, or dues: that is a fault of the
-// wiring.
+// New opens the room at its desk, whose Apply it sets to its own. It panics without a provider, its
+// name, or dues: that is a fault of the wiring.
 func New(desk *room.Desk, dues Dues, opt Options) *Service {
 	if opt.Provider == nil || opt.Name == "" || dues == nil {
 		panic("payment: the room needs a provider, its name, and dues")
 	}
 	opt.Policy = opt.Policy.orDefault()
-	return &Service{desk: desk, dues: dues, opt: opt, calls: newCalls()}
+	s := &Service{desk: desk, dues: dues, opt: opt, calls: newCalls()}
+	desk.Apply = s.Apply
+	return s
 }
 
 // Name implements room.Room.

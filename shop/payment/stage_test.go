@@ -103,7 +103,6 @@ func (st *stage) restart() {
 		Name: sandbox.Name, Provider: p, Describe: sandbox.Describe,
 		Secrets: [][]byte{[]byte("secret")},
 	})
-	desk.Apply = p.service.Apply
 	st.live = p
 }
 
@@ -236,7 +235,6 @@ func (st *stage) checkout(order shop.ID, token string, amount int64) {
 	}
 	st.orders[order] = &payment.Due{
 		Customer: "cus_1", Method: m.ID, Open: true, Amount: gbp(amount),
-		Deadline: st.now.Add(10 * time.Minute),
 	}
 	st.hear(&event.StockHeld{Order: order, Items: []event.StockItem{{SKU: "A", Quantity: 1}}})
 }

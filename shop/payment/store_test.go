@@ -54,6 +54,9 @@ func (p *process) Commit(_ context.Context, b platform.Batch) error {
 		p.write(w)
 	}
 	for _, t := range b.Timers {
+		if !t.Due.After(p.now) { // a fact of that name may have been announced in this moment
+			p.t.Fatalf("the timer %s is set for %s, which has come", t.Key, t.Due)
+		}
 		p.timers[t.Key] = t
 	}
 	for _, k := range b.Cancel {
