@@ -127,16 +127,17 @@ func (a *App) shipmentRoutes() []Route {
 	dealers := []room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}
 	viewers := []room.Role{room.Customer(), room.Dealer(), room.Admin(), room.ServiceRole()}
 	moved := codes{shop.NotFound, shop.Illegal, shop.Conflict}
+	held := codes{shop.NotFound, shop.Illegal, shop.Conflict, fulfilment.OnHold}
 	return []Route{
 		{get, "/v1/shipments", "getShipments", "List a dealer's shipments", dealers, 200,
 			codes{shop.NotFound}, Browse, false, handle(a.Fulfilment.GetShipments)},
 		{get, "/v1/shipments/{id}", "getShipment", "Show a shipment", viewers, 200,
 			codes{shop.NotFound}, Browse, false, handle(a.Fulfilment.GetShipment)},
 		{post, "/v1/shipments/{id}/pack", "postPack", "The parcel is packed: take the money",
-			dealers, 200, moved, Carry, true,
+			dealers, 200, held, Carry, true,
 			answers[fulfilment.ShipmentView](a.Fulfilment.PostPack)},
 		{post, "/v1/shipments/{id}/dispatch", "postDispatch", "The parcel has left",
-			dealers, 200, moved, Carry, true,
+			dealers, 200, held, Carry, true,
 			answers[fulfilment.ShipmentView](a.Fulfilment.PostDispatch)},
 		{post, "/v1/shipments/{id}/deliver", "postDeliver", "The parcel has arrived",
 			dealers, 200, moved, Carry, true,

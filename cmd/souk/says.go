@@ -49,6 +49,9 @@ func saysOrder(f event.Fact) string {
 	case *event.OrderHeld:
 		return join(f.Reason, by(f.By))
 	case *event.OrderApproved:
+		if len(f.Captures) > 0 {
+			return join(by(f.By), "capture again")
+		}
 		return by(f.By)
 	case *event.OrderProgressed:
 		return fmt.Sprintf("payment %s, fulfilment %s", f.Payment, f.Fulfilment)

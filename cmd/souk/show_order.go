@@ -83,6 +83,7 @@ func (r *reading) order(ctx context.Context, id shop.ID, private bool) (*orderPa
 	}
 	subjects := []string{
 		order.Subject(id), "hold/" + string(id), "payment/" + string(paymentOf(id)),
+		"parcels/" + string(id),
 	}
 	for n := 1; n <= o.Parcels; n++ {
 		sh, err := r.parcel(ctx, fulfilment.ID(id, n))

@@ -51,6 +51,20 @@ type ShipmentCancelled struct {
 	Order    shop.ID `json:"order"`
 }
 
+// ParcelsStopped says that fulfilment knows of a hold: no parcel of the order is packed or
+// dispatched until ParcelsResumed of the same round or a later one.
+type ParcelsStopped struct {
+	Order shop.ID `json:"order"`
+	Round int64   `json:"round" doc:"of order.held"`
+}
+
+// ParcelsResumed says that fulfilment knows of an approval: the parcels of the order may move. It
+// may be the first that fulfilment hears of a round; the hold of that round then stops nothing.
+type ParcelsResumed struct {
+	Order shop.ID `json:"order"`
+	Round int64   `json:"round" doc:"of order.approved"`
+}
+
 // Type implements Fact.
 func (*ShipmentRequested) Type() string { return "souk.fulfilment.requested.v1" }
 
@@ -68,6 +82,12 @@ func (*ShipmentDelivered) Type() string { return "souk.fulfilment.delivered.v1" 
 
 // Type implements Fact.
 func (*ShipmentCancelled) Type() string { return "souk.fulfilment.cancelled.v1" }
+
+// Type implements Fact.
+func (*ParcelsStopped) Type() string { return "souk.fulfilment.stopped.v1" }
+
+// Type implements Fact.
+func (*ParcelsResumed) Type() string { return "souk.fulfilment.resumed.v1" }
 
 // Subject implements Fact.
 func (f *ShipmentRequested) Subject() string { return shipmentSubject(f.Shipment) }
@@ -87,9 +107,18 @@ func (f *ShipmentDelivered) Subject() string { return shipmentSubject(f.Shipment
 // Subject implements Fact.
 func (f *ShipmentCancelled) Subject() string { return shipmentSubject(f.Shipment) }
 
+// Subject implements Fact. Whether parcels may move is said of all parcels of an order at once.
+func (f *ParcelsStopped) Subject() string { return parcelsSubject(f.Order) }
+
+// Subject implements Fact.
+func (f *ParcelsResumed) Subject() string { return parcelsSubject(f.Order) }
+
 func shipmentSubject(id shop.ID) string { return "shipment/" + string(id) }
 
+func parcelsSubject(order shop.ID) string { return "parcels/" + string(order) }
+
 func fulfilmentKinds() []Kind {
+	const roundPositive = "data.round > 0"
 	return []Kind{
 		kind[ShipmentRequested]("a dealer has a parcel to pack",
 			rule("has_lines", "size(data.lines) > 0",
@@ -103,5 +132,11 @@ func fulfilmentKinds() []Kind {
 				func(f *ShipmentDispatched) bool { return len(f.Lines) > 0 })),
 		kind[ShipmentDelivered]("the parcel reached its address"),
 		kind[ShipmentCancelled]("the parcel will not leave"),
+		kind[ParcelsStopped]("no parcel of the order is packed or dispatched",
+			rule("round_positive", roundPositive,
+				func(f *ParcelsStopped) bool { return f.Round > 0 })),
+		kind[ParcelsResumed]("the parcels of the order may move again",
+			rule("round_positive", roundPositive,
+				func(f *ParcelsResumed) bool { return f.Round > 0 })),
 	}
 }

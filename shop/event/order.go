@@ -101,18 +101,25 @@ type OrderExpired struct {
 	Contact  shop.Sealed[Contact] `json:"contact"`
 }
 
-// OrderHeld says that the order is stopped: nothing is packed, captured or dispatched.
+// OrderHeld says that the order is stopped until OrderApproved of the same round, or
+// OrderCancelled. From the moment that fulfilment hears of it no parcel of the order is packed or
+// dispatched, and so nothing that was not packed before is captured by itself. What was packed
+// before may still be captured, but does not leave; what has left may still arrive.
 type OrderHeld struct {
 	Order  shop.ID `json:"order"`
 	Reason string  `json:"reason" doc:"capture_failed, admin …"`
 	By     shop.ID `json:"by,omitempty"`
 	Cause  string  `json:"cause,omitempty" doc:"the fact that stopped it; none if a person did"`
+	Round  int64   `json:"round,omitempty" doc:"which hold of the order this is, from 1"`
 }
 
-// OrderApproved says that a held order goes on.
+// OrderApproved says that a held order goes on: its parcels may move again, and every capture that
+// was refused since the approval before, if the order knew of it, is tried again under another key.
 type OrderApproved struct {
-	Order shop.ID `json:"order"`
-	By    shop.ID `json:"by,omitempty"`
+	Order    shop.ID  `json:"order"`
+	By       shop.ID  `json:"by,omitempty"`
+	Round    int64    `json:"round,omitempty" doc:"the hold that it ends"`
+	Captures []string `json:"captures,omitempty" doc:"to try again: keys of those that were refused"`
 }
 
 // OrderProgressed says that money moved or parcels did: the derived axes after the change. The
@@ -226,8 +233,9 @@ func orderKinds() []Kind {
 			orderPlacedRules()...),
 		kind[OrderCancelled]("the order ended before it was fulfilled"),
 		kind[OrderExpired]("the deadline passed before stock and money were both there"),
-		kind[OrderHeld]("the order is stopped until somebody approves or cancels it"),
-		kind[OrderApproved]("a held order goes on"),
+		kind[OrderHeld]("the order is stopped until somebody approves or cancels it: once " +
+			"fulfilment knows, no parcel is packed or dispatched"),
+		kind[OrderApproved]("a held order goes on, and its refused captures are tried again"),
 		kind[OrderProgressed]("money or parcels moved; the derived axes after the change",
 			rule("refunds_within_captures", "data.refunded >= 0 && data.refunded <= data.captured",
 				func(f *OrderProgressed) bool {

@@ -69,13 +69,15 @@ type PaymentCaptured struct {
 	Reference string     `json:"reference"`
 }
 
-// PaymentCaptureFailed says that the provider refused a capture: the goods stay.
+// PaymentCaptureFailed says that the provider refused a capture: the goods stay. The order is held,
+// and its approval has the capture tried again under another key.
 type PaymentCaptureFailed struct {
-	Payment  shop.ID `json:"payment"`
-	Order    shop.ID `json:"order"`
-	Shipment shop.ID `json:"shipment"`
-	Key      string  `json:"key"`
-	Reason   string  `json:"reason"`
+	Payment  shop.ID    `json:"payment"`
+	Order    shop.ID    `json:"order"`
+	Shipment shop.ID    `json:"shipment"`
+	Amount   shop.Money `json:"amount,omitzero" doc:"that was not taken"`
+	Key      string     `json:"key"`
+	Reason   string     `json:"reason"`
 }
 
 // PaymentVoided says that an authorisation was given back. Late says that it had arrived after the

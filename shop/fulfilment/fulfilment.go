@@ -76,14 +76,15 @@ func ID(order shop.ID, n int) shop.ID {
 
 // Pack decides what follows when the dealer says that the parcel is ready. A parcel that costs
 // nothing is cleared at once, since there is no money to wait for. Packing what is packed or
-// further on says nothing new.
-func (s *Shipment) Pack() ([]event.Fact, error) {
-	switch s.State {
-	case Requested():
-	case Cancelled():
+// further on says nothing new. It refuses a parcel of an order that is on hold (OnHold).
+func (s *Shipment) Pack(stop Stop) ([]event.Fact, error) {
+	switch {
+	case s.State == Cancelled():
 		return nil, s.refuse("packed", "")
-	default:
+	case s.State != Requested():
 		return nil, nil
+	case stop.On:
+		return nil, stop.refuse()
 	}
 	facts := []event.Fact{&event.ShipmentPacked{
 		Shipment: s.ID, Order: s.Order, Payment: s.Payment, Dealer: s.Dealer, Amount: s.Amount,
@@ -96,6 +97,7 @@ func (s *Shipment) Pack() ([]event.Fact, error) {
 
 // Clear decides what follows when the parcel's money was taken. It answers platform.ErrNotYet while
 // the parcel is not packed, and says nothing about a parcel that is cleared already or cancelled.
+// Whether the order is on hold does not matter: the money is taken, and the parcel still waits.
 func (s *Shipment) Clear() ([]event.Fact, error) {
 	switch s.State {
 	case Requested():
@@ -107,23 +109,28 @@ func (s *Shipment) Clear() ([]event.Fact, error) {
 }
 
 // Dispatch decides what follows when the parcel is handed to the carrier. It refuses a parcel whose
-// money was not taken.
-func (s *Shipment) Dispatch(tracking string) ([]event.Fact, error) {
-	switch s.State {
-	case Cleared():
+// money was not taken, and one of an order that is on hold (OnHold).
+func (s *Shipment) Dispatch(stop Stop, tracking string) ([]event.Fact, error) {
+	switch {
+	case s.State == Dispatched(), s.State == Delivered():
+		return nil, nil
+	case s.State == Cancelled():
+		return nil, s.refuse("dispatched", "")
+	case stop.On:
+		return nil, stop.refuse()
+	case s.State == Cleared():
 		return []event.Fact{&event.ShipmentDispatched{
 			Shipment: s.ID, Order: s.Order, Lines: s.Lines, Tracking: tracking,
 		}}, nil
-	case Dispatched(), Delivered():
-		return nil, nil
-	case Packed():
+	case s.State == Packed():
 		return nil, s.refuse("dispatched", "its money has not been taken yet; try again shortly")
 	}
 	return nil, s.refuse("dispatched", "pack it first")
 }
 
-// Deliver decides what follows when the parcel arrived.
-func (s *Shipment) Deliver() ([]event.Fact, error) {
+// Deliver decides what follows when the parcel arrived. What has left arrives, whether the order is
+// on hold or not.
+func (s *Shipment) Deliver(Stop) ([]event.Fact, error) {
 	switch s.State {
 	case Dispatched():
 		return []event.Fact{&event.ShipmentDelivered{

@@ -11,15 +11,21 @@ import (
 	"github.com/souk-commerce/souk/shop/event"
 )
 
-// Goal: every step in every state does what the table says, and nothing else.
-// Method: the whole table, written out.
+// Goal: every step in every state does what the table says, and nothing else; on hold, exactly what
+// would be packed or dispatched, or is not far enough to be, waits.
+// Method: the whole table, written out, and a second one for an order on hold.
 func TestStepsByState(t *testing.T) {
 	t.Parallel()
 	const (
 		no    = "refused"
+		hold  = "on hold"
 		early = "not yet"
 		same  = ""
 	)
+	onHold := map[string]string{
+		"pack of a requested parcel": hold, "dispatch of a requested parcel": hold,
+		"dispatch of a packed parcel": hold, "dispatch of a cleared parcel": hold,
+	}
 	table := map[State]map[string]string{
 		Requested(): {
 			"pack": "packed", "clear": early, "dispatch": no, "deliver": no, "cancel": "cancelled",
@@ -44,27 +50,82 @@ func TestStepsByState(t *testing.T) {
 	if len(table) != len(States()) {
 		t.Fatalf("the table has %d states, there are %d", len(table), len(States()))
 	}
+	outcome := func(state State, step string, stop Stop) string {
+		sh := parcel(state, 500)
+		facts, err := stepsByName()[step](sh, stop)
+		switch {
+		case errors.Is(err, platform.ErrNotYet):
+			return early
+		case err != nil && shop.CodeOf(err) == shop.Illegal:
+			return no
+		case err != nil && shop.CodeOf(err) == OnHold:
+			return hold
+		case err != nil:
+			return err.Error()
+		case len(facts) == 0:
+			return same
+		}
+		sh.follow(facts[0], 2)
+		return sh.State.String()
+	}
 	for state, steps := range table {
 		for step, want := range steps {
-			sh := parcel(state, 500)
-			facts, err := stepsByName()[step](sh)
-			got := same
-			switch {
-			case errors.Is(err, platform.ErrNotYet):
-				got = early
-			case shop.CodeOf(err) == shop.Illegal && err != nil:
-				got = no
-			case err != nil:
-				t.Errorf("%s of a %s parcel: %v", step, state, err)
-			case len(facts) > 0:
-				sh.follow(facts[0], 2)
-				got = sh.State.String()
+			name := step + " of a " + state.String() + " parcel"
+			if got := outcome(state, step, Stop{Order: "ord_x", Round: 1}); got != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
 			}
-			if got != want {
-				t.Errorf("%s of a %s parcel: %q, want %q", step, state, got, want)
+			if waits, ok := onHold[name]; ok {
+				want = waits
+			}
+			if got := outcome(state, step, Stop{Order: "ord_x", Round: 1, On: true}); got != want {
+				t.Errorf("%s on hold: %q, want %q", name, got, want)
 			}
 		}
 	}
+}
+
+// Goal: whatever the order and the repetition in which holds and approvals are heard of, the last
+// round decides, and within it the approval. A fact from before rounds were counted stops nothing.
+// Method: random sequences that end with everything having been heard of, against the highest fact.
+func TestStopIsDecidedByTheLastRound(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rounds := rapid.Int64Range(1, 4).Draw(t, "rounds")
+		open := rapid.Bool().Draw(t, "open") // the last hold has no approval
+		var heard []event.Fact
+		for n := int64(0); n <= rounds; n++ {
+			heard = append(heard, &event.OrderHeld{Order: "ord_x", Round: n})
+			if n < rounds || !open {
+				heard = append(heard, &event.OrderApproved{Order: "ord_x", Round: n})
+			}
+		}
+		heard = rapid.Permutation(append(heard, heard...)).Draw(t, "heard")
+		var stop Stop
+		for _, f := range heard {
+			before := stop
+			var facts []event.Fact
+			switch f := f.(type) {
+			case *event.OrderHeld:
+				facts = stop.Hold(f)
+			case *event.OrderApproved:
+				facts = stop.Approve(f)
+			}
+			for _, f := range facts {
+				switch f := f.(type) {
+				case *event.ParcelsStopped:
+					stop = Stop{Order: f.Order, Round: f.Round, On: true}
+				case *event.ParcelsResumed:
+					stop = Stop{Order: f.Order, Round: f.Round}
+				}
+				if stop.Round < before.Round || stop.Round == 0 {
+					t.Fatalf("%+v became %+v by %+v", before, stop, f)
+				}
+			}
+		}
+		if want := (Stop{Order: "ord_x", Round: rounds, On: open}); stop != want {
+			t.Fatalf("it ends %+v, want %+v", stop, want)
+		}
+	})
 }
 
 // Goal: a parcel that costs nothing does not wait for money.
@@ -72,7 +133,7 @@ func TestStepsByState(t *testing.T) {
 func TestFreeParcelIsClearedAtOnce(t *testing.T) {
 	t.Parallel()
 	sh := parcel(Requested(), 0)
-	facts, err := sh.Pack()
+	facts, err := sh.Pack(Stop{})
 	if err != nil || len(facts) != 2 {
 		t.Fatalf("packing announced %v, %v; want packed and cleared", facts, err)
 	}
@@ -84,8 +145,8 @@ func TestFreeParcelIsClearedAtOnce(t *testing.T) {
 	}
 }
 
-// Goal: whatever is asked of a shipment in whatever order, it never leaves unpaid, never moves
-// back, and never leaves an end state.
+// Goal: whatever is asked of a shipment in whatever order, it never leaves unpaid or while its
+// order is on hold, never moves back, and never leaves an end state.
 // Method: random steps, each followed to the end.
 func TestStepsNeverGoBack(t *testing.T) {
 	t.Parallel()
@@ -99,8 +160,8 @@ func TestStepsNeverGoBack(t *testing.T) {
 		names := []string{"pack", "clear", "dispatch", "deliver", "cancel"}
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
 			step := rapid.SampledFrom(names).Draw(t, "step")
-			before := sh.State
-			facts, _ := stepsByName()[step](sh)
+			before, stop := sh.State, Stop{On: rapid.Bool().Draw(t, "on hold")}
+			facts, _ := stepsByName()[step](sh, stop)
 			for _, f := range facts {
 				sh.follow(f, sh.Seq+1)
 			}
@@ -113,6 +174,9 @@ func TestStepsNeverGoBack(t *testing.T) {
 			}
 			if sh.State == Dispatched() && !paid {
 				t.Fatalf("it left unpaid")
+			}
+			if stop.On && (step == "pack" || step == "dispatch") && sh.State != before {
+				t.Fatalf("%s moved it from %s to %s on hold", step, before, sh.State)
 			}
 		}
 	})
@@ -137,9 +201,12 @@ func TestStateText(t *testing.T) {
 
 func stepsByName() map[string]decision {
 	return map[string]decision{
-		"pack": (*Shipment).Pack, "clear": (*Shipment).Clear, "deliver": (*Shipment).Deliver,
-		"cancel":   (*Shipment).Cancel,
-		"dispatch": func(sh *Shipment) ([]event.Fact, error) { return sh.Dispatch("T1") },
+		"pack": (*Shipment).Pack, "deliver": (*Shipment).Deliver,
+		"clear":  func(sh *Shipment, _ Stop) ([]event.Fact, error) { return sh.Clear() },
+		"cancel": func(sh *Shipment, _ Stop) ([]event.Fact, error) { return sh.Cancel() },
+		"dispatch": func(sh *Shipment, stop Stop) ([]event.Fact, error) {
+			return sh.Dispatch(stop, "T1")
+		},
 	}
 }
 

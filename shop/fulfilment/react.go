@@ -29,6 +29,9 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("fulfilment.request-on-order-placed", platform.Standard, s.requestOnOrderPlaced),
 		room.On("fulfilment.cancel-on-order-cancelled", platform.Standard,
 			s.cancelOnOrderCancelled),
+		room.On("fulfilment.stop-on-order-held", platform.Standard, s.stopOnOrderHeld),
+		room.On("fulfilment.resume-on-order-approved", platform.Standard,
+			s.resumeOnOrderApproved),
 		clear,
 	}
 }
@@ -156,6 +159,32 @@ func cancelSome(ctx context.Context, tx *room.Tx, order shop.ID, first int) (int
 		}
 	}
 	return parcels, nil
+}
+
+// stopOnOrderHeld stops all parcels of the order, those that are yet to be requested included: the
+// steps of a parcel look at the order's one Stop.
+func (s *Service) stopOnOrderHeld(
+	ctx context.Context, f *event.OrderHeld, c room.Cause,
+) error {
+	return s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) error {
+		stop, err := stopOf(ctx, tx, f.Order)
+		if err != nil {
+			return err
+		}
+		return announce(ctx, tx, stop.Seq, stop.Hold(f))
+	})
+}
+
+func (s *Service) resumeOnOrderApproved(
+	ctx context.Context, f *event.OrderApproved, c room.Cause,
+) error {
+	return s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) error {
+		stop, err := stopOf(ctx, tx, f.Order)
+		if err != nil {
+			return err
+		}
+		return announce(ctx, tx, stop.Seq, stop.Approve(f))
+	})
 }
 
 // clearOnPaymentCaptured lets the parcel leave whose money was taken. Money that was taken before

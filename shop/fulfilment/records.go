@@ -13,6 +13,7 @@ import (
 //
 //	shipment/<id>        shipment    the Shipment; also the mark that it was requested
 //	dealer/<id>          <shipment>  empty: the dealer's shipments, in the order of their names
+//	stop/<order>         stop        the Stop, of an order that was held at least once
 //	~cancelled/<order>   mark        empty: nothing of this order may leave any more
 
 // listed is the empty record of a list, or of a thing that is so.
@@ -24,6 +25,10 @@ func shipmentKey(id shop.ID) platform.Key {
 
 func cancelledKey(order shop.ID) platform.Key {
 	return platform.Key{Part: room.AuxPrefix + "cancelled/" + string(order), Sort: "mark"}
+}
+
+func stopKey(order shop.ID) platform.Key {
+	return platform.Key{Part: "stop/" + string(order), Sort: "stop"}
 }
 
 func dealerPart(dealer shop.ID) string { return "dealer/" + string(dealer) }
@@ -50,8 +55,24 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 		return follow(ctx, tx, f, f.Shipment, m)
 	case *event.ShipmentCancelled:
 		return follow(ctx, tx, f, f.Shipment, m)
+	case *event.ParcelsStopped:
+		room.Put(tx, stopKey(f.Order),
+			&Stop{Order: f.Order, Round: f.Round, On: true, Seq: m.Sequence})
+		return nil
+	case *event.ParcelsResumed:
+		room.Put(tx, stopKey(f.Order), &Stop{Order: f.Order, Round: f.Round, Seq: m.Sequence})
+		return nil
 	}
 	return nil
+}
+
+// stopOf returns whether the parcels of an order are stopped.
+func stopOf(ctx context.Context, tx *room.Tx, order shop.ID) (Stop, error) {
+	stop, err := room.Get[Stop](ctx, tx, stopKey(order))
+	if err != nil || stop == nil {
+		return Stop{}, err
+	}
+	return *stop, nil
 }
 
 func follow(

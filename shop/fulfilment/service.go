@@ -91,14 +91,14 @@ func (s *Service) List(
 
 // Pack says that the parcel is ready; its money is taken because of it. Only the dealer of the
 // shipment, an administrator or a machine of the operator's may. Doing it again changes nothing.
-// It refuses a cancelled shipment (Illegal).
+// It refuses a cancelled shipment (Illegal) and one of an order that is on hold (OnHold).
 func (s *Service) Pack(ctx context.Context, who room.Caller, id shop.ID) (*Shipment, error) {
 	return s.step(ctx, who, id, (*Shipment).Pack)
 }
 
 // Dispatch says that the parcel left, under the same rules as Pack. tracking is the carrier's name
 // for the parcel, at most 100 characters, and may be empty. It refuses a shipment that is not
-// cleared.
+// cleared, and one of an order that is on hold (OnHold).
 func (s *Service) Dispatch(
 	ctx context.Context, who room.Caller, id shop.ID, tracking string,
 ) (*Shipment, error) {
@@ -116,13 +116,15 @@ func (s *Service) Deliver(ctx context.Context, who room.Caller, id shop.ID) (*Sh
 }
 
 // decision is what a step of a shipment announces, or why it may not be taken.
-type decision func(*Shipment) ([]event.Fact, error)
+type decision func(*Shipment, Stop) ([]event.Fact, error)
 
 func dispatching(tracking string) (decision, error) {
 	if err := shop.CheckText("tracking", tracking, 0, 100); err != nil {
 		return nil, err
 	}
-	return func(sh *Shipment) ([]event.Fact, error) { return sh.Dispatch(tracking) }, nil
+	return func(sh *Shipment, stop Stop) ([]event.Fact, error) {
+		return sh.Dispatch(stop, tracking)
+	}, nil
 }
 
 func (s *Service) step(
@@ -138,7 +140,8 @@ func (s *Service) step(
 	return sh, nil
 }
 
-// take is one step inside a unit of work. It returns the shipment after it.
+// take is one step inside a unit of work, which holds only as long as the order is stopped or not
+// as it was when the step was decided. It returns the shipment after it.
 func take(
 	ctx context.Context, tx *room.Tx, who room.Caller, id shop.ID, decide decision,
 ) (*Shipment, error) {
@@ -149,9 +152,16 @@ func take(
 	if who.May(room.Customer()) {
 		return nil, shop.Errorf(shop.Forbidden, "only the dealer of %s moves it", id)
 	}
-	facts, err := decide(sh)
+	stop, err := stopOf(ctx, tx, sh.Order)
 	if err != nil {
 		return nil, err
+	}
+	facts, err := decide(sh, stop)
+	if err != nil {
+		return nil, err
+	}
+	if len(facts) > 0 {
+		tx.Pin(stopKey(sh.Order))
 	}
 	return sh, announce(ctx, tx, sh.Seq, facts)
 }

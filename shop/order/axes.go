@@ -22,7 +22,7 @@ func PendingPayment() Status { return Status{1} }
 // Placed will be fulfilled: stock is held and money is authorised.
 func Placed() Status { return Status{2} }
 
-// OnHold is placed, but nothing is packed, captured or dispatched until somebody approves.
+// OnHold is placed, but no parcel is packed or dispatched until somebody approves.
 func OnHold() Status { return Status{3} }
 
 // Completed was delivered, and the return window is closed.

@@ -24,15 +24,16 @@ func (s *Service) Cancel(ctx context.Context, id shop.ID, why string) (View, err
 	return s.command(ctx, id, nil, cancelling(why))
 }
 
-// Hold stops a placed order: nothing is packed, captured or dispatched until Approve. Only an
-// administrator or a machine of the operator's may. why is "fraud", "dealer" or "admin"; "" is
-// "admin".
+// Hold stops a placed order: once fulfilment has heard of it, no parcel is packed or dispatched,
+// and so no further one captured, until Approve. Only an administrator or a machine of the
+// operator's may. why is "fraud", "dealer" or "admin"; "" is "admin".
 func (s *Service) Hold(ctx context.Context, id shop.ID, why string) (View, error) {
 	return s.command(ctx, id, nil, holding(why))
 }
 
-// Approve lets an order on hold go on. Only an administrator or a machine of the operator's may.
-// If everything was delivered meanwhile, the return window is counted from now.
+// Approve lets an order on hold go on, and has the captures tried again that were refused: if the
+// provider refuses once more, the order is held once more. Only an administrator or a machine of
+// the operator's may. If everything was delivered meanwhile, the return window is counted from now.
 func (s *Service) Approve(ctx context.Context, id shop.ID) (View, error) {
 	return s.command(ctx, id, nil, s.approving())
 }
@@ -65,7 +66,9 @@ func holding(why string) decision {
 		if _, err := o.Decide(hold(), Given{}); err != nil {
 			return err
 		}
-		return tx.Announce(ctx, &event.OrderHeld{Order: o.ID, Reason: reason, By: by.ID}, o.Seq+1)
+		return tx.Announce(ctx, &event.OrderHeld{
+			Order: o.ID, Reason: reason, By: by.ID, Round: o.Holds + 1,
+		}, o.Seq+1)
 	}
 }
 
@@ -83,7 +86,9 @@ func (s *Service) approving() decision {
 				return err
 			}
 		}
-		return tx.Announce(ctx, &event.OrderApproved{Order: o.ID, By: by.ID}, o.Seq+1)
+		return tx.Announce(ctx, &event.OrderApproved{
+			Order: o.ID, By: by.ID, Round: o.Holds, Captures: o.Refused,
+		}, o.Seq+1)
 	}
 }
 

@@ -34,6 +34,11 @@ type Order struct {
 	Returns ReturnStatus `json:"returns"`
 	Reason  string       `json:"reason,omitempty"` // why it is on hold, or was cancelled
 	By      shop.ID      `json:"by,omitempty"`     // the person who did that
+	Holds   int64        `json:"holds,omitempty"`  // so far: the round of the last
+
+	// Refused are the keys of the captures that were refused since the last approval; the next one
+	// has them tried again. They are as many as payment makes: mostly none, some hundreds at most.
+	Refused []string `json:"refused,omitempty"`
 
 	Action     bool    `json:"action,omitempty"` // the bank asked the customer to confirm
 	Failed     bool    `json:"failed,omitempty"` // the payment as a whole
@@ -256,15 +261,23 @@ func (o *Order) apply(f event.Fact, seq int64) error {
 	case *event.OrderExpired:
 		o.Status = Expired()
 	case *event.OrderHeld:
-		o.Status, o.Reason, o.By = OnHold(), f.Reason, f.By
+		o.Status, o.Reason, o.By, o.Holds = OnHold(), f.Reason, f.By, f.Round
+		o.refuse(f.Cause)
 	case *event.OrderApproved:
-		o.Status, o.Reason, o.By = Placed(), "", f.By
+		o.Status, o.Reason, o.By, o.Refused = Placed(), "", f.By, nil
 	case *event.OrderCompleted:
 		o.Status = Completed()
 	case *event.OrderProgressed:
 		return o.applyProgress(f)
 	}
 	return nil
+}
+
+// refuse keeps the key of a capture that was refused, if that is what the cause says.
+func (o *Order) refuse(cause string) {
+	if key, ok := strings.CutPrefix(cause, causeOf(onCapFailed, "")); ok {
+		o.Refused = append(o.Refused, key)
+	}
 }
 
 // applyProgress takes the totals from the fact and the parcel from its cause.
@@ -278,7 +291,10 @@ func (o *Order) applyProgress(f *event.OrderProgressed) error {
 	case onVoided:
 		o.Voided = true
 		return nil
-	case onRefunded, onCapFailed:
+	case onCapFailed:
+		o.refuse(f.Cause)
+		return nil
+	case onRefunded:
 		return nil // what else there is to remember is a record of its own
 	}
 	n, err := o.parcelOf(shop.ID(ref))

@@ -146,8 +146,8 @@ func (s *Service) progressOnCaptured(
 }
 
 // holdOnCaptureFailed stops a placed order. A failure that comes while the order is on hold is
-// noted, so that hearing of it again after somebody has approved does not stop the order a
-// second time.
+// noted, so that the approval has it tried again, and so that hearing of it again after somebody
+// has approved does not stop the order a second time.
 func (s *Service) holdOnCaptureFailed(
 	ctx context.Context, f *event.PaymentCaptureFailed, c room.Cause,
 ) error {
@@ -164,7 +164,7 @@ func (s *Service) holdOnCaptureFailed(
 			return tx.Announce(ctx, o.progress(cause), o.Seq+1)
 		}
 		return tx.Announce(ctx, &event.OrderHeld{
-			Order: o.ID, Reason: reasonCapture, Cause: cause,
+			Order: o.ID, Reason: reasonCapture, Cause: cause, Round: o.Holds + 1,
 		}, o.Seq+1)
 	})
 }

@@ -19,8 +19,8 @@ import (
 // books and the provider's agree but for open cases, and everything is resolved once the provider
 // is honest (I23 to I26). Method: random schedules of the sandbox's behaviours, random
 // interleavings of deliveries, doubled deliveries, deaths before and after commits and calls, time,
-// webhooks, cancellations, parcels, refunds and confirmations; then an honest provider for an hour,
-// and an audit.
+// webhooks, cancellations, parcels, refunds, confirmations and approvals; then an honest provider
+// for an hour, and an audit.
 func TestCampaign(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -53,7 +53,7 @@ func orderNo(i int) shop.ID { return shop.ID(fmt.Sprintf("ord_%d", i)) }
 
 func (c *campaign) step(t *rapid.T) {
 	order := orderNo(rapid.IntRange(0, c.orders-1).Draw(t, "order"))
-	switch rapid.IntRange(0, 13).Draw(t, "step") {
+	switch rapid.IntRange(0, 14).Draw(t, "step") {
 	case 0, 1, 2, 3, 4:
 		if len(c.queue) > 0 {
 			how := crash(rapid.SampledFrom([]int{0, 0, 0, 0, 1, 2, 3, 4}).Draw(t, "crash"))
@@ -78,6 +78,8 @@ func (c *campaign) step(t *rapid.T) {
 		c.refund(t, order)
 	case 13:
 		c.confirm(order)
+	case 14: // whatever was refused so far, old and new
+		c.approve(order, 1, refusals(c.facts(), order)...)
 	}
 }
 
@@ -244,7 +246,7 @@ func auditPayment(
 		refused = refused || op.Kind == "refund" && op.State == "refused"
 	}
 	for _, part := range p.Parts {
-		if part.Refunded > part.Captured {
+		if part.Refunded > part.Captured || part.Captured > 500 { // each parcel is of 500
 			t.Fatalf("a shipment of %s is out of bounds: %+v", order, part)
 		}
 	}

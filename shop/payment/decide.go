@@ -50,8 +50,8 @@ func authorisation(
 }
 
 // planCapture intends to take a shipment's money. A capture that waits or was made is not made
-// again: no fact. One that was refused gets another attempt, and so another key. The error says why
-// it is not allowed.
+// again: no fact. One that was refused gets another attempt, and so another key, unless there is an
+// open case about it. The error says why it is not allowed.
 func (p *Payment) planCapture(shipment shop.ID, amount shop.Money) (*event.PaymentIntended, error) {
 	if op := p.captureOf(shipment); op != nil && op.State != refused {
 		return nil, nil
@@ -62,6 +62,10 @@ func (p *Payment) planCapture(shipment shop.ID, amount shop.Money) (*event.Payme
 	case !p.Granted:
 		return nil, shop.Errorf(shop.Illegal,
 			"the payment is %s; only authorised money is captured", p.Status())
+	case p.inDoubt(shipment):
+		return nil, shop.Errorf(shop.Conflict,
+			"whether the money of %s was taken is in doubt; nothing is captured before it is known",
+			shipment).WithHint("see the payment's open case, and ask the provider")
 	case amount.Currency != p.Currency || amount.Amount <= 0:
 		return nil, shop.Errorf(shop.Invalid, "capture a positive amount of %s", p.Currency)
 	case amount.Amount > p.Authorised-p.Captured-p.inFlight(Capture, ""):
@@ -78,10 +82,30 @@ func (p *Payment) planCapture(shipment shop.ID, amount shop.Money) (*event.Payme
 	}, nil
 }
 
+// captureAgain tries a capture again that was refused and that an approval names by its key. One
+// that is not the last of its shipment was tried again already, so nothing follows from an approval
+// that comes twice, or late. What may not even be asked for is refused once more, and so the order
+// is held once more.
+func (p *Payment) captureAgain(key string) (event.Fact, error) {
+	op := p.operation(key)
+	if op == nil || op.Kind != Capture || op.State != refused || p.Closed ||
+		op.Key != p.captureOf(op.Shipment).Key {
+		return nil, nil
+	}
+	if len(p.Operations) >= maxOperations {
+		return nil, p.full()
+	}
+	intent, err := p.planCapture(op.Shipment, p.money(op.Amount))
+	if err != nil {
+		return p.refusal(op.Shipment, p.money(op.Amount), shop.CodeOf(err)), nil
+	}
+	return intent, nil
+}
+
 // refusal is the fact of a capture that may not even be asked for.
 func (p *Payment) refusal(shipment shop.ID, amount shop.Money, code shop.Code) event.Fact {
 	return &event.PaymentCaptureFailed{
-		Payment: p.ID, Order: p.Order, Shipment: shipment, Reason: string(code),
+		Payment: p.ID, Order: p.Order, Shipment: shipment, Amount: amount, Reason: string(code),
 		Key: keyOf(p.ID, Capture, fmt.Sprintf("%s#%d", shipment, p.attempts(shipment)+1), amount),
 	}
 }

@@ -203,7 +203,8 @@ func (p *Payment) refuseCapture(f *event.PaymentCaptureFailed) {
 	op := p.operation(f.Key)
 	if op == nil {
 		p.Operations = append(p.Operations, Operation{
-			Kind: Capture, Key: f.Key, Shipment: f.Shipment, Attempt: p.attempts(f.Shipment) + 1,
+			Kind: Capture, Key: f.Key, Shipment: f.Shipment, Amount: f.Amount.Amount,
+			Attempt: p.attempts(f.Shipment) + 1,
 		})
 		op = &p.Operations[len(p.Operations)-1]
 	}
@@ -258,6 +259,18 @@ func (p *Payment) captureOf(shipment shop.ID) *Operation {
 		}
 	}
 	return nil
+}
+
+// inDoubt reports whether a person has to look at a capture of a shipment: its money may have been
+// taken, whatever was said at first.
+func (p *Payment) inDoubt(shipment shop.ID) bool {
+	for i := range p.Operations {
+		op := &p.Operations[i]
+		if op.Kind == Capture && op.Shipment == shipment && op.Case {
+			return true
+		}
+	}
+	return false
 }
 
 // attempts counts the captures of a shipment.

@@ -118,6 +118,65 @@ func TestBounds(t *testing.T) {
 	refuse("a capture after the end", plan("shp_1_3", gbp(1)), shop.Illegal)
 }
 
+// Goal: an approval tries a refused capture again under the key of its next attempt, with the same
+// amount, and nothing else: not one that waits, was made, is not the last of its shipment, or is in
+// doubt. What may not even be asked for is refused again and keeps its amount. Method: a payment of
+// 1,000, step by step.
+func TestCaptureAgain(t *testing.T) {
+	t.Parallel()
+	p := authorised()
+	intent, err := p.planCapture("shp_1_1", gbp(400))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := func(key string) event.Fact {
+		t.Helper()
+		f, err := p.captureAgain(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	nothing := func(what, key string) {
+		t.Helper()
+		if f := again(key); f != nil {
+			t.Errorf("%s: %+v", what, f)
+		}
+	}
+	apply(p, intent)
+	nothing("it waits", intent.Key)
+	nothing("an authorisation", p.Operations[0].Key)
+	nothing("nobody's key", "k")
+	apply(p, p.settle(p.operation(intent.Key), Outcome{Verdict: Refused, Reason: "declined"}, 3)...)
+	second, ok := again(intent.Key).(*event.PaymentIntended)
+	if !ok || second.Attempt != 2 || second.Key == intent.Key || second.Amount != gbp(400) {
+		t.Fatalf("the second attempt is %+v", second)
+	}
+
+	says := Outcome{Verdict: Succeeded, Payment: "pay_1", Amount: gbp(400)}
+	apply(p, p.settle(p.operation(intent.Key), says, 3)...) // after the refusal
+	doubt, ok := again(intent.Key).(*event.PaymentCaptureFailed)
+	if !ok || doubt.Reason != string(shop.Conflict) || doubt.Amount != gbp(400) {
+		t.Fatalf("in doubt: %+v", doubt)
+	}
+	apply(p, doubt)
+	nothing("it is not the last", intent.Key)
+	if f, ok := again(doubt.Key).(*event.PaymentCaptureFailed); !ok || f.Key == doubt.Key {
+		t.Errorf("still in doubt: %+v", f)
+	}
+	apply(p, p.settle(p.operation(intent.Key), Outcome{Verdict: Refused}, 3)...) // the case closes
+	third, ok := again(doubt.Key).(*event.PaymentIntended)
+	if !ok || third.Attempt != 3 || third.Amount != gbp(400) {
+		t.Fatalf("the third attempt is %+v", third)
+	}
+	apply(p, third, &event.PaymentCaptured{
+		Payment: "pay_1", Order: "ord_1", Shipment: "shp_1_1", Amount: gbp(400), Key: third.Key,
+	})
+	for _, key := range []string{intent.Key, doubt.Key, third.Key} {
+		nothing("it was made", key)
+	}
+}
+
 // Goal: the end of an order gives all money back once, whatever had happened. Method: planClose in
 // each situation, twice.
 func TestClose(t *testing.T) {

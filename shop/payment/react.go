@@ -2,6 +2,8 @@ package payment
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -17,6 +19,7 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("payment.authorise-on-stock-held", critical, s.authoriseOnStockHeld),
 		room.On("payment.call-on-intended", critical, s.callOnIntended),
 		room.On("payment.capture-on-packed", critical, s.captureOnPacked),
+		room.On("payment.capture-on-order-approved", critical, s.captureOnOrderApproved),
 		room.On("payment.void-on-order-cancelled", critical, s.voidOnOrderCancelled),
 		room.On("payment.void-on-order-expired", critical, s.voidOnOrderExpired),
 		room.On("payment.check-on-due", critical, s.checkOnDue),
@@ -74,6 +77,41 @@ func (s *Service) captureOnPacked(
 		}
 		return u.announce(ctx, intent)
 	})
+}
+
+// captureOnOrderApproved tries the captures again that were refused and held the order. Their
+// parcels stay packed, so nobody packs them again.
+func (s *Service) captureOnOrderApproved(
+	ctx context.Context, f *event.OrderApproved, c room.Cause,
+) error {
+	for keys := range slices.Chunk(f.Captures, maxIntents) {
+		err := s.do(ctx, c, Of(f.Order), func(ctx context.Context, u *unit) error {
+			return u.captureAgain(ctx, keys)
+		})
+		if err != nil {
+			return fmt.Errorf("capture again for %s: %w", f.Order, err)
+		}
+	}
+	return nil
+}
+
+func (u *unit) captureAgain(ctx context.Context, keys []string) error {
+	if u.p == nil {
+		return platform.ErrNotYet
+	}
+	for _, key := range keys {
+		again, err := u.p.captureAgain(key)
+		if err != nil {
+			return err
+		}
+		if again == nil {
+			continue
+		}
+		if err := u.announce(ctx, again); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) voidOnOrderCancelled(

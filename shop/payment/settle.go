@@ -71,7 +71,8 @@ func (p *Payment) settleAuthorise(op *Operation, out Outcome, maxAttempts int) [
 func (p *Payment) settleCapture(op *Operation, out Outcome) []event.Fact {
 	if out.Verdict == Refused {
 		return []event.Fact{&event.PaymentCaptureFailed{
-			Payment: p.ID, Order: p.Order, Shipment: op.Shipment, Key: op.Key, Reason: reason(out),
+			Payment: p.ID, Order: p.Order, Shipment: op.Shipment, Amount: p.money(op.Amount),
+			Key: op.Key, Reason: reason(out),
 		}}
 	}
 	return []event.Fact{&event.PaymentCaptured{

@@ -73,6 +73,9 @@ func (s *Sandbox) capture(key string, o *operation, now time.Time) {
 		s.refuse(key, o, "authorisation_ended", now)
 	case o.plan.Has(CaptureRefused):
 		s.refuse(key, o, "declined", now)
+	case o.plan.Has(CaptureOnce) && !a.declined:
+		a.declined = true // in memory only: an authorisation that is forgotten is refused once more
+		s.refuse(key, o, "declined", now)
 	case a.used+amount > a.moved:
 		s.refuse(key, o, "over_authorised", now)
 	default:

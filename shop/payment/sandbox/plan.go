@@ -12,6 +12,7 @@ const (
 	TryAgain                        // the first authorisation of a payment is refused: try again
 	NeedsAction                     // the customer must confirm
 	CaptureRefused                  // every capture is refused
+	CaptureOnce                     // the first capture of a payment is refused
 	RefundRefused                   // every refund is refused
 	PartialCapture                  // half of the amount is captured
 	LaterDeclined                   // authorised, and taken back by the bank later

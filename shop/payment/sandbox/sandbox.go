@@ -104,6 +104,7 @@ type operation struct {
 	moved          int64 // what the effect moved
 	used           int64 // captured of an authorisation, refunded of a capture
 	ended          bool  // an authorisation that was voided or lapsed
+	declined       bool  // an authorisation of which CaptureOnce refused a capture
 	ref            string
 	lieUntil       time.Time
 	pack           *pack // the write of its effect

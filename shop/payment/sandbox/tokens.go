@@ -75,6 +75,8 @@ func Tokens() []Token {
 		visa("tok_webhook_forged", "Webhooks are signed with another secret.", HookForged),
 		visa("tok_webhook_expired", "Webhooks bear an old time stamp.", HookExpired),
 		visa("tok_webhook_wrong", "Webhooks name another amount, currency and payment.", HookWrong),
+		visa("tok_capture_declined_once",
+			"The first capture of a payment is refused, every other succeeds.", CaptureOnce),
 	}
 }
 
