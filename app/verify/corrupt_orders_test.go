@@ -5,11 +5,59 @@ import (
 	"strings"
 	"time"
 
+	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop/event"
 )
 
 func corruptOrders() []corruption {
-	return slices.Concat(corruptTransitions(), corruptTermination(), corruptTimers())
+	return slices.Concat(corruptTransitions(), corruptStops(), corruptTermination(),
+		corruptTimers())
+}
+
+func corruptStops() []corruption {
+	return []corruption{
+		{"I28", "a hold is not counted", func(tp *tape) {
+			edit(tp, func(f *event.OrderHeld) bool { f.Round++; return true })
+		}},
+		{"I28", "an approval ends another hold", func(tp *tape) {
+			edit(tp, func(f *event.OrderApproved) bool { f.Round++; return true })
+		}},
+		{"I28", "an approval forgets a refused capture", func(tp *tape) {
+			edit(tp, func(f *event.OrderApproved) bool {
+				some := len(f.Captures) > 0
+				f.Captures = nil
+				return some
+			})
+		}},
+		{"I28", "a parcel leaves on hold", func(tp *tape) {
+			drop(tp, func(f *event.ParcelsResumed) bool {
+				return has(tp, func(d *event.ShipmentDispatched) bool {
+					return d.Order == f.Order
+				})
+			})
+		}},
+		{"I28", "parcels are stopped by no hold", func(tp *tape) {
+			edit(tp, func(f *event.ParcelsStopped) bool { f.Round++; return true })
+		}},
+		{"I29", "fulfilment never hears of a hold", func(tp *tape) {
+			drop(tp, func(f *event.ParcelsStopped) bool {
+				return !has(tp, func(r *event.ParcelsResumed) bool { return r.Order == f.Order }) &&
+					!has(tp, func(c *event.OrderCancelled) bool { return c.Order == f.Order })
+			})
+		}},
+		{"I29", "a refused capture is never tried again", func(tp *tape) {
+			_, failed := find(tp, func(f *event.PaymentCaptureFailed, _ platform.Event) bool {
+				return has(tp, func(i *event.PaymentIntended) bool {
+					return i.Key == f.Key && i.Attempt > 1
+				})
+			})
+			drop(tp, func(f *event.PaymentIntended) bool { return f.Key == failed.Key })
+			drop(tp, func(f *event.PaymentCaptureFailed) bool { return f.Key == failed.Key })
+			drop(tp, func(f *event.OrderHeld) bool {
+				return strings.HasSuffix(f.Cause, failed.Key)
+			})
+		}},
+	}
 }
 
 func corruptTransitions() []corruption {

@@ -133,6 +133,10 @@ func orderOfOthers(f event.Fact) shop.ID {
 		return f.Order
 	case *event.ShipmentCancelled:
 		return f.Order
+	case *event.ParcelsStopped:
+		return f.Order
+	case *event.ParcelsResumed:
+		return f.Order
 	case *event.LedgerPosted:
 		return f.Order
 	case *event.MessageSent:

@@ -271,11 +271,15 @@ func (m *money) captureFailed(it *item, l *life, f *event.PaymentCaptureFailed) 
 	if o == nil { // refused by us, without asking the provider
 		p.ops = append(p.ops, op{
 			key: f.Key, kind: payment.Capture, shipment: f.Shipment, stage: refused, at: it.at,
+			amount: f.Amount.Amount,
 		})
 		return
 	}
 	if o = m.answered(it, l, o, payment.Capture); o != nil {
 		m.about(it, l, f.Shipment == o.shipment)
+		if f.Amount != (shop.Money{}) { // it was not always said
+			m.amountOf(it, l, o, f.Amount)
+		}
 		o.stage = refused
 	}
 }

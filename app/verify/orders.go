@@ -44,6 +44,9 @@ type head struct {
 	captured   int64
 	refunded   int64
 	causes     []string // that were counted and have no place above
+	held       halt
+	stop       halt     // by fulfilment
+	untried    []string // captures that were refused since the last approval
 }
 
 // order is the state as the order room's table wants it.
@@ -89,15 +92,9 @@ func (o *orders) enter(it *item, l *life) {
 		o.decide(it, l, "expire", order.Given{Due: l.head.due})
 		o.whose(it, l, f.Customer, &f.Contact)
 	case *event.OrderHeld:
-		o.decide(it, l, "hold", order.Given{})
-		if f.Cause != "" {
-			o.first(it, l, f.Cause)
-		}
+		o.held(it, l, f)
 	case *event.OrderApproved:
-		o.decide(it, l, "approve", order.Given{})
-		if o.arrived(l) {
-			l.head.opened++
-		}
+		o.approved(it, l, f)
 	case *event.OrderCompleted:
 		o.decide(it, l, "complete", order.Given{})
 		o.whose(it, l, f.Customer, nil)
@@ -107,6 +104,8 @@ func (o *orders) enter(it *item, l *life) {
 		o.deadline(it, l, f)
 	case *event.OrderReturnWindowClosed:
 		o.windowClosed(it, l)
+	case *event.ParcelsStopped, *event.ParcelsResumed:
+		o.stopped(it, l, f)
 	default:
 		o.shipment(it, l)
 	}
@@ -251,12 +250,15 @@ func (o *orders) own(it *item, l *life, ref string) {
 	}
 }
 
-// first notes a cause that has no place of its own in the head.
+// first notes a cause that has no place of its own in the head, and which captures were refused.
 func (o *orders) first(it *item, l *life, cause string) {
 	if slices.Contains(l.head.causes, cause) {
 		o.twice(it, l, cause)
 	}
 	l.head.causes = append(l.head.causes, cause)
+	if key, ok := strings.CutPrefix(cause, "payment.capture_failed/"); ok {
+		l.head.untried = append(l.head.untried, key)
+	}
 }
 
 func (o *orders) twice(it *item, l *life, cause string) {

@@ -69,6 +69,7 @@ func (o *orders) end(l *life) {
 		}
 	case "placed", "on_hold":
 		o.parcelsMove(l, stuck)
+		o.holdsEnd(l, stuck)
 		if h.status == order.Placed() && h.windows > 0 && h.windows >= h.opened && o.arrived(l) {
 			stuck("the return window has closed, and the order is not completed")
 		}
@@ -84,7 +85,7 @@ func (o *orders) parcelsMove(l *life, stuck func(why string, pairs ...any)) {
 			stuck("a parcel was never requested", "parcel", i+1)
 		case q.way == packed && q.captured > 0:
 			stuck("a parcel is paid, and may not leave", "parcel", i+1)
-		case q.way == packed && !l.purse.asking(i+1):
+		case q.way == packed && l.purse.lastCapture(i+1) == nil:
 			stuck("a parcel is packed, and nobody was asked for its money", "parcel", i+1)
 		}
 	}

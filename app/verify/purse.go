@@ -112,9 +112,12 @@ func (p *purse) excused(kind string) bool {
 	})
 }
 
-// asking reports whether the capture of a parcel was intended or refused.
-func (p *purse) asking(n int) bool {
-	return slices.ContainsFunc(p.ops, func(o op) bool {
-		return o.kind == "capture" && lastNumber(o.shipment) == n
-	})
+// lastCapture is the newest capture of a parcel, or nil.
+func (p *purse) lastCapture(n int) *op {
+	for i := len(p.ops) - 1; i >= 0; i-- {
+		if o := &p.ops[i]; o.kind == "capture" && lastNumber(o.shipment) == n {
+			return o
+		}
+	}
+	return nil
 }

@@ -67,5 +67,6 @@ func (o *orders) shipment(it *item, l *life) {
 		o.broken(l, it.at, "a shipment goes a way that there is not",
 			"shipment", id, "from", p.way, "to", next)
 	}
+	o.still(it, l, id, next)
 	p.way = next
 }

@@ -252,6 +252,11 @@ func (d *town) pack() {
 			_, _ = d.app.Order.Hold(d.admin(), id, "fraud")
 		}
 	}
+	d.wrap()
+}
+
+// wrap lets the dealers pack what they can.
+func (d *town) wrap() {
 	d.each(func(n int, id shop.ID) {
 		if n%10 != 9 {
 			_, _ = d.app.Fulfilment.Pack(d.admin(), staff(), id)
@@ -264,12 +269,14 @@ func (d *town) pack() {
 func (d *town) ship() {
 	for n, id := range d.orders {
 		switch {
-		case n%19 == 0 && n%2 == 0:
-			_, _ = d.app.Order.Approve(d.admin(), id)
 		case n%13 == 0: // some were captured: the money goes back
 			_, _ = d.app.Order.Cancel(d.admin(), id, "too_slow")
+		case n%4 != 2: // if it is on hold, by a person or for its money
+			_, _ = d.app.Order.Approve(d.admin(), id)
 		}
 	}
+	d.settle()
+	d.wrap()
 	d.each(func(n int, id shop.ID) {
 		if n%9 != 8 {
 			_, _ = d.app.Fulfilment.Dispatch(d.admin(), staff(), id, "RM 12 GB")
