@@ -204,7 +204,8 @@ func (s *seller) next(sh fulfilment.ShipmentView) (verb string, over bool) {
 	return "", true
 }
 
-// step takes one. Whoever cancelled meanwhile was faster, and that is fine.
+// step takes one. Whoever cancelled meanwhile was faster, and that is fine. A parcel of an order
+// that is on hold stays for today.
 func (s *seller) step(ctx context.Context, c chore) error {
 	id := string(c.shipment)
 	r := request{
@@ -217,6 +218,10 @@ func (s *seller) step(ctx context.Context, c chore) error {
 	a, err := s.api.do(ctx, r)
 	if err != nil {
 		return err
+	}
+	if a.code == fulfilment.OnHold {
+		s.plan[c.shipment] = leave
+		return nil
 	}
 	var any struct{}
 	if err := a.into(&any); err != nil && a.code != shop.Illegal {
