@@ -23,7 +23,8 @@ import (
 // Goal: bytes that are not what was written never become a wrong answer. Method: a small market
 // that was opened several times, so that it has tables and logs, and was closed, or crashed; in a
 // copy, one bit is flipped, a block is zeroed, a file is cut off or missing, at places all over
-// every file (every seventh byte with SOUK_SOAK); then the copy is opened and everything is read.
+// every file (with SOUK_SOAK every sixty bytes or so); then the copy is opened and everything is
+// read.
 // Either opening or reading refuses with ErrCorrupt, or everything is there. Only of a market that
 // crashed, damage at the end of its log may pass for a write that the crash has cut off: then the
 // events are a prefix of what was written, and the records are its fold.
@@ -50,7 +51,7 @@ func (d *damaged) everywhere() {
 	chance := rand.New(rand.NewPCG(1, 2))
 	every := 2500
 	if soak() {
-		every = 7
+		every = 60
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.files)) {
 		size := len(d.files[name])
@@ -175,7 +176,8 @@ func (d *damaged) copyOf(name string, content []byte) vfs.FS {
 	return fs
 }
 
-// read opens a copy and reads everything. lost is whether something is missing at the end.
+// read opens a copy and reads everything. lost is whether it is not all that was written; then it
+// must at least fit together. A commit may change records and announce nothing.
 func (d *damaged) read(fs vfs.FS) (events, records []string, lost bool, err error) {
 	d.t.Helper()
 	clock := platformtest.NewClock(platformtest.Start())
@@ -200,7 +202,7 @@ func (d *damaged) read(fs vfs.FS) (events, records []string, lost bool, err erro
 	if err != nil {
 		return nil, nil, false, err
 	}
-	if d.events == nil || len(events) == len(d.events) {
+	if d.events == nil || len(events) == len(d.events) && slices.Equal(records, d.records) {
 		return events, records, false, nil
 	}
 	return events, records, true, d.folds(p)
@@ -229,7 +231,7 @@ func (d *damaged) try(name, how string, at int, damage func([]byte) []byte) {
 	if content != nil && bytes.Equal(content, d.files[name]) {
 		return // there was nothing but zeroes
 	}
-	events, records, lost, err := d.read(d.copyOf(name, content))
+	events, _, lost, err := d.read(d.copyOf(name, content))
 	end := "harmless"
 	switch {
 	case errors.Is(err, errNotFold):
@@ -245,10 +247,8 @@ func (d *damaged) try(name, how string, at int, damage func([]byte) []byte) {
 		end = "a prefix"
 		if !d.crashed || kindOf(name) != "db log" {
 			n := len(d.events) - len(events)
-			d.t.Errorf("%s of %s at %d: %d events are lost", how, name, at, n)
+			d.t.Errorf("%s of %s at %d: records differ, %d events are lost", how, name, at, n)
 		}
-	case !slices.Equal(records, d.records):
-		d.t.Errorf("%s of %s at %d: another record is read than was written", how, name, at)
 	}
 	d.ends[kindOf(name)+" "+how+": "+end]++
 }
