@@ -148,6 +148,13 @@ func TestNothingIsAssignedByTheClient(t *testing.T) {
 			}
 		}
 	}
+	for _, field := range []string{`"commissionBps":0`, `"dealer":"dlr_2"`} { // are an admin's
+		a := s.ask("POST", "/v1/products", tokens["dlr"], `{"sku":"b","title":"B",`+field+
+			`,"price":{"amount":1,"currency":"GBP"}}`, "Idempotency-Key", "own")
+		if a.code() != "forbidden" {
+			t.Errorf("a dealer who sets %s: %d %s", field, a.status, a.body)
+		}
+	}
 	if after := s.events(); after != before {
 		t.Errorf("refusals left %d events", after-before)
 	}
