@@ -33,7 +33,7 @@ const MaxSubjectBytes = 200
 type Timer struct {
 	Key   string
 	Due   time.Time
-	Event Event // Sequence must be 0; ID is made from Key and Due when empty
+	Event Event // Sequence must be 0; an empty ID is made up, never the same twice
 }
 
 // Class orders subscriptions when the system is short of room: a lower class waits for a higher.

@@ -139,6 +139,7 @@ func (c *logCheck) timer(it *item, again bool) {
 		c.broken(timers, it.at, "a timer fired twice", "id", it.e.ID)
 	}
 	_, digits, ok := strings.Cut(it.e.ID[strings.LastIndexByte(it.e.ID, '/')+1:], "@")
+	digits, _, _ = strings.Cut(digits, "#") // what follows only makes the id unique
 	due, err := strconv.ParseInt(digits, 10, 64)
 	if !ok || err != nil {
 		return

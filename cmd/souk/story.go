@@ -113,6 +113,7 @@ func (r *reading) cause(ctx context.Context, c *chapter) (platform.Event, bool, 
 		}
 	}
 	_, digits, ok := strings.Cut(c.Causation, "@")
+	digits, _, _ = strings.Cut(digits, "#") // what follows only makes the id unique
 	due, err := strconv.ParseInt(digits, 10, 64)
 	if !ok || err != nil {
 		return platform.Event{}, false, nil

@@ -25,7 +25,8 @@ func (p *Platform) setTimer(g *group, prefix string, t *platform.Timer) error {
 	due := keepable(t.Due)
 	e := t.Event
 	if e.ID == "" {
-		e.ID = fmt.Sprintf("%s@%d", key, due.UnixNano())
+		// The end of the log tells apart timers that were set for one moment, fired, and set again.
+		e.ID = fmt.Sprintf("%s@%d#%d", key, due.UnixNano(), p.head)
 	}
 	raw := be64(nil, uint64(due.UnixNano()))
 	raw = appendEvent(raw, &e)
