@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -278,6 +279,45 @@ func TestAmountsDoNotOverflow(t *testing.T) {
 		a := s.ask("POST", "/v1/orders", buyer, body, "Idempotency-Key", fmt.Sprint(len(items)))
 		if a.status != 422 || a.code() != "invalid" {
 			t.Errorf("%d bytes of lines: %d %.200s", len(items), a.status, a.body)
+		}
+	}
+}
+
+// Goal: whatever can be listed can be reached by the address that the listing answers with. Method:
+// every character that a SKU may have, and the two SKUs that no path can name.
+func TestEverySKUHasAPath(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	seller := s.token("dlr_1", room.Dealer())
+	list := func(sku string) answer {
+		body, err := json.Marshal(map[string]any{
+			"sku": sku, "title": "T", "price": map[string]any{"amount": 1, "currency": "GBP"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.ask("POST", "/v1/products", seller, string(body),
+			"Idempotency-Key", fmt.Sprintf("%x", sku))
+	}
+	skus := []string{"...", ".x", "%2e%2e", "%2F", "a%00", "?a=b", "#", "a;b"}
+	for c := byte('!'); c <= '~'; c++ {
+		if c != '/' {
+			skus = append(skus, "s"+string(rune(c))+"s")
+		}
+	}
+	for _, sku := range skus {
+		made := list(sku)
+		var l struct{ ID string }
+		if a := s.ask("GET", made.head.Get("Location"), "", ""); a.status == 200 {
+			a.decode(t, &l)
+		}
+		if made.status != 201 || l.ID != sku {
+			t.Errorf("SKU %q (%d) at %q is %q", sku, made.status, made.head.Get("Location"), l.ID)
+		}
+	}
+	for _, sku := range []string{".", ".."} {
+		if a := list(sku); a.code() != "invalid" {
+			t.Errorf("SKU %q: %d %s", sku, a.status, a.body)
 		}
 	}
 }

@@ -53,13 +53,16 @@ func (r RandomIDs) NewID(prefix string) ID {
 }
 
 // SKU names a thing that can be sold: 1 to 64 printable ASCII characters without '/', spaces or
-// control characters.
+// control characters. "." and ".." are none, since no path can name them.
 type SKU string
 
 // ParseSKU returns s as a SKU, or an Invalid error.
 func ParseSKU(s string) (SKU, error) {
 	if s == "" || len(s) > MaxID {
 		return "", Errorf(Invalid, "a SKU has 1 to %d characters, this has %d", MaxID, len(s))
+	}
+	if s == "." || s == ".." {
+		return "", Errorf(Invalid, "SKU %q stands for another place in a path", s)
 	}
 	for _, c := range []byte(s) {
 		if c <= ' ' || c > '~' || c == '/' {
