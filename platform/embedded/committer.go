@@ -21,6 +21,9 @@ func (p *Platform) runCommitter() {
 	}
 }
 
+// maxUsualBytes bounds the memory that a group is given before it needs it.
+const maxUsualBytes = 1 << 20
+
 // writeGroup takes the group that was collected, makes it durable, and only then lets anybody know.
 func (p *Platform) writeGroup() {
 	g := p.take()
@@ -68,6 +71,10 @@ func (p *Platform) take() *group {
 		_ = g.batch.Set(key, p.encoded, nil)
 	}
 	p.saveCursors(g)
+	p.usual = size{
+		bytes: min(g.batch.Len(), maxUsualBytes), dirty: len(g.dirty), keys: len(g.keys),
+		events: len(g.events),
+	}
 	close(g.taken)
 	return g
 }

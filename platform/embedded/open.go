@@ -51,6 +51,7 @@ type Platform struct {
 
 	mu        sync.Mutex
 	overlay   overlay
+	usual     size // of a group
 	known     *known
 	open      *group    // being collected
 	writing   *group    // being written
@@ -338,8 +339,8 @@ func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 		CacheSize:                   cache,
 		MemTableSize:                memTableBytes,
 		MemTableStopWritesThreshold: 3,
-		L0CompactionThreshold:       6,
-		L0StopWritesThreshold:       24,
+		L0CompactionThreshold:       12,
+		L0StopWritesThreshold:       40,
 		LBaseMaxBytes:               256 << 20,
 		FormatMajorVersion:          pebble.FormatNewest,
 	}

@@ -71,6 +71,9 @@ type logged struct {
 	event platform.Event
 }
 
+// size is how large a group became.
+type size struct{ bytes, dirty, keys, events int }
+
 // maxGroupBytes bounds the memory that a slow disk can make the sequencer collect. Commits wait for
 // the next group beyond it.
 const maxGroupBytes = 8 << 20
@@ -134,8 +137,14 @@ func (p *Platform) decide(ctx context.Context, c *change) (*group, error) {
 // The caller holds mu.
 func (p *Platform) collect() *group {
 	if p.open == nil {
+		// Groups that follow each other are of one size, more or less.
 		p.open = &group{
-			batch: p.db.NewBatch(), taken: make(chan struct{}), done: make(chan struct{}),
+			batch:  p.db.NewBatchWithSize(max(p.usual.bytes, 1024)),
+			dirty:  make([]*pending, 0, p.usual.dirty),
+			at:     make([]string, 0, p.usual.dirty),
+			keys:   make([]string, 0, p.usual.keys),
+			events: make([]logged, 0, p.usual.events),
+			taken:  make(chan struct{}), done: make(chan struct{}),
 		}
 		select {
 		case p.work <- struct{}{}:

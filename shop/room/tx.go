@@ -259,6 +259,7 @@ func (tx *Tx) Items() int {
 }
 
 func (tx *Tx) commit(ctx context.Context) error {
+	tx.batch.Writes = make([]platform.Write, 0, len(tx.entries))
 	for _, e := range tx.entries {
 		w, ok, err := e.write()
 		if err != nil {
