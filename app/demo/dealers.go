@@ -83,6 +83,7 @@ type seller struct {
 	stall
 	token string
 	plan  map[shop.ID]goal
+	held  map[shop.ID]bool // parcels of orders on hold, which stay for today
 	dealt int
 	round int
 }
@@ -95,6 +96,7 @@ func (d *demo) keep(ctx context.Context, s stall) error {
 		return err
 	}
 	one := &seller{demo: d, stall: s, token: token, plan: make(map[shop.ID]goal)}
+	one.held = make(map[shop.ID]bool)
 	idle, late := 0, 0
 	for idle < idleRounds && late < lastRounds {
 		worked, err := one.work(ctx)
@@ -174,6 +176,9 @@ func (s *seller) chores(ctx context.Context) (all []chore, err error) {
 
 // next is what is to be done with a shipment now, if anything, and whether that is all for today.
 func (s *seller) next(sh fulfilment.ShipmentView) (verb string, over bool) {
+	if s.held[sh.ID] {
+		return "", true
+	}
 	far, known := s.plan[sh.ID]
 	if !known {
 		far = goals()[s.dealt%len(goals())]
@@ -220,7 +225,7 @@ func (s *seller) step(ctx context.Context, c chore) error {
 		return err
 	}
 	if a.code == fulfilment.OnHold {
-		s.plan[c.shipment] = leave
+		s.held[c.shipment] = true
 		return nil
 	}
 	var any struct{}
