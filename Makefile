@@ -18,8 +18,9 @@ test-fast: ## the same without the long campaigns, under a minute
 test-race: ## the fast suite under the race detector
 	go test -short -race ./...
 
-test-api: ## a real API fuzzer against a running server (needs PyPI; exit status 3 without)
-	go test -tags apifuzz -count=1 -timeout 30m -v ./cmd/souk -run TestAPIFuzz
+test-api: ## a real API fuzzer against a running server (needs PyPI; exit code 3 without)
+	go test -tags apifuzz -c -o bin/api.test ./cmd/souk
+	bin/api.test -test.v -test.run TestAPIFuzz
 
 soak: ## long campaigns: crashes, kill -9, lying providers; see docs/faults.md for the last results
 	SOUK_SOAK=1 go test -timeout 4h ./...
