@@ -55,7 +55,7 @@ func (a *App) catalogRoutes() []Route {
 }
 
 func (a *App) stockRoutes() []Route {
-	counters := []room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}
+	counters := []room.Role{room.Dealer(), room.Admin()}
 	return []Route{
 		{get, "/v1/stock/{sku}", "getStock", "How much can be ordered now", nil, 200,
 			codes{shop.NotFound}, Browse, false, handle(named(a.Inventory.GetStock))},
