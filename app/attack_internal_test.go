@@ -80,6 +80,30 @@ func slowly(ctx context.Context, url string, body io.Reader) *http.Request {
 	return req
 }
 
+// Goal: half an answer never looks like a whole one. Method: a handler that panics in the middle of
+// what it writes.
+func TestAPanicCutsTheAnswer(t *testing.T) {
+	t.Parallel()
+	h := doorOf(writes("text/plain", func(w http.ResponseWriter, _ *http.Request) {
+		for range 10_000 {
+			_, _ = io.WriteString(w, "half an answer ")
+		}
+		panic("secret")
+	}), Begin)
+	server := httptest.NewServer(h)
+	defer server.Close()
+	resp, err := http.DefaultClient.Do(slowly(t.Context(), server.URL, http.NoBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("%d bytes arrived as if they were all", len(body))
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Goal: one person cannot take all streams, machines can have many, and who leaves makes room.
 // Method: a person and a machine, up to the bound and beyond.
 func TestStreamsOfAPerson(t *testing.T) {

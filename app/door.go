@@ -42,12 +42,16 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !live {
 			d.house.busy.Add(-1)
 		}
+		abort := false
 		if fault := recover(); fault != nil {
-			d.fall(rec, r, cause, fault)
+			abort = d.fall(rec, r, cause, fault)
 		}
 		took := d.house.clock.Now().Sub(start)
 		d.gauge.count(rec.status, took)
 		d.house.logRequest(r, d.route, rec.status, took, cause)
+		if abort { // cut the connection, or the half of an answer would look like a whole one
+			panic(http.ErrAbortHandler)
+		}
 	}()
 	ctx := room.WithCause(r.Context(), cause)
 	if !live {
@@ -119,18 +123,21 @@ func (d *door) streams(r *http.Request) bool {
 }
 
 // fall ends a request that panicked: the client is told nothing but the code, the log everything.
-func (d *door) fall(w *recorder, r *http.Request, cause room.Cause, fault any) {
+// It reports whether the answer had begun, and must be broken off.
+func (d *door) fall(w *recorder, r *http.Request, cause room.Cause, fault any) (abort bool) {
 	if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-		panic(fault)
+		return true
 	}
 	if r.Context().Err() != nil && w.status != 0 {
-		return // the client has gone while it was being answered
+		return true // the client has gone while it was being answered
 	}
 	d.house.log.Error("a request panicked", "route", d.route.ID, "fault", fault,
 		"correlation", cause.Correlation, "stack", string(debug.Stack()))
-	if w.status == 0 {
-		d.house.refuse(w, r, refusal(shop.Internal, "a panic"))
+	if w.status != 0 {
+		return true
 	}
+	d.house.refuse(w, r, refusal(shop.Internal, "a panic"))
+	return false
 }
 
 // who reads the bearer token.
