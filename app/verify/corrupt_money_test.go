@@ -210,12 +210,18 @@ func corruptOutcomes() []corruption {
 			}, at)
 		}},
 		{"I25", "a case is closed that nobody opened", func(tp *tape) {
-			at, f := find[*event.PaymentCaptured](tp, nil)
+			at, f := find(tp, func(f *event.PaymentCaptured, _ platform.Event) bool {
+				return !has(tp, func(c *event.PaymentCaseOpened) bool { return c.Key == f.Key })
+			})
 			tp.add(&event.PaymentCaseClosed{Payment: f.Payment, Order: f.Order, Key: f.Key}, at)
 		}},
 		{"I25", "nobody is told of a long doubt", func(tp *tape) {
-			at, f := find[*event.PaymentIntended](tp, nil)
-			drop(tp, func(a *event.PaymentAuthorized) bool { return a.Order == f.Order })
+			at, f := find(tp, func(f *event.PaymentIntended, _ platform.Event) bool {
+				return f.Operation == "authorise" && has(tp, func(a *event.PaymentAuthorized) bool {
+					return a.Payment == f.Payment && a.Attempt == f.Attempt
+				})
+			})
+			drop(tp, func(a *event.PaymentAuthorized) bool { return a.Payment == f.Payment })
 			e := tp.add(&event.PaymentCheckDue{Payment: f.Payment, Key: f.Key, Round: 40}, at)
 			tp.events[e].Sequence, tp.events[e].ID = 0, "payment/check/x@1"
 		}},
