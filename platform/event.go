@@ -70,6 +70,11 @@ type Subscription struct {
 	Class   Class
 	Ordered bool // one at a time and in order within a subject, where no dead letter is between
 	Retry   Retry
+	// Pure says that Handle has no effect outside the store, and calls nobody. A Commit in it may
+	// then return as soon as it is decided, and a Get in it may show what is decided but not
+	// durable; the event counts as handled, and what it announced is delivered, when everything
+	// that it committed is durable. List and History show the handler its own commits.
+	Pure bool
 	// Handle is called at least once for each matching event that was committed after the
 	// subscription first existed (the first Start that it was declared before), concurrently, in
 	// any order unless Ordered, and possibly again after it succeeded. Its outcomes: nil, done;

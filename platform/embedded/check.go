@@ -60,9 +60,8 @@ func (p *Platform) checkWrites(c *change) (size int, err error) {
 			return 0, err
 		}
 		size += n
-		c.keys[i] = recordKey(
-			make([]byte, 0, len(c.prefix)+len(w.Key.Part)+len(w.Key.Sort)+4),
-			platform.Key{Part: c.prefix + w.Key.Part, Sort: w.Key.Sort})
+		c.keys[i] = roomKey(make([]byte, 0, len(c.prefix)+len(w.Key.Part)+len(w.Key.Sort)+4),
+			c.prefix, w.Key)
 	}
 	if twice(c.keys) {
 		return 0, fmt.Errorf("a record is written twice in one commit: %w", platform.ErrInvalid)

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -10,6 +11,7 @@ import (
 // synced the next is collected, so the number of commits an fsync serves grows with the load.
 func (p *Platform) runCommitter() {
 	defer close(p.committed)
+	defer close(p.writes)
 	for {
 		select {
 		case <-p.work:
@@ -30,6 +32,7 @@ func (p *Platform) writeGroup() {
 	if g == nil {
 		return
 	}
+	p.encode(g)
 	began := p.now()
 	err := p.sync(g)
 	p.stats.fsync(p.now().Sub(began), g)
@@ -38,21 +41,50 @@ func (p *Platform) writeGroup() {
 		g.err = p.fail(err)
 	}
 	p.overlay.settle(g, err == nil)
-	p.writing = nil
+	p.writing, g.settled = nil, true
 	p.mu.Unlock()
 	if g.err == nil {
 		_ = g.batch.Close() // gives its memory back to Pebble; after a commit it cannot fail
 		p.publish(g.events)
+		for _, h := range g.handled { // nobody adds to it any more
+			h.sub.finish(h.item, true)
+		}
 	}
 	close(g.done)
 }
 
 // sync writes a group to the log and waits for the disk.
 func (p *Platform) sync(g *group) error {
-	return p.guard(func() error { return g.batch.Commit(pebble.Sync) })
+	p.writes <- g
+	select {
+	case err := <-p.written:
+		if cause := p.broken.Load(); cause != nil {
+			return *cause
+		}
+		return err
+	case <-p.fatal:
+		return *p.broken.Load()
+	}
 }
 
-// take closes the group being collected and encodes its records.
+// runWriter hands groups to Pebble, apart from the committer for guard's reason: when Pebble breaks
+// it may never come back.
+func (p *Platform) runWriter() {
+	for g := range p.writes {
+		p.written <- commitBatch(g.batch)
+	}
+}
+
+func commitBatch(b *pebble.Batch) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("pebble: %v", r)
+		}
+	}()
+	return b.Commit(pebble.Sync)
+}
+
+// take closes the group being collected.
 func (p *Platform) take() *group {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,22 +93,44 @@ func (p *Platform) take() *group {
 		return nil
 	}
 	p.open, p.writing = nil, g
-	for i, o := range g.dirty {
-		key := []byte(g.at[i])
-		if o.record.version == 0 {
-			_ = g.batch.Delete(key, nil) // a batch in memory cannot fail
-			continue
-		}
-		p.encoded = appendRecord(p.encoded[:0], o.record)
-		_ = g.batch.Set(key, p.encoded, nil)
-	}
 	p.saveCursors(g)
-	p.usual = size{
-		bytes: min(g.batch.Len(), maxUsualBytes), dirty: len(g.dirty), keys: len(g.keys),
-		events: len(g.events),
-	}
 	close(g.taken)
 	return g
+}
+
+// encode puts the records and events of a group that was taken into its batch.
+func (p *Platform) encode(g *group) {
+	for _, o := range g.dirty {
+		switch {
+		case o.isTimer(): // is in the batch already
+		case o.version == 0:
+			op := g.batch.DeleteDeferred(len(o.key))
+			copy(op.Key, o.key)
+			_ = op.Finish() // a batch in memory cannot fail
+		default:
+			op := g.batch.SetDeferred(len(o.key), recordSize(&o.state))
+			copy(op.Key, o.key)
+			appendRecord(op.Value[:0], &o.state)
+			_ = op.Finish()
+		}
+	}
+	for i := range g.events {
+		e := &g.events[i].event
+		p.key = logKey(p.key[:0], g.events[i].pos)
+		p.encoded = appendEvent(p.encoded[:0], e)
+		_ = g.batch.Set(p.key, p.encoded, nil)
+		if e.Sequence > 0 {
+			p.key = subjectKey(p.key[:0], e.Subject, e.Sequence)
+			p.encoded = be64(p.encoded[:0], g.events[i].pos)
+			_ = g.batch.Set(p.key, p.encoded, nil)
+		}
+	}
+	p.mu.Lock()
+	p.usual = size{
+		bytes: min(g.batch.Len(), maxUsualBytes), dirty: len(g.dirty), events: len(g.events),
+		handled: len(g.handled),
+	}
+	p.mu.Unlock()
 }
 
 // now reads the machine's monotonic clock for measurements; decisions use the platform's clock.

@@ -25,6 +25,10 @@ const (
 	// classes give way.
 	criticalBehind = 2048
 
+	// itemsPerWorker is how many events wait for each worker of a pure subscription before another
+	// worker helps.
+	itemsPerWorker = 16
+
 	handlerTimeout = 30 * time.Second
 )
 

@@ -27,6 +27,9 @@ func (h history) Subject(
 		return nil, fmt.Errorf("a list of %d events after %d: %w", limit, after,
 			platform.ErrInvalid)
 	}
+	if err := pledgeOf(ctx).kept(ctx); err != nil {
+		return nil, err
+	}
 	lower := subjectKey(nil, subject, after+1)
 	upper := tableEnd(appendEscaped([]byte{tableSubject}, subject))
 	var places []uint64

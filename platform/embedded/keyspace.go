@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -26,13 +27,19 @@ const (
 // appendEscaped appends s so that encoded strings sort as s does and none is a prefix of another:
 // 0x00 becomes 0x00 0xFF, and 0x00 0x01 ends it.
 func appendEscaped(dst []byte, s string) []byte {
-	for i := range len(s) {
-		dst = append(dst, s[i])
-		if s[i] == 0 {
-			dst = append(dst, 0xFF)
+	return append(appendPlain(dst, s), 0x00, 0x01)
+}
+
+// appendPlain is appendEscaped without the end.
+func appendPlain(dst []byte, s string) []byte {
+	for {
+		zero := strings.IndexByte(s, 0)
+		if zero < 0 {
+			return append(dst, s...)
 		}
+		dst = append(append(dst, s[:zero+1]...), 0xFF)
+		s = s[zero+1:]
 	}
-	return append(dst, 0x00, 0x01)
 }
 
 // cutEscaped is the reverse: it returns the string and what follows it.
@@ -57,6 +64,15 @@ func cutEscaped(src []byte) (string, []byte, error) {
 
 func recordKey(dst []byte, k platform.Key) []byte {
 	return append(appendEscaped(append(dst, tableRecord), k.Part), k.Sort...)
+}
+
+// usualKey is room for most keys of records.
+const usualKey = 128
+
+// roomKey is recordKey for a record of a room.
+func roomKey(dst []byte, prefix string, k platform.Key) []byte {
+	dst = appendPlain(append(dst, tableRecord), prefix)
+	return append(appendEscaped(dst, k.Part), k.Sort...)
 }
 
 func parseRecordKey(raw []byte) (platform.Key, error) {
@@ -111,13 +127,25 @@ func appendRecord(dst []byte, r *state) []byte {
 	return append(dst, r.value...)
 }
 
+// recordSize is how much appendRecord appends.
+func recordSize(r *state) int {
+	var buf [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(buf[:], uint64(r.version)) +
+		binary.PutUvarint(buf[:], uint64(len(r.counters))) + len(r.value)
+	for _, c := range r.counters {
+		n += binary.PutUvarint(buf[:], uint64(len(c.name))) + len(c.name) +
+			binary.PutVarint(buf[:], c.n)
+	}
+	return n
+}
+
 // decodeRecord reads what appendRecord wrote. The value is a copy.
-func decodeRecord(raw []byte) (*state, error) {
+func decodeRecord(raw []byte) (state, error) {
 	d := decoder{raw: raw}
-	r := &state{version: int64(d.uvarint())}
+	r := state{version: int64(d.uvarint())}
 	n := d.uvarint()
 	if n > uint64(len(raw)) {
-		return nil, fmt.Errorf("record: %w", platform.ErrCorrupt)
+		return r, fmt.Errorf("record: %w", platform.ErrCorrupt)
 	}
 	for range n {
 		name := d.string()

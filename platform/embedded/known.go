@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// known remembers which keys of records and of subjects exist, with a few false positives, so that
+// known remembers which keys of records, subjects and timers exist, with a few false positives, so that
 // the commonest question of all, "is this new?", is answered without asking the disk. It is a row
 // of Bloom filters, each twice as large as the one before, in which a key touches one cache line.
 // The platform's mu guards writing to it; whole says whether it has heard of every key.
@@ -106,7 +106,7 @@ func (p *Platform) fillKnown() {
 		}
 		keys = keys[:0]
 	}
-	for _, table := range []byte{tableRecord, tableSubject} {
+	for _, table := range []byte{tableRecord, tableSubject, tableTimer} {
 		lower := []byte{table}
 		err := p.scan(context.Background(), lower, tableEnd(lower), false,
 			func(key, _ []byte) (bool, error) {

@@ -61,12 +61,15 @@ type Platform struct {
 	cursorsAt time.Time // when cursors were last put into a group
 	closed    bool
 	scratch   []byte // key under construction
-	encoded   []byte // value under construction
 
 	broken    atomic.Pointer[error] // why nothing of the disk can be trusted any more
 	fatal     chan struct{}         // closed when broken is set
 	full      atomic.Bool
 	work      chan struct{} // a group waits
+	writes    chan *group   // to Pebble; closed when the committer has ended
+	written   chan error    // from Pebble, for each of writes
+	key       []byte        // under construction by the committer
+	encoded   []byte        // value under construction by the committer
 	stop      chan struct{} // closed by Close
 	committed chan struct{} // closed when the committer has ended
 	filling   sync.WaitGroup
@@ -116,6 +119,7 @@ func Open(o Options) (*Platform, error) {
 		return nil, errors.Join(err, p.guard(db.Close))
 	}
 	go p.runCommitter() // ends in Close
+	go p.runWriter()    // ends after the committer, or is left with a broken Pebble
 	if !p.readOnly {
 		p.filling.Add(1)
 		go p.fillKnown() // ends in Close at the latest
@@ -135,7 +139,8 @@ func newPlatform(o Options) *Platform {
 	p := &Platform{
 		fs: o.FS, dir: o.Dir, clock: o.Clock, check: o.Check, log: o.Log,
 		overlay: newOverlay(), known: newKnown(), queues: make(map[string]*queue),
-		work: make(chan struct{}, 1), stop: make(chan struct{}), committed: make(chan struct{}),
+		work: make(chan struct{}, 1), writes: make(chan *group), written: make(chan error, 1),
+		stop: make(chan struct{}), committed: make(chan struct{}),
 		fatal:   make(chan struct{}),
 		minFree: o.MinFree, readOnly: o.ReadOnly, beside: o.Beside,
 	}
@@ -177,7 +182,7 @@ func (p *Platform) recover(o Options) error {
 	if err != nil {
 		return err
 	}
-	p.keys, err = newKeys(p.fs, p.path("keys"), &store{p: p, prefix: keysPrefix}, o.Chance)
+	p.keys, err = newKeys(p.fs, p.path("keys"), &store{p: p, prefix: keysPrefix, strict: true}, o.Chance)
 	if err != nil {
 		return err
 	}
@@ -248,7 +253,7 @@ func (p *Platform) Queue(name string, policy platform.QueuePolicy) (platform.Que
 	if q := p.queues[name]; q != nil {
 		return q, nil
 	}
-	q, err := newQueue(&store{p: p, prefix: "~queue/"}, p.clock, name, policy)
+	q, err := newQueue(&store{p: p, prefix: "~queue/", strict: true}, p.clock, name, policy)
 	if err != nil {
 		return nil, err
 	}

@@ -1,21 +1,23 @@
 package embedded
 
 // overlay holds what the sequencer knows better than the disk, or as well: every key that was
-// decided and is not durable yet, and the records that were used lately, so that a record which is
-// read, decided on and written again is looked up once. It has two generations: what is used moves
-// to the young one; when that is full the old one is forgotten, except for what is not durable. The
-// platform's mu guards it.
+// decided and is not durable yet, and what was used lately, so that a record which is read, decided
+// on and written again is looked up once. It has two generations: what is used moves to the young
+// one; when that is full the old one is forgotten, except for what is not durable. The platform's
+// mu guards it.
 type overlay struct {
 	young, old map[string]*pending
 	turns      int // generations so far
 }
 
-// pending is the newest decided value of a key. Either record or raw is used, by table; an absent
-// one has version 0, or is nil.
+// pending is the newest decided value of a key: a record's state, or a timer. Only group changes
+// once it is in the overlay; a later value of the key is another pending.
 type pending struct {
-	record *state
-	raw    []byte
-	group  *group // what makes it durable; nil when it is
+	state        // of a record; version 0 says that there is none
+	key   string // in Pebble
+	raw   []byte // of a timer; nil says that it is not set
+	group *group // what makes it durable; nil when it is
+	at    int    // in the group's dirty
 }
 
 const (
@@ -34,17 +36,17 @@ func (v *overlay) get(key []byte) *pending {
 	}
 	o := v.old[string(key)]
 	if o != nil && o.group == nil {
-		v.put(string(key), o)
+		v.put(o)
 	}
 	return o
 }
 
-// put makes o what is known of a key.
-func (v *overlay) put(key string, o *pending) {
+// put makes o what is known of its key.
+func (v *overlay) put(o *pending) {
 	if len(v.young) >= maxGeneration {
 		v.turn()
 	}
-	v.young[key] = o
+	v.young[o.key] = o
 }
 
 // turn forgets the old generation, except for what is not durable.
@@ -59,21 +61,31 @@ func (v *overlay) turn() {
 	}
 }
 
-// settle notes that a group is durable, or has failed. Records that may be wanted again stay.
+// settle notes that a group is durable, or has failed. What may be wanted again stays.
 func (v *overlay) settle(g *group, keep bool) {
-	for _, key := range g.keys {
-		o := v.young[key]
-		if o == nil {
-			o = v.old[key]
-		}
-		if o == nil || o.group != g {
-			continue
-		}
-		if keep && o.record != nil && len(o.record.value) <= maxCached {
+	for _, o := range g.dirty {
+		if keep && o.worthKeeping() {
 			o.group = nil
 			continue
 		}
-		delete(v.young, key)
-		delete(v.old, key)
+		newest := v.young[o.key]
+		if newest == nil {
+			newest = v.old[o.key]
+		}
+		if newest == o {
+			delete(v.young, o.key)
+			delete(v.old, o.key)
+		}
 	}
 }
+
+// worthKeeping says whether a durable value stays at hand. That a timer is not set is known to the
+// filters as well.
+func (o *pending) worthKeeping() bool {
+	if o.isTimer() {
+		return o.raw != nil && len(o.raw) <= maxCached
+	}
+	return len(o.value) <= maxCached
+}
+
+func (o *pending) isTimer() bool { return o.key[0] == tableTimer }

@@ -11,6 +11,7 @@ import (
 type patience struct {
 	context.Context
 	deadline time.Time
+	pledge   *pledge // nil: commits wait for the disk
 
 	mu     sync.Mutex
 	timed  context.Context
@@ -19,6 +20,34 @@ type patience struct {
 
 func newPatience(parent context.Context, d time.Duration) *patience {
 	return &patience{Context: parent, deadline: time.Now().Add(d)}
+}
+
+// pledge is a handler's promise to have no effect but its commits. They need not wait for the disk:
+// last is the newest group with one of them, and what matters is when that is durable.
+type pledge struct{ last *group }
+
+type pledgeKey struct{}
+
+// pledgeOf returns the pledge of the handler that ctx belongs to, or nil.
+func pledgeOf(ctx context.Context) *pledge {
+	w, _ := ctx.Value(pledgeKey{}).(*pledge)
+	return w
+}
+
+// kept waits until everything that was committed under a pledge, which may be nil, is durable.
+func (w *pledge) kept(ctx context.Context) error {
+	if w == nil || w.last == nil {
+		return nil
+	}
+	return w.last.wait(ctx)
+}
+
+// Value implements context.Context.
+func (p *patience) Value(key any) any {
+	if _, ok := key.(pledgeKey); ok && p.pledge != nil {
+		return p.pledge
+	}
+	return p.Context.Value(key)
 }
 
 // Deadline implements context.Context.

@@ -55,13 +55,14 @@ func (s *state) move(name string, delta int64) {
 // being written.
 type group struct {
 	batch   *pebble.Batch
-	dirty   []*pending // records to encode when the group is taken
-	keys    []string   // of the overlay, including those of dirty
-	at      []string   // key of each dirty
+	dirty   []*pending // the newest values of its keys, encoded when the group was taken
 	events  []logged
+	handled []handled // events that are done when the group is durable
+	bytes   int       // of what is not in batch yet, more or less
 	commits int
 	taken   chan struct{} // closed when the committer has taken it
 	done    chan struct{} // closed when it is durable, or has failed
+	settled bool          // it is durable, or has failed; guarded by mu
 	err     error
 }
 
@@ -71,8 +72,14 @@ type logged struct {
 	event platform.Event
 }
 
+// handled is an event whose handler is through, except that its commits are not durable yet.
+type handled struct {
+	sub  *subscription
+	item *item
+}
+
 // size is how large a group became.
-type size struct{ bytes, dirty, keys, events int }
+type size struct{ bytes, dirty, events, handled int }
 
 // maxGroupBytes bounds the memory that a slow disk can make the sequencer collect. Commits wait for
 // the next group beyond it.
@@ -83,13 +90,16 @@ type change struct {
 	batch  *platform.Batch
 	prefix string // of the room: "order/", or "" inside the adapter
 	keys   [][]byte
-	states []*state
+	olds   []*pending // what is known of each key
+	pledge *pledge    // of the handler that commits, or nil
 }
 
-// commit decides c and waits until it is durable.
+// commit decides c and waits until it is durable. In a handler that gave a pledge it does not wait:
+// the handler's event counts as handled when the group is durable.
 func (p *Platform) commit(ctx context.Context, c *change) error {
+	c.pledge = pledgeOf(ctx)
 	g, err := p.decide(ctx, c)
-	if err != nil || g == nil {
+	if err != nil || g == nil || c.pledge != nil {
 		return err
 	}
 	<-g.done // never longer than one fsync after the one that is running; ctx could not undo it
@@ -104,7 +114,7 @@ func (p *Platform) decide(ctx context.Context, c *change) (*group, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.open != nil && p.open.batch.Len() > maxGroupBytes {
+	for p.open != nil && p.open.bytes+p.open.batch.Len() > maxGroupBytes {
 		taken := p.open.taken
 		p.mu.Unlock()
 		<-taken
@@ -130,6 +140,9 @@ func (p *Platform) decide(ctx context.Context, c *change) (*group, error) {
 		}
 	}
 	g.commits++
+	if c.pledge != nil {
+		c.pledge.last = g
+	}
 	return g, nil
 }
 
@@ -139,12 +152,11 @@ func (p *Platform) collect() *group {
 	if p.open == nil {
 		// Groups that follow each other are of one size, more or less.
 		p.open = &group{
-			batch:  p.db.NewBatchWithSize(max(p.usual.bytes, 1024)),
-			dirty:  make([]*pending, 0, p.usual.dirty),
-			at:     make([]string, 0, p.usual.dirty),
-			keys:   make([]string, 0, p.usual.keys),
-			events: make([]logged, 0, p.usual.events),
-			taken:  make(chan struct{}), done: make(chan struct{}),
+			batch:   p.db.NewBatchWithSize(max(p.usual.bytes, 1024)),
+			dirty:   make([]*pending, 0, p.usual.dirty),
+			events:  make([]logged, 0, p.usual.events),
+			handled: make([]handled, 0, p.usual.handled),
+			taken:   make(chan struct{}), done: make(chan struct{}),
 		}
 		select {
 		case p.work <- struct{}{}:
@@ -157,17 +169,16 @@ func (p *Platform) collect() *group {
 // examine reads the newest state of every record and refuses what the batch does not expect:
 // versions first, then sequences, then bounds.
 func (p *Platform) examine(c *change) error {
-	c.states = make([]*state, len(c.batch.Writes))
 	for i := range c.batch.Writes {
 		w := &c.batch.Writes[i]
 		s, err := p.newest(c.keys[i])
 		if err != nil {
 			return p.fail(err)
 		}
+		c.olds = append(c.olds, s)
 		if w.Expect != platform.Any && w.Expect != s.version {
 			return &platform.ConflictError{Key: w.Key, Want: w.Expect, Have: s.version}
 		}
-		c.states[i] = s
 	}
 	for i := range c.batch.Events {
 		if err := p.examineSequence(&c.batch.Events[i]); err != nil {
@@ -176,11 +187,11 @@ func (p *Platform) examine(c *change) error {
 	}
 	for i := range c.batch.Writes {
 		w := &c.batch.Writes[i]
-		if err := checkGrown(w, c.states[i]); err != nil {
+		if err := checkGrown(w, &c.olds[i].state); err != nil {
 			return err
 		}
 		for _, m := range w.Moves {
-			have := c.states[i].counter(m.Counter)
+			have := c.olds[i].counter(m.Counter)
 			sum := have + m.Delta
 			wrapped := (sum < have) != (m.Delta < 0)
 			if wrapped || sum < m.Floor {
@@ -225,8 +236,11 @@ func (p *Platform) examineSequence(e *platform.Event) error {
 		return nil
 	}
 	p.scratch = subjectKey(p.scratch[:0], e.Subject, e.Sequence)
-	taken := p.overlay.get(p.scratch) != nil
-	if !taken && !p.known.absent(p.scratch) {
+	if p.known.absent(p.scratch) {
+		return nil
+	}
+	taken := p.open.has(e) || p.writing.has(e)
+	if !taken {
 		_, closer, err := p.db.Get(p.scratch)
 		switch {
 		case err == nil:
@@ -244,83 +258,98 @@ func (p *Platform) examineSequence(e *platform.Event) error {
 	return nil
 }
 
+// has reports whether a group, which may be nil, holds an event at the same place of its subject.
+func (g *group) has(e *platform.Event) bool {
+	return g != nil && slices.ContainsFunc(g.events, func(l logged) bool {
+		return l.event.Sequence == e.Sequence && l.event.Subject == e.Subject
+	})
+}
+
 // newest returns the newest decided state of a record. The caller holds mu and must not change it.
-func (p *Platform) newest(key []byte) (*state, error) {
+func (p *Platform) newest(key []byte) (*pending, error) {
 	if o := p.overlay.get(key); o != nil {
-		return o.record, nil
+		return o, nil
 	}
 	if p.known.absent(key) {
-		return &state{}, nil
+		return &pending{}, nil
 	}
 	st, err := p.load(key)
-	if err == nil {
-		p.remember(key, st)
+	if err != nil {
+		return nil, err
 	}
-	return st, err
+	return p.remember(key, st), nil
 }
 
 // load reads a record from Pebble. One that does not exist has version 0.
-func (p *Platform) load(key []byte) (*state, error) {
+func (p *Platform) load(key []byte) (state, error) {
 	raw, closer, err := p.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return &state{}, nil
+		return state{}, nil
 	}
 	if err != nil {
-		return nil, explain(err)
+		return state{}, explain(err)
 	}
 	defer func() { _ = closer.Close() }()
 	return decodeRecord(raw)
 }
 
 // remember keeps a durable record at hand. The caller holds mu and has found nothing known of it.
-func (p *Platform) remember(key []byte, st *state) {
-	if len(st.value) <= maxCached {
-		p.overlay.put(string(key), &pending{record: st})
+func (p *Platform) remember(key []byte, st state) *pending {
+	o := &pending{state: st, key: string(key)}
+	if o.worthKeeping() {
+		p.overlay.put(o)
 	}
+	return o
 }
 
 // writeRecords moves every written record to its next state in the overlay. The encoding happens
-// once a group, when the committer takes it, however often a hot record was written in between.
+// once a group, when the committer has taken it, however often a hot record was written in between.
 func (p *Platform) writeRecords(g *group, c *change) {
 	for i := range c.batch.Writes {
-		w, s := &c.batch.Writes[i], c.states[i]
-		next := &state{version: s.version + 1, value: s.value, counters: s.counters}
+		w, old := &c.batch.Writes[i], c.olds[i]
+		next := &pending{state: state{
+			version: old.version + 1, value: old.value, counters: old.counters,
+		}}
 		switch w.Kind {
 		case platform.Check:
 			continue
 		case platform.Delete:
-			if s.version == 0 {
+			if old.version == 0 {
 				continue
 			}
-			next = &state{}
+			next.state = state{}
 		case platform.Put:
-			next.value = slices.Clone(w.Value)
+			next.value = w.Value // the caller gave it away
 		case platform.Add:
 		}
 		if len(w.Moves) > 0 {
-			next.counters = slices.Clone(s.counters)
+			next.counters = slices.Clone(old.counters)
 			for _, m := range w.Moves {
 				next.move(m.Counter, m.Delta)
 			}
 		}
-		p.overwrite(g, c.keys[i], next)
+		if next.version == 1 {
+			p.known.add(c.keys[i])
+		}
+		g.bytes += len(c.keys[i]) + len(next.value)
+		p.overwrite(g, c.keys[i], old, next)
 	}
 }
 
-func (p *Platform) overwrite(g *group, key []byte, next *state) {
-	if next.version == 1 {
-		p.known.add(key)
+// overwrite makes next what is known of a key. old is what was.
+func (p *Platform) overwrite(g *group, key []byte, old, next *pending) {
+	next.key, next.group = old.key, g
+	if next.key == "" {
+		next.key = string(key)
 	}
-	if o := p.overlay.get(key); o != nil && o.group == g {
-		o.record = next
-		return
+	if old.group == g {
+		next.at = old.at
+		g.dirty[next.at] = next
+	} else {
+		next.at = len(g.dirty)
+		g.dirty = append(g.dirty, next)
 	}
-	o := &pending{record: next, group: g}
-	k := string(key)
-	p.overlay.put(k, o)
-	g.keys = append(g.keys, k)
-	g.dirty = append(g.dirty, o)
-	g.at = append(g.at, k)
+	p.overlay.put(next)
 }
 
 // appendEvents gives events their positions and times. Time never runs backwards along the log,
@@ -332,22 +361,16 @@ func (p *Platform) appendEvents(g *group, events []platform.Event) {
 	if now := p.clock.Now().UTC(); now.After(p.lastTime) {
 		p.lastTime = now
 	}
-	for _, e := range events {
+	for i := range events {
+		e := &events[i]
 		p.head++
-		e.Time = p.lastTime
-		p.scratch = logKey(p.scratch[:0], p.head)
-		p.encoded = appendEvent(p.encoded[:0], &e)
-		_ = g.batch.Set(p.scratch, p.encoded, nil) // a batch in memory cannot fail
 		if e.Sequence > 0 {
 			p.scratch = subjectKey(p.scratch[:0], e.Subject, e.Sequence)
-			p.encoded = be64(p.encoded[:0], p.head)
-			_ = g.batch.Set(p.scratch, p.encoded, nil)
-			k := string(p.scratch)
-			p.overlay.put(k, &pending{group: g})
 			p.known.add(p.scratch)
-			g.keys = append(g.keys, k)
 		}
-		g.events = append(g.events, logged{pos: p.head, event: e})
+		g.events = append(g.events, logged{pos: p.head, event: *e})
+		g.events[len(g.events)-1].event.Time = p.lastTime
+		g.bytes += len(e.Subject) + len(e.Data)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -16,6 +17,7 @@ import (
 type store struct {
 	p      *Platform
 	prefix string
+	strict bool // waits for the disk whatever a handler pledged
 }
 
 var _ platform.Store = (*store)(nil)
@@ -34,7 +36,15 @@ func (s *store) Commit(ctx context.Context, b platform.Batch) error {
 	if err := s.p.checkBatch(c); err != nil {
 		return err
 	}
-	return s.p.commit(ctx, c)
+	return s.p.commit(s.context(ctx), c)
+}
+
+// context hides a handler's pledge from a store that must not rely on it.
+func (s *store) context(ctx context.Context) context.Context {
+	if s.strict {
+		return context.WithValue(ctx, pledgeKey{}, (*pledge)(nil))
+	}
+	return ctx
 }
 
 // Get implements platform.Store.
@@ -42,9 +52,8 @@ func (s *store) Get(ctx context.Context, key platform.Key) (platform.Record, err
 	if err := checkKey(key); err != nil {
 		return platform.Record{}, err
 	}
-	raw := recordKey(make([]byte, 0, len(s.prefix)+len(key.Part)+len(key.Sort)+4),
-		platform.Key{Part: s.prefix + key.Part, Sort: key.Sort})
-	st, err := s.p.durable(ctx, raw)
+	raw := roomKey(make([]byte, 0, usualKey), s.prefix, key)
+	st, err := s.p.durable(s.context(ctx), raw)
 	if err != nil {
 		return platform.Record{}, err
 	}
@@ -65,8 +74,9 @@ func (s *state) export(key platform.Key) platform.Record {
 	return rec
 }
 
-// durable reads the newest decided state of a record and waits until that is on disk. A record that
-// is written all the time keeps nobody waiting for longer than two fsyncs.
+// durable reads the newest decided state of a record and waits until that is on disk, except in a
+// handler that gave a pledge: whatever it decides on that ground comes later in the log. A record
+// that is written all the time keeps nobody waiting for longer than two fsyncs.
 func (p *Platform) durable(ctx context.Context, key []byte) (*state, error) {
 	p.mu.Lock()
 	if p.closed {
@@ -82,7 +92,7 @@ func (p *Platform) durable(ctx context.Context, key []byte) (*state, error) {
 		return &state{}, p.failure()
 	}
 	p.mu.Unlock()
-	st, err := p.read(key)
+	st, err := p.read(slices.Clone(key))
 	if err != nil {
 		return nil, err
 	}
@@ -96,17 +106,17 @@ func (p *Platform) durable(ctx context.Context, key []byte) (*state, error) {
 		p.remember(key, st)
 	}
 	p.mu.Unlock()
-	return st, p.failure()
+	return &st, p.failure()
 }
 
 // settledRecord unlocks mu, waits until what is known of a record is durable, and returns it.
 func (p *Platform) settledRecord(ctx context.Context, o *pending) (*state, error) {
-	st, g := o.record, o.group
+	g := o.group
 	p.mu.Unlock()
-	if g == nil {
-		return st, p.failure()
+	if g == nil || pledgeOf(ctx) != nil {
+		return &o.state, p.failure()
 	}
-	return st, g.wait(ctx)
+	return &o.state, g.wait(ctx)
 }
 
 func (g *group) wait(ctx context.Context) error {
@@ -118,14 +128,14 @@ func (g *group) wait(ctx context.Context) error {
 	}
 }
 
-func (p *Platform) read(key []byte) (*state, error) {
+func (p *Platform) read(key []byte) (state, error) {
 	if !p.enter() {
-		return nil, platform.ErrClosed
+		return state{}, platform.ErrClosed
 	}
 	defer p.leave()
 	st, err := p.load(key)
 	if err != nil {
-		return nil, fmt.Errorf("read: %w", err)
+		return state{}, fmt.Errorf("read: %w", err)
 	}
 	return st, nil
 }
@@ -139,10 +149,13 @@ func (s *store) List(ctx context.Context, q platform.Query) ([]platform.Record, 
 	if err := checkKey(platform.Key{Part: q.Part, Sort: q.After}); err != nil {
 		return nil, err
 	}
-	lower := recordKey(nil, platform.Key{Part: s.prefix + q.Part, Sort: q.Prefix})
+	if err := pledgeOf(ctx).kept(ctx); err != nil { // a handler sees what it wrote itself
+		return nil, err
+	}
+	lower := roomKey(nil, s.prefix, platform.Key{Part: q.Part, Sort: q.Prefix})
 	upper := tableEnd(lower)
 	if q.After != "" {
-		after := recordKey(nil, platform.Key{Part: s.prefix + q.Part, Sort: q.After})
+		after := roomKey(nil, s.prefix, platform.Key{Part: q.Part, Sort: q.After})
 		if q.Reverse {
 			upper = smaller(upper, after)
 		} else {

@@ -16,6 +16,7 @@ type subscription struct {
 	name   string
 	class  platform.Class
 	order  bool
+	pure   bool // its handler has no effect but its commits
 	retry  platform.Retry
 	match  map[string]bool
 	handle func(ctx context.Context, e platform.Event) error
@@ -55,7 +56,8 @@ type item struct {
 
 func newSubscription(d *delivery, s platform.Subscription) *subscription {
 	sub := &subscription{
-		d: d, name: s.Name, class: s.Class, order: s.Ordered, retry: s.Retry, handle: s.Handle,
+		d: d, name: s.Name, class: s.Class, order: s.Ordered, pure: s.Pure,
+		retry: s.Retry, handle: s.Handle,
 		match: make(map[string]bool), waiting: make(map[uint64]*item),
 		busy: make(map[string]*fifo[*item]),
 	}
@@ -138,7 +140,7 @@ func (s *subscription) limit() int {
 
 // workLocked starts as many workers as there is work and room for.
 func (s *subscription) workLocked() {
-	for s.queue.len() > 0 && s.running < s.limit() {
+	for s.queue.len() > 0 && s.running < s.limit() && !s.enough() {
 		it := s.queue.pop()
 		s.count(-1)
 		s.running++
@@ -146,12 +148,19 @@ func (s *subscription) workLocked() {
 	}
 }
 
+// enough says that the workers of handlers that never wait will do: more would only take turns.
+func (s *subscription) enough() bool {
+	return s.pure && s.running > 0 && s.queue.len() < s.running*itemsPerWorker
+}
+
 // work handles one item after the other until there is none. It is owned by the subscription: drain
 // waits for it.
 func (s *subscription) work(it *item) {
 	for it != nil {
-		err := s.attempt(it)
-		s.settle(it, err)
+		g, err := s.attempt(it)
+		if err != nil || !s.d.p.follow(g, handled{s, it}) {
+			s.settle(it, err)
+		}
 		s.mu.Lock()
 		it = nil
 		if s.queue.len() > 0 && s.running <= s.limit() {
@@ -167,16 +176,36 @@ func (s *subscription) work(it *item) {
 	}
 }
 
-// attempt calls the handler once, and turns a panic into an error.
-func (s *subscription) attempt(it *item) (err error) {
+// attempt calls the handler once, and turns a panic into an error. It returns the group that the
+// handler's last commit is in, if that was not waited for.
+func (s *subscription) attempt(it *item) (g *group, err error) {
 	ctx := newPatience(s.ctx, handlerTimeout)
 	defer ctx.end()
+	var w pledge
+	if s.pure {
+		ctx.pledge = &w
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the handler panicked: %v", r)
 		}
 	}()
-	return s.handle(ctx, *it.event)
+	err = s.handle(ctx, *it.event)
+	return w.last, err
+}
+
+// follow has an event finished when a group, which may be nil, is durable; false if it is already.
+func (p *Platform) follow(g *group, h handled) bool {
+	if g == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if g.settled {
+		return false
+	}
+	g.handled = append(g.handled, h)
+	return true
 }
 
 // settle decides what an attempt's outcome means.

@@ -28,11 +28,14 @@ func (p *Platform) setTimer(g *group, prefix string, t *platform.Timer) error {
 		// The end of the log tells apart timers that were set for one moment, fired, and set again.
 		e.ID = fmt.Sprintf("%s@%d#%d", key, due.UnixNano(), p.head)
 	}
-	raw := be64(nil, uint64(due.UnixNano()))
+	raw := be64(make([]byte, 0, 128+len(e.Data)), uint64(due.UnixNano()))
 	raw = appendEvent(raw, &e)
-	_ = g.batch.Set(timerKey(nil, key), raw, nil) // a batch in memory cannot fail
-	_ = g.batch.Set(dueKey(nil, due, key), nil, nil)
-	p.overlayRaw(g, timerKey(nil, key), raw)
+	p.scratch = timerKey(p.scratch[:0], key)
+	_ = g.batch.Set(p.scratch, raw, nil) // a batch in memory cannot fail
+	p.known.add(p.scratch)
+	p.overlayTimer(g, p.scratch, raw)
+	p.scratch = dueKey(p.scratch[:0], due, key)
+	_ = g.batch.Set(p.scratch, nil, nil)
 	if p.nextDue.IsZero() || due.Before(p.nextDue) {
 		p.nextDue = due
 		p.wakeScheduler()
@@ -60,19 +63,24 @@ func (p *Platform) cancelTimer(g *group, key string) error {
 		return err
 	}
 	due := timeOf(binary.BigEndian.Uint64(raw))
-	_ = g.batch.Delete(timerKey(nil, key), nil)
-	_ = g.batch.Delete(dueKey(nil, due, key), nil)
-	p.overlayRaw(g, timerKey(nil, key), nil)
+	p.scratch = dueKey(p.scratch[:0], due, key)
+	_ = g.batch.Delete(p.scratch, nil)
+	p.scratch = timerKey(p.scratch[:0], key)
+	_ = g.batch.Delete(p.scratch, nil)
+	p.overlayTimer(g, p.scratch, nil)
 	return nil
 }
 
 // timer returns the newest decided value of a timer, or nil. The caller holds mu.
 func (p *Platform) timer(key string) ([]byte, error) {
-	k := timerKey(nil, key)
-	if o := p.overlay.get(k); o != nil {
+	p.scratch = timerKey(p.scratch[:0], key)
+	if o := p.overlay.get(p.scratch); o != nil {
 		return o.raw, nil
 	}
-	raw, closer, err := p.db.Get(k)
+	if p.known.absent(p.scratch) {
+		return nil, nil
+	}
+	raw, closer, err := p.db.Get(p.scratch)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}
@@ -86,14 +94,12 @@ func (p *Platform) timer(key string) ([]byte, error) {
 	return append([]byte(nil), raw...), nil
 }
 
-func (p *Platform) overlayRaw(g *group, key, raw []byte) {
-	if o := p.overlay.get(key); o != nil && o.group == g {
-		o.raw = raw
-		return
+func (p *Platform) overlayTimer(g *group, key, raw []byte) {
+	old := p.overlay.get(key)
+	if old == nil {
+		old = &pending{}
 	}
-	k := string(key)
-	p.overlay.put(k, &pending{raw: raw, group: g})
-	g.keys = append(g.keys, k)
+	p.overwrite(g, key, old, &pending{raw: raw})
 }
 
 // fireTimers commits the events of every timer that is due. It returns how long until the next.

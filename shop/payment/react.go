@@ -17,12 +17,12 @@ func (s *Service) Reactions() []room.Reaction {
 	const critical = platform.Critical
 	all := []room.Reaction{
 		room.On("payment.authorise-on-stock-held", critical, s.authoriseOnStockHeld),
-		room.On("payment.call-on-intended", critical, s.callOnIntended),
+		room.On("payment.call-on-intended", critical, s.callOnIntended).Calling(),
 		room.On("payment.capture-on-packed", critical, s.captureOnPacked),
 		room.On("payment.capture-on-order-approved", critical, s.captureOnOrderApproved),
 		room.On("payment.void-on-order-cancelled", critical, s.voidOnOrderCancelled),
 		room.On("payment.void-on-order-expired", critical, s.voidOnOrderExpired),
-		room.On("payment.check-on-due", critical, s.checkOnDue),
+		room.On("payment.check-on-due", critical, s.checkOnDue).Calling(),
 	}
 	for i := range all {
 		all[i].Retry = patience()

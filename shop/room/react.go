@@ -14,6 +14,7 @@ type Reaction struct {
 	Class   platform.Class
 	Ordered bool
 	Retry   platform.Retry // zero: platform.DefaultRetry
+	Calls   bool           // it calls somebody, so that everything it reads and writes is durable
 	Handle  func(ctx context.Context, f event.Fact, c Cause) error
 }
 
@@ -31,6 +32,13 @@ func On[F event.Fact](
 	}
 }
 
+// Calling says that the reaction has an effect outside the store. Every reaction that has must say
+// so: the others' commits need not wait for the disk one by one.
+func (r Reaction) Calling() Reaction {
+	r.Calls = true
+	return r
+}
+
 // Subscription turns a reaction into the platform's terms. It listens to every version that upcasts
 // to the reaction's fact.
 func (r Reaction) Subscription(cat *event.Catalogue) platform.Subscription {
@@ -40,7 +48,7 @@ func (r Reaction) Subscription(cat *event.Catalogue) platform.Subscription {
 	}
 	return platform.Subscription{
 		Name: r.Name, Types: cat.Versions(r.Fact.Type()), Class: r.Class, Ordered: r.Ordered,
-		Retry: retry,
+		Retry: retry, Pure: !r.Calls,
 		Handle: func(ctx context.Context, e platform.Event) error {
 			f, err := FactOf(cat, e)
 			if err != nil {
