@@ -16,7 +16,7 @@ import (
 // placedAt returns the place of the order.placed in the middle of the tape's.
 func placedAt(tp *tape) (int, *event.OrderPlaced) {
 	n := 0
-	return find(tp, func(*event.OrderPlaced, platform.Event) bool { n++; return n == 40 })
+	return find(tp, func(*event.OrderPlaced, platform.Event) bool { n++; return n == 15 })
 }
 
 func corruptLog() []corruption {

@@ -23,7 +23,7 @@ func corruptAmounts() []corruption {
 				l := &f.Lines[0]
 				l.UnitPrice, l.Amount = l.UnitPrice+1, l.Amount+l.Quantity
 				f.Items, f.Total = f.Items+l.Quantity, f.Total+l.Quantity
-				return true
+				return has(tp, func(p *event.OrderPlaced) bool { return p.Order == f.Order })
 			})
 		}},
 		{"I20", "a line does not multiply", func(tp *tape) {

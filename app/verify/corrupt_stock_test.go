@@ -126,7 +126,7 @@ func corruptSupply() []corruption {
 		{"I17", "there were fewer to begin with", func(tp *tape) {
 			edit(tp, func(f *event.StockMoved) bool {
 				if f.SKU == scarce {
-					f.Quantity = 3
+					f.Quantity = 1
 				}
 				return f.SKU == scarce
 			})

@@ -201,6 +201,14 @@ func (m *money) amountOf(it *item, l *life, o *op, moved shop.Money) {
 	}
 }
 
+// ofOrder requires that an amount which was never asked for is in the order's currency.
+func (m *money) ofOrder(it *item, l *life, amount shop.Money) {
+	if l.created != nil && amount != (shop.Money{}) && amount.Currency != l.created.Currency {
+		m.broken(arithmetic, it.at, "one order, two currencies",
+			"order", l.id, "ordered", l.created.Currency, "now", amount.Currency)
+	}
+}
+
 func (m *money) failed(it *item, l *life, f *event.PaymentFailed) {
 	p := &l.purse
 	if f.Attempt > 0 || len(p.ops) > 0 {
@@ -269,6 +277,7 @@ func (m *money) captureFailed(it *item, l *life, f *event.PaymentCaptureFailed) 
 	p := &l.purse
 	o := p.op(f.Key)
 	if o == nil { // refused by us, without asking the provider
+		m.ofOrder(it, l, f.Amount)
 		p.ops = append(p.ops, op{
 			key: f.Key, kind: payment.Capture, shipment: f.Shipment, stage: refused, at: it.at,
 			amount: f.Amount.Amount,

@@ -30,9 +30,7 @@ func TestNoFieldChangesUnnoticed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it verifies some 240 histories")
 	}
-	d := newTown(t, 84, 1)
-	d.live(36, nil)
-	tp := record(t, d)
+	tp := recorded(t, 36)
 	var (
 		allowed = unseen()
 		tried   = make(map[string]bool)

@@ -15,9 +15,7 @@ import (
 // history; its own report, and those of copies in which one thing is wrong.
 func TestReport(t *testing.T) {
 	t.Parallel()
-	d := newTown(t, 90, 2)
-	d.live(40, nil)
-	tp := record(t, d)
+	tp := recorded(t, 40)
 	t.Run("a clean one takes a dozen lines", func(t *testing.T) {
 		text := tp.verify(t, nil).String()
 		lines := strings.Count(text, "\n")

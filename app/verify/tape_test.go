@@ -33,6 +33,15 @@ type tape struct {
 	contracts *contract.Checker
 }
 
+// recorded is the tape of a quiet town in which so many people order and three buy everything at
+// once. Every mood of the provider is on it once 35 have ordered.
+func recorded(t testing.TB, orders int) *tape {
+	t.Helper()
+	d := newQuietTown(t, 84, 1)
+	d.live(orders, nil)
+	return record(t, d)
+}
+
 func record(t testing.TB, d *town) *tape {
 	t.Helper()
 	contracts, err := contract.New()
@@ -56,6 +65,35 @@ func record(t testing.TB, d *town) *tape {
 	tp.status, err = d.w.Raw.Delivery().Status(ctx)
 	d.must(err)
 	return tp
+}
+
+// Goal: what is found at a place on a tape is found there every time. Method: two quiet towns; their
+// tapes have the same events with the same causes at the same moments, records and effects.
+func TestQuietTownsHaveOneHistory(t *testing.T) {
+	t.Parallel()
+	story := func() string {
+		var b strings.Builder
+		tp := recorded(t, 36)
+		for _, e := range tp.events {
+			fmt.Fprintln(&b, e.ID, e.Type, e.Time, e.Causation, e.Correlation, len(e.Data))
+		}
+		for _, r := range tp.records {
+			fmt.Fprintln(&b, r.Key, r.Version, r.Counters, len(r.Value))
+		}
+		for _, e := range tp.effects {
+			fmt.Fprintln(&b, e.Key, e.Kind, e.Amount, e.At)
+		}
+		return b.String()
+	}
+	one, other := strings.Split(story(), "\n"), strings.Split(story(), "\n")
+	for i := range min(len(one), len(other)) {
+		if one[i] != other[i] {
+			t.Fatalf("they part at line %d:\n%s\n%s", i, one[i], other[i])
+		}
+	}
+	if len(one) != len(other) {
+		t.Errorf("one has %d lines, the other %d", len(one), len(other))
+	}
 }
 
 // copy is a tape that can be changed: everything but the bytes of payloads and values.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/souk-commerce/souk/app"
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/platformtest"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/fulfilment"
@@ -31,6 +32,7 @@ type town struct {
 	skus     int // besides the scarce one
 	moods    int // every so manieth order meets a provider in a mood
 	orders   []shop.ID
+	turns    *turns // nil in a town where everything happens at once
 }
 
 const (
@@ -40,15 +42,43 @@ const (
 )
 
 // newTown opens a shop with so many goods; every moods-th order meets a provider in a mood.
+// Everything happens at once, so no two towns have the same history.
 func newTown(t testing.TB, skus, moods int) *town {
 	t.Helper()
-	w := roomtest.New(t, roomtest.Calm())
-	d := &town{t: t, w: w, skus: skus, moods: moods}
+	d := &town{t: t, w: roomtest.New(t, roomtest.Calm()), skus: skus, moods: moods}
+	d.open(func(context.Context, time.Duration) bool { // the still clock would have to be moved
+		<-platformtest.RealClock{}.After(time.Millisecond)
+		return true
+	})
+	d.must(d.app.Start(t.Context()))
+	d.fill()
+	return d
+}
+
+// newQuietTown opens a shop in which one thing happens after the other: its history is the same
+// every time. A test that looks for a place in a history needs that.
+func newQuietTown(t testing.TB, skus, moods int) *town {
+	t.Helper()
+	d := &town{t: t, skus: skus, moods: moods, turns: &turns{}}
+	d.w = roomtest.New(t, roomtest.Calm(), roomtest.On(d.turns.openTurns))
+	d.open(func(_ context.Context, by time.Duration) bool {
+		pass(t, d.w, by)
+		return true
+	})
+	d.must(d.w.Platform.Delivery().Start(t.Context())) // the app's own workers stay away
+	d.fill()
+	return d
+}
+
+// open opens the provider and the app. wait spends the time that a slow answer takes.
+func (d *town) open(wait func(ctx context.Context, by time.Duration) bool) {
+	t, w := d.t, d.w
+	t.Helper()
 	clock := &ticking{Clock: w.Desk("app").Clock}
 	secret := []byte("a secret between us")
 	var err error
 	d.provider, err = sandbox.Open(sandbox.Options{
-		Clock: clock, Secret: secret, LieFor: 20 * time.Second,
+		Clock: clock, Secret: secret, LieFor: 20 * time.Second, Wait: wait,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -68,9 +98,6 @@ func newTown(t testing.TB, skus, moods int) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
 		if err := d.app.Close(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
@@ -79,8 +106,6 @@ func newTown(t testing.TB, skus, moods int) *town {
 			t.Error(err)
 		}
 	})
-	d.fill()
-	return d
 }
 
 // ticking never shows the same moment twice, as a machine's clock does not: what is timed for a
@@ -145,8 +170,14 @@ func (d *town) buy(n int, token string, items ...order.Item) shop.ID {
 	return v.ID
 }
 
-// many calls do for 0 to n-1, eight at once.
-func many(n int, do func(i int)) {
+// many calls do for 0 to n-1, eight at once, or one by one in a quiet town.
+func (d *town) many(n int, do func(i int)) {
+	if d.turns != nil {
+		for i := range n {
+			do(i)
+		}
+		return
+	}
 	var all sync.WaitGroup
 	for worker := range 8 {
 		all.Go(func() {
@@ -172,7 +203,7 @@ func (d *town) shop(n int) {
 	d.orders = make([]shop.ID, n)
 	const crowd = 300
 	for first := 0; first < n; first += crowd {
-		many(min(crowd, n-first), func(i int) { d.visit(first + i) })
+		d.many(min(crowd, n-first), func(i int) { d.visit(first + i) })
 		d.settle()
 	}
 }
@@ -204,12 +235,19 @@ func (d *town) buyMuch() {
 		append(all, order.Item{SKU: scarce, Quantity: 1000})...))
 }
 
-// settle lets everything happen that is due, and the provider's notices come in.
+// settle lets everything happen that is due, and the provider's notices come in. What waits for its
+// next attempt gets it.
 func (d *town) settle() {
 	d.t.Helper()
 	for range 20 {
-		d.w.Settle(d.t)
-		if d.hooks() == 0 {
+		waiting := false
+		if d.turns != nil {
+			d.turns.hand.settle(d.t, d.w)
+		} else {
+			d.w.Settle(d.t)
+			waiting = len(d.w.Waiting(d.t)) > 0
+		}
+		if d.hooks() == 0 && !waiting {
 			return
 		}
 	}
@@ -223,13 +261,16 @@ func (d *town) hooks() int {
 
 func (d *town) advance(by time.Duration) {
 	d.t.Helper()
-	d.w.Advance(d.t, by)
+	d.w.Manual.Advance(by)
+	if d.turns != nil {
+		awaitTimers(d.t, d.w)
+	}
 	d.settle()
 }
 
 // each calls do for the shipments of all orders, with the order's number.
 func (d *town) each(do func(n int, id shop.ID)) {
-	many(len(d.orders), func(n int) {
+	d.many(len(d.orders), func(n int) {
 		for p := 1; p <= dealers; p++ {
 			id := fulfilment.ID(d.orders[n], p)
 			if _, err := d.app.Fulfilment.Get(d.admin(), staff(), id); err == nil {

@@ -14,9 +14,7 @@ import (
 // is wrong with the history itself.
 func TestEveryCorruptionIsCaught(t *testing.T) {
 	t.Parallel()
-	d := newTown(t, 90, 2)
-	d.live(70, nil)
-	tp := record(t, d)
+	tp := recorded(t, 58)
 	if r := tp.verify(t, nil); !r.Clean() || r.Open() > 0 {
 		t.Fatalf("the history is not clean before anything was changed:\n%s", r)
 	}
