@@ -17,7 +17,11 @@ type benchCommand struct {
 	Connections int           `default:"256" help:"Connections of a saturation run."`
 	Rates       []float64     `default:"500,1500" help:"Steady arrivals a second to measure latency at."`
 	For         time.Duration `default:"15s" help:"How long each steady rate lasts."`
-	Spike       bool          `help:"A tenfold step: 300 a second, then 3,000 for a minute, then 300."`
+	Spike       bool          `help:"A tenfold step: 300 a second, then 3,000 for a minute, then 300, beside visitors who browse."`
+	SpikeFor    time.Duration `default:"1m" help:"How long the step lasts; a sixth of it before and after."`
+	Browsing    float64       `default:"300" help:"Visitors' looks a second, all through the spike."`
+	Curve       bool          `help:"Print each saturation run by tenths; always with more than 20,000 orders."`
+	Patience    time.Duration `help:"The server's --patience, if not its default."`
 	Only        string        `default:"" enum:",many,hot,rates,spike,restart" help:"One part: ${enum}."`
 	SKUs        int           `name:"skus" default:"1000" help:"Listings."`
 	Customers   int           `default:"2000" help:"Customers."`
@@ -64,13 +68,24 @@ func (b *bench) part(name string) bool { return b.Only == "" || b.Only == name }
 func (b *bench) run(ctx context.Context) (err error) {
 	b.report.Machine = fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.Version())
 	args := []string{}
+	if b.Patience != 0 {
+		args = append(args, "--patience", b.Patience.String())
+	}
 	if b.Profile != "" {
 		args = append(args, "--profile", b.Profile)
 	}
 	if b.child, err = startChild(ctx, b.dir, args...); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.child.stop()) }()
+	err = b.measure(ctx)
+	if err = errors.Join(err, b.child.stop()); err != nil {
+		return err
+	}
+	return b.lookBack(ctx)
+}
+
+// measure runs the parts that were asked for.
+func (b *bench) measure(ctx context.Context) error {
 	u, err := b.child.usage()
 	if err != nil {
 		return err
@@ -111,76 +126,14 @@ func (b *bench) progress(format string, args ...any) {
 	}
 }
 
-// saturation measures throughput with every connection busy: many SKUs, then one that everybody
-// wants.
-func (b *bench) saturation(ctx context.Context) error {
-	for _, hot := range []bool{false, true} {
-		name := map[bool]string{false: "many", true: "hot"}[hot]
-		if !b.part(name) {
-			continue
-		}
-		b.market.hot = hot
-		b.progress("%d orders over %d connections, %s", b.Orders, b.Connections, name)
-		s, err := b.saturate(ctx, name)
-		if err != nil {
-			return err
-		}
-		b.report.Saturation = append(b.report.Saturation, s)
-	}
-	b.market.hot = false
-	return nil
-}
-
-func (b *bench) saturate(ctx context.Context, name string) (saturation, error) {
-	before, err := b.child.usage()
-	if err != nil {
-		return saturation{}, err
-	}
-	disk, err := diskBytes(b.dir)
-	if err != nil {
-		return saturation{}, err
-	}
-	began := time.Now()
-	o, err := b.market.saturate(ctx, b.child, b.Connections, b.Orders)
-	if err != nil {
-		return saturation{}, err
-	}
-	answered := time.Since(began)
-	peak, err := b.child.usage()
-	if err != nil {
-		return saturation{}, err
-	}
-	if err := b.child.quiet(ctx); err != nil {
-		return saturation{}, err
-	}
-	took := time.Since(began)
-	after, err := b.child.usage()
-	if err != nil {
-		return saturation{}, err
-	}
-	diskAfter, err := diskBytes(b.dir)
-	if err != nil {
-		return saturation{}, err
-	}
-	n := float64(max(o.accepted, 1))
-	return saturation{
-		Name: name, Accepted: o.accepted, Shed: o.shed, Failed: o.failed, Worst: o.worst,
-		OrdersPerSecond: n / took.Seconds(), AnsweredPerSecond: n / answered.Seconds(),
-		Answer:        percentiles(o.latency),
-		CPUPerOrder:   time.Duration(float64(after.cpu-before.cpu) / n),
-		FsyncsPer1k:   (after.fsyncs - before.fsyncs) / n * 1000,
-		BytesPerOrder: (after.bytes - before.bytes) / n,
-		DiskPerOrder:  float64(diskAfter-disk) / n,
-		RSS:           max(peak.rss, after.rss), Fsync: after.fsync,
-	}, nil
-}
-
 // steady measures from arrival to placed, with orders that arrive whether or not the server keeps
 // up.
 func (b *bench) steady(ctx context.Context, rate float64) error {
 	b.progress("%.0f orders a second for %s, answered when placed", rate, b.For)
-	connections := max(64, int(rate/4))
-	o, err := b.market.arrivals(ctx, b.child, connections, rate, b.For, "wait=20")
+	o, err := b.market.arrivals(ctx, b.child, load{
+		rate: rate, last: b.For, connections: max(64, int(rate/4)), ask: b.market.placing,
+		sampled: true, seed: 2,
+	})
 	if err != nil {
 		return err
 	}
@@ -191,34 +144,8 @@ func (b *bench) steady(ctx context.Context, rate float64) error {
 	if err != nil {
 		return err
 	}
-	b.report.Steady = append(b.report.Steady, steady{
-		Rate: rate, Accepted: o.accepted, Shed: o.shed, Failed: o.failed, Worst: o.worst,
-		Placed: percentiles(o.latency), Fsync: u.fsync, SixFsyncs: 6 * u.fsync, RSS: u.rss,
-	})
+	b.report.Steady = append(b.report.Steady, steadyOf(rate, o, u))
 	return nil
-}
-
-// spike steps from 300 to 3,000 arrivals a second for a minute and back.
-func (b *bench) spike(ctx context.Context) error {
-	for _, phase := range []struct {
-		rate float64
-		last time.Duration
-	}{{300, 10 * time.Second}, {3000, time.Minute}, {300, 10 * time.Second}} {
-		b.progress("spike: %.0f orders a second for %s", phase.rate, phase.last)
-		o, err := b.market.arrivals(ctx, b.child, 512, phase.rate, phase.last, "wait=20")
-		if err != nil {
-			return err
-		}
-		u, err := b.child.usage()
-		if err != nil {
-			return err
-		}
-		b.report.Spike = append(b.report.Spike, steady{
-			Rate: phase.rate, Accepted: o.accepted, Shed: o.shed, Failed: o.failed, Worst: o.worst,
-			Placed: percentiles(o.latency), Fsync: u.fsync, SixFsyncs: 6 * u.fsync, RSS: u.rss,
-		})
-	}
-	return b.child.quiet(ctx)
 }
 
 // restart kills the server with everything that was stored so far and measures until it is ready.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -72,7 +73,7 @@ func (l *lean) do(c call) (status int, body []byte, err error) {
 	return l.answer()
 }
 
-// answer reads a response that has a Content-Length.
+// answer reads a response.
 func (l *lean) answer() (status int, body []byte, err error) {
 	line, err := l.r.ReadSlice('\n')
 	if err != nil {
@@ -84,7 +85,7 @@ func (l *lean) answer() (status int, body []byte, err error) {
 	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
 		return 0, nil, fmt.Errorf("not an HTTP answer: %q", line)
 	}
-	length := -1
+	length, chunked := -1, false
 	for {
 		line, err := l.r.ReadSlice('\n')
 		if err != nil {
@@ -99,14 +100,50 @@ func (l *lean) answer() (status int, body []byte, err error) {
 				return 0, nil, err
 			}
 		}
+		chunked = chunked || string(line) == "Transfer-Encoding: chunked"
 	}
-	if length < 0 {
-		return 0, nil, errors.New("an answer without a length")
+	l.body = l.body[:0]
+	switch {
+	case chunked:
+		err = l.chunks()
+	case length < 0:
+		err = errors.New("an answer without a length")
+	default:
+		err = l.more(length)
 	}
-	if cap(l.body) < length {
-		l.body = make([]byte, length)
-	}
-	l.body = l.body[:length]
-	_, err = io.ReadFull(l.r, l.body)
 	return status, l.body, err
+}
+
+// maxAnswer bounds what is read of one answer.
+const maxAnswer = 1 << 20
+
+// more reads n bytes to the end of the body.
+func (l *lean) more(n int) error {
+	have := len(l.body)
+	if n < 0 || have+n > maxAnswer {
+		return fmt.Errorf("an answer of more than %d bytes", maxAnswer)
+	}
+	l.body = slices.Grow(l.body, n)[:have+n]
+	_, err := io.ReadFull(l.r, l.body[have:])
+	return err
+}
+
+// chunks reads a body whose length was not known beforehand.
+func (l *lean) chunks() error {
+	for {
+		line, err := l.r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		n, err := strconv.ParseInt(string(bytes.TrimRight(line, "\r\n")), 16, 32)
+		if err != nil {
+			return fmt.Errorf("not a chunk: %w", err)
+		}
+		if err := l.more(int(n)); err != nil {
+			return err
+		}
+		if _, err := l.r.Discard(len("\r\n")); err != nil || n == 0 {
+			return err
+		}
+	}
 }

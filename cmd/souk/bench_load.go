@@ -108,48 +108,101 @@ func (m *market) order(chance *rand.Rand) call {
 	}
 }
 
-// outcome is what a load met.
+// placing makes an order that is answered when it is placed.
+func (m *market) placing(chance *rand.Rand) call {
+	c := m.order(chance)
+	c.prefer = "wait=20"
+	return c
+}
+
+// browse makes a visitor's next look: a page of the catalogue or of a dealer, a product, or its
+// stock.
+func (m *market) browse(chance *rand.Rand) call {
+	sku := "SKU-" + fmt.Sprintf("%04d", chance.IntN(m.skus))
+	paths := [...]string{
+		"/v1/products", "/v1/products?limit=10&dealer=dlr_" + strconv.Itoa(chance.IntN(m.dealers)),
+		"/v1/products/" + sku, "/v1/stock/" + sku,
+	}
+	return call{method: "GET", path: paths[chance.IntN(len(paths))]}
+}
+
+// outcome is what a load met. Requests are counted when they are answered.
 type outcome struct {
+	began    time.Time
+	every    int64 // of the accepted orders, one in so many is kept for the stages; 0: none
 	mu       sync.Mutex
 	accepted int64
 	shed     int64
 	failed   int64
 	worst    string                  // an answer that was neither
 	latency  *hdrhistogram.Histogram // of accepted requests, in microseconds
+	seen     []sighting              // at most maxSightings
+	seconds  []second                // since it began
 }
 
-func newOutcome() *outcome {
-	return &outcome{latency: hdrhistogram.New(1, int64(2*callTimeout/time.Microsecond), 3)}
+// second is what was answered within one.
+type second struct{ accepted, shed int64 }
+
+// newOutcome begins. Of about that many orders it keeps an even sample; of 0, none.
+func newOutcome(orders int64) *outcome {
+	o := &outcome{
+		began:   time.Now(),
+		latency: hdrhistogram.New(1, int64(2*callTimeout/time.Microsecond), 3),
+	}
+	if orders > 0 {
+		o.every = max(1, orders/maxSightings)
+	}
+	return o
 }
 
-func (o *outcome) note(status int, body []byte, err error, took time.Duration) {
+// note counts an answer to a request that arrived at a moment, and returns how many there are.
+func (o *outcome) note(status int, body []byte, err error, arrived time.Time) (answers int64) {
+	now := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	for int(now.Sub(o.began)/time.Second) >= len(o.seconds) {
+		o.seconds = append(o.seconds, second{})
+	}
+	in := &o.seconds[len(o.seconds)-1]
 	switch {
 	case err == nil && status/100 == 2:
+		in.accepted++
+		if o.every > 0 && o.accepted%o.every == 0 && len(o.seen) < maxSightings {
+			o.seen = append(o.seen, sightingOf(body, arrived, now))
+		}
 		o.accepted++
-		_ = o.latency.RecordValue(int64(took / time.Microsecond)) // beyond the bound is a time-out
+		took := int64(now.Sub(arrived) / time.Microsecond)
+		_ = o.latency.RecordValue(took) // beyond the bound is a time-out
 	case err == nil && (status == 429 || status == 503):
+		in.shed++
 		o.shed++
 	default:
 		o.failed++
 		o.worst = fmt.Sprintf("%d %s %v", status, body, err)
 	}
+	return o.accepted + o.shed + o.failed
 }
 
-// saturate keeps every connection busy until n orders were sent.
+// saturate keeps every connection busy until n orders were sent. Each tenth of the way it calls
+// tenth, which may be nil.
 func (m *market) saturate(
-	ctx context.Context, c *child, connections int, n int64,
+	ctx context.Context, c *child, connections int, n int64, tenth func(o *outcome) error,
 ) (*outcome, error) {
-	o := newOutcome()
+	o := newOutcome(n)
 	var left atomic.Int64
 	left.Store(n)
 	err := m.crew(c, connections, func(l *lean, chance *rand.Rand) error {
 		for left.Add(-1) >= 0 && ctx.Err() == nil {
 			began := time.Now()
 			status, body, err := l.do(m.order(chance))
-			o.note(status, body, err, time.Since(began))
+			answers := o.note(status, body, err, began)
 			if err != nil {
+				return err
+			}
+			if tenth == nil || n < 10 || answers%(n/10) != 0 || answers/(n/10) > 9 {
+				continue
+			}
+			if err := tenth(o); err != nil {
 				return err
 			}
 		}
@@ -158,39 +211,80 @@ func (m *market) saturate(
 	return o, err
 }
 
-// arrivals sends orders when they arrive, at random with the given rate, whether or not earlier
-// ones were answered. Latency counts from the moment of arrival, so a slow server cannot hide its
-// queue.
-func (m *market) arrivals(
-	ctx context.Context, c *child, connections int, rate float64, d time.Duration, prefer string,
-) (*outcome, error) {
-	o := newOutcome()
-	due := make(chan time.Time, 1<<16)
-	go func() { // ends when the time is over
-		defer close(due)
-		chance := rand.New(rand.NewPCG(1, 2))
-		end := time.Now().Add(d)
-		for at := time.Now(); at.Before(end) && ctx.Err() == nil; {
-			if wait := time.Until(at); wait > 0 {
-				time.Sleep(wait)
+func (o *outcome) soFar() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.accepted
+}
+
+// load is a stream of requests that arrive at random, with a given rate.
+type load struct {
+	rate        float64 // a second
+	last        time.Duration
+	connections int // at most
+	ask         func(chance *rand.Rand) call
+	sampled     bool   // it is orders, of which some are kept for the stages
+	seed        uint64 // of the arrivals
+}
+
+// arrivals sends requests when they arrive, whether or not earlier ones were answered. Latency
+// counts from the moment of arrival, so a slow server cannot hide its queue. Connections are opened
+// as they are needed.
+func (m *market) arrivals(ctx context.Context, c *child, ld load) (*outcome, error) {
+	o := newOutcome(0)
+	if ld.sampled {
+		o = newOutcome(int64(ld.rate * ld.last.Seconds()))
+	}
+	due := make(chan time.Time)
+	errs := make(chan error, ld.connections)
+	chance := rand.New(rand.NewPCG(1, ld.seed))
+	open := 0
+	for at := o.began; at.Sub(o.began) < ld.last && ctx.Err() == nil; {
+		if wait := time.Until(at); wait > 0 {
+			time.Sleep(wait)
+		}
+		select {
+		case due <- at:
+		default: // nobody is idle
+			if open < ld.connections {
+				open++
+				number := uint64(open)
+				go func() { errs <- m.visit(c, o, ld, number, due) }() // ends with due
 			}
 			due <- at
-			at = at.Add(time.Duration(chance.ExpFloat64() / rate * float64(time.Second)))
 		}
-	}()
-	err := m.crew(c, connections, func(l *lean, chance *rand.Rand) error {
-		for at := range due {
-			request := m.order(chance)
-			request.prefer = prefer
-			status, body, err := l.do(request)
-			o.note(status, body, err, time.Since(at))
-			if err != nil {
-				return err
-			}
+		at = at.Add(time.Duration(chance.ExpFloat64() / ld.rate * float64(time.Second)))
+	}
+	close(due)
+	var first error
+	for range open {
+		if err := <-errs; err != nil && first == nil {
+			first = err
 		}
-		return nil
-	})
-	return o, err
+	}
+	return o, first
+}
+
+// visit answers for one connection of a load. After an error it goes on taking arrivals, so that
+// nobody waits for it, and counts them as failed.
+func (m *market) visit(
+	c *child, o *outcome, ld load, number uint64, due <-chan time.Time,
+) (failed error) {
+	chance := rand.New(rand.NewPCG(number, 7+ld.seed))
+	l, failed := dial(c.api)
+	if failed == nil {
+		defer l.close()
+	}
+	for at := range due {
+		if failed != nil {
+			o.note(0, nil, failed, at)
+			continue
+		}
+		status, body, err := l.do(ld.ask(chance))
+		o.note(status, body, err, at)
+		failed = err
+	}
+	return failed
 }
 
 // crew runs work on several connections at once and waits for all.
