@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -15,6 +16,8 @@ func (p *Platform) runCommitter() {
 	for {
 		select {
 		case <-p.work:
+			// Whoever could commit now comes along: fewer fsyncs at half load, and shorter tails.
+			runtime.Gosched()
 			p.writeGroup()
 		case <-p.stop:
 			p.writeGroup() // what was decided before closed was set
