@@ -68,8 +68,8 @@ type Write struct {
 
 // Batch is everything that one commit does. Nothing may occur twice in it: no key among Writes, no
 // counter in one Write, no subject with the same sequence among Events, no timer's key among Timers
-// and Cancel together. Otherwise it is ErrInvalid. The bytes of Values and of events' Data are given
-// away with the commit: neither side changes them any more.
+// and Cancel together. Otherwise it is ErrInvalid. The bytes of Values and of events' Data are
+// given away with the commit: neither side changes them any more.
 type Batch struct {
 	Writes []Write
 	Events []Event

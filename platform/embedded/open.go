@@ -182,7 +182,8 @@ func (p *Platform) recover(o Options) error {
 	if err != nil {
 		return err
 	}
-	p.keys, err = newKeys(p.fs, p.path("keys"), &store{p: p, prefix: keysPrefix, strict: true}, o.Chance)
+	secret := &store{p: p, prefix: keysPrefix, strict: true}
+	p.keys, err = newKeys(p.fs, p.path("keys"), secret, o.Chance)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ func Run(t *testing.T, a Adapter) {
 	t.Run("History", func(t *testing.T) { runHistory(t, a) })
 	t.Run("Delivery", func(t *testing.T) { runDelivery(t, a) })
 	t.Run("Ordered", func(t *testing.T) { runOrdered(t, a) })
+	t.Run("Pure", func(t *testing.T) { runPure(t, a) })
 	t.Run("Failures", func(t *testing.T) { runFailures(t, a) })
 	t.Run("Operation", func(t *testing.T) { runOperation(t, a) })
 	t.Run("Timers", func(t *testing.T) { runTimers(t, a) })
