@@ -75,7 +75,7 @@ func TestQuietTownsHaveOneHistory(t *testing.T) {
 		var b strings.Builder
 		tp := recorded(t, 36)
 		for _, e := range tp.events {
-			fmt.Fprintln(&b, e.ID, e.Type, e.Time, e.Causation, e.Correlation, len(e.Data))
+			fmt.Fprintln(&b, e.ID, e.Type, e.Time, e.Causation, e.Correlation)
 		}
 		for _, r := range tp.records {
 			fmt.Fprintln(&b, r.Key, r.Version, r.Counters, len(r.Value))
