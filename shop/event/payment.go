@@ -101,7 +101,8 @@ type PaymentRefunded struct {
 	Reference string     `json:"reference"`
 }
 
-// PaymentRefundFailed says that the provider refused a refund; nothing moved.
+// PaymentRefundFailed says that the provider refused a refund; nothing moved. What is owed is an
+// open case until it has gone back.
 type PaymentRefundFailed struct {
 	Payment shop.ID `json:"payment"`
 	Order   shop.ID `json:"order"`
@@ -110,8 +111,8 @@ type PaymentRefundFailed struct {
 	Reason  string  `json:"reason"`
 }
 
-// PaymentCaseOpened says that a person has to look: the provider does not tell, or its answers
-// contradict ours.
+// PaymentCaseOpened says that a person has to look: the provider does not tell, its answers
+// contradict ours, or it refused to give money back.
 type PaymentCaseOpened struct {
 	Payment   shop.ID `json:"payment"`
 	Order     shop.ID `json:"order"`
@@ -120,7 +121,7 @@ type PaymentCaseOpened struct {
 	Reason    string  `json:"reason"`
 }
 
-// PaymentCaseClosed says that the doubt is gone, and how.
+// PaymentCaseClosed says that the doubt is gone, or the money back, and how.
 type PaymentCaseClosed struct {
 	Payment    shop.ID `json:"payment"`
 	Order      shop.ID `json:"order"`

@@ -96,8 +96,11 @@ func (c *campaign) granted(order shop.ID) bool {
 func (c *campaign) refund(t *rapid.T, order shop.ID) {
 	c.refunds++
 	in := &payment.PostRefundIn{ID: string(payment.Of(order)), Key: fmt.Sprint("k", c.refunds)}
-	in.Body.Shipment = shop.ID(fmt.Sprintf("shp_%s_%d", order[4:], 1))
-	in.Body.Amount = gbp(int64(rapid.IntRange(1, 600).Draw(t, "refund")))
+	in.Body.Refund = c.refused(order)
+	if in.Body.Refund == "" || rapid.Bool().Draw(t, "another") {
+		in.Body.Refund, in.Body.Shipment = "", shop.ID(fmt.Sprintf("shp_%s_%d", order[4:], 1))
+		in.Body.Amount = gbp(int64(rapid.IntRange(1, 600).Draw(t, "refund")))
+	}
 	_, err := c.live.service.PostRefund(admin(), in)
 	switch shop.CodeOf(err) {
 	case shop.NotFound, shop.Illegal, shop.Conflict, shop.Invalid:
@@ -106,6 +109,16 @@ func (c *campaign) refund(t *rapid.T, order shop.ID) {
 			t.Fatalf("refund: %v", err)
 		}
 	}
+}
+
+// refused names a refund of the order that was refused once; "" if there is none.
+func (c *campaign) refused(order shop.ID) shop.ID {
+	for _, f := range c.facts() {
+		if f, ok := f.(*event.PaymentRefundFailed); ok && f.Order == order {
+			return f.Refund
+		}
+	}
+	return ""
 }
 
 func (c *campaign) confirm(order shop.ID) {
@@ -253,9 +266,36 @@ func auditPayment(
 	if granted > 1 {
 		t.Fatalf("%s was authorised %d times", order, granted)
 	}
+	auditRefunds(t, p)
 	ended := !due.Open && !inCase && !refused && p.Granted
 	if ended && (p.Captured != p.Refunded || p.Voided != p.Authorised-p.Captured) {
 		t.Fatalf("%s has ended and its money is not back: %+v", order, p)
+	}
+}
+
+// auditRefunds checks that somebody is told of each refund that was refused, once, until it was
+// made or nothing of the parcel's money is left.
+func auditRefunds(t *rapid.T, p *payment.Payment) {
+	made, cases := map[shop.ID]bool{}, map[shop.ID]int{}
+	for _, op := range p.Operations {
+		if op.Kind == "refund" && op.State == "done" {
+			made[op.Refund] = true
+		}
+		if op.Kind == "refund" && op.State == "refused" && op.Case {
+			cases[op.Refund]++
+		}
+	}
+	for _, op := range p.Operations {
+		if op.Kind != "refund" || op.State != "refused" || made[op.Refund] {
+			continue
+		}
+		left := false
+		for _, part := range p.Parts {
+			left = left || part.Shipment == op.Shipment && part.Refunded < part.Captured
+		}
+		if n := cases[op.Refund]; left && n != 1 {
+			t.Fatalf("%d cases about the refused %s: %+v", n, op.Refund, p.Operations)
+		}
 	}
 }
 

@@ -127,6 +127,9 @@ func (p *Payment) planRefund(
 	case amount.Amount > p.refundable(part):
 		return nil, shop.Errorf(shop.Conflict, "%s is more than the %d that can still be refunded",
 			amount, p.refundable(part))
+	case p.owing(shipment) >= maxOwed:
+		return nil, shop.Errorf(shop.Conflict, "%d refunds of this parcel were refused already",
+			maxOwed).WithHint("try one of those again: see the open cases")
 	case len(p.Operations) >= maxOperations:
 		return nil, p.full()
 	}
@@ -194,9 +197,12 @@ func (p *Payment) planVoid() []event.Fact {
 	return facts
 }
 
+// endPrefix begins the names of the refunds that an order's end has made.
+const endPrefix = "rfn_end_"
+
 // giveBack intends to refund all that is left of a shipment's money, once.
 func (p *Payment) giveBack(shipment shop.ID) event.Fact {
-	id := shop.ID("rfn_end_" + strings.TrimPrefix(string(shipment), "shp_"))
+	id := shop.ID(endPrefix + strings.TrimPrefix(string(shipment), "shp_"))
 	part := p.part(shipment)
 	if part == nil || p.refundable(part) <= 0 || p.refundOf(id) != nil {
 		return nil

@@ -85,7 +85,7 @@ func TestRefundDoor(t *testing.T) {
 	st.fold()
 }
 
-// Goal: a refund that the provider refuses moves nothing and can be asked for again.
+// Goal: a refund that the provider refuses moves nothing, is a case, and can be asked for again.
 func TestRefundFails(t *testing.T) {
 	t.Parallel()
 	st := paid(t, "tok_refund_fails")
@@ -99,6 +99,7 @@ func TestRefundFails(t *testing.T) {
 	if p.Refunded != 0 || p.Status() != "captured" || len(p.Operations) != 4 {
 		t.Errorf("%s: %+v", p.Status(), p.Operations)
 	}
+	expectCases(t, st, "refund refund_refused", "refund refund_refused")
 }
 
 // Goal: a refused capture holds the goods, and an admin can try again under another key.

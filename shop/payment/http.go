@@ -113,14 +113,15 @@ type PostCaptureIn struct {
 	}
 }
 
-// PostRefundIn is POST /v1/payments/{id}/refunds.
+// PostRefundIn is POST /v1/payments/{id}/refunds: a new refund, or one that was refused, again.
 type PostRefundIn struct {
 	ID   string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	Key  string `header:"Idempotency-Key" maxLength:"255"`
 	Body struct {
-		Shipment shop.ID    `json:"shipment"`
-		Amount   shop.Money `json:"amount"`
+		Shipment shop.ID    `json:"shipment,omitempty" doc:"of a new refund"`
+		Amount   shop.Money `json:"amount,omitzero" doc:"of a new refund"`
 		Reason   string     `json:"reason,omitempty" pattern:"^[A-Za-z0-9_-]{0,64}$"`
+		Refund   shop.ID    `json:"refund,omitempty" doc:"that was refused, to try it again: then without shipment and amount"`
 	}
 }
 
@@ -163,10 +164,21 @@ func (s *Service) PostCapture(ctx context.Context, in *PostCaptureIn) (*Accepted
 		})
 }
 
-// PostRefund sends captured money of a shipment back. Admins and machines only.
+// PostRefund sends captured money of a shipment back, or tries a refused refund again. Admins and
+// machines only.
 func (s *Service) PostRefund(ctx context.Context, in *PostRefundIn) (*AcceptedOut, error) {
 	return s.accept(ctx, "refunds", in.ID, in.Key, in.Body,
 		func(p *Payment, once room.Once) (*event.PaymentIntended, error) {
+			fresh := in.Body.Shipment != "" || in.Body.Amount != (shop.Money{})
+			switch {
+			case in.Body.Refund != "" && fresh:
+				return nil, shop.Errorf(shop.Invalid,
+					"a refund that is tried again is of the same parcel and amount: leave them out")
+			case in.Body.Refund != "":
+				return p.refundAgain(in.Body.Refund, in.Body.Reason)
+			case in.Body.Shipment == "":
+				return nil, shop.Errorf(shop.Invalid, "say of which parcel, and how much")
+			}
 			id := refundID(once)
 			intent, err := p.planRefund(id, in.Body.Shipment, in.Body.Amount, in.Body.Reason)
 			if err == nil && intent == nil {

@@ -284,8 +284,9 @@ func (p *Payment) attempts(shipment shop.ID) int {
 	return n
 }
 
+// refundOf finds the newest attempt of a refund.
 func (p *Payment) refundOf(id shop.ID) *Operation {
-	for i := range p.Operations {
+	for i := len(p.Operations) - 1; i >= 0; i-- {
 		if op := &p.Operations[i]; op.Kind == Refund && op.Refund == id {
 			return op
 		}

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/room"
@@ -176,26 +175,6 @@ func (s *Service) Payment(ctx context.Context, id shop.ID) (*Payment, error) {
 		err = shop.Errorf(shop.NotFound, "there is no payment %s", id)
 	}
 	return p, err
-}
-
-// Cases lists the open cases, by payment, after the place that the last page ended with ("" at
-// first), at most limit (1 to 1,000). It returns the place where the next page begins, or "".
-func (s *Service) Cases(ctx context.Context, after string, limit int) ([]Case, string, error) {
-	limit = max(1, min(limit, platform.MaxList))
-	recs, err := s.desk.Store.List(ctx, platform.Query{Part: casesPart, After: after, Limit: limit})
-	if err != nil {
-		return nil, "", err
-	}
-	cases := make([]Case, len(recs))
-	for i, rec := range recs {
-		if err := room.Decode(rec.Value, &cases[i]); err != nil {
-			return nil, "", shop.Errorf(shop.Internal, "decode case %s: %w", rec.Key.Sort, err)
-		}
-	}
-	if len(recs) < limit {
-		return cases, "", nil
-	}
-	return cases, recs[len(recs)-1].Key.Sort, nil
 }
 
 // numbers counts since the process started.

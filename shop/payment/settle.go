@@ -39,6 +39,9 @@ func (p *Payment) settle(op *Operation, out Outcome, maxAttempts int) []event.Fa
 			facts = append(facts, p.caseClosed(op, out))
 		}
 	}
+	if op.Kind == Refund && out.Verdict == Refused {
+		facts = append(facts, p.oweRefund(op)...)
+	}
 	return facts
 }
 
@@ -115,10 +118,10 @@ func (p *Payment) settleRefund(op *Operation, out Outcome) []event.Fact {
 			Payment: p.ID, Order: p.Order, Refund: op.Refund, Key: op.Key, Reason: reason(out),
 		}}
 	}
-	return []event.Fact{&event.PaymentRefunded{
+	return append([]event.Fact{&event.PaymentRefunded{
 		Payment: p.ID, Order: p.Order, Refund: op.Refund, Shipment: op.Shipment,
 		Amount: p.money(op.Amount), Key: op.Key, Reason: op.Reason, Reference: word(out.Reference),
-	}}
+	}}, p.makeGood(op)...)
 }
 
 // contradiction names what does not fit: another payment, another amount, another answer than
@@ -174,10 +177,11 @@ func (p *Payment) unresolve(op *Operation) []event.Fact {
 }
 
 // closeCase ends the doubt about an operation that was settled, when the provider confirms it.
+// Money that is owed is no doubt.
 func (p *Payment) closeCase(op *Operation, out Outcome) []event.Fact {
 	agrees := op.State == done && out.Verdict == Succeeded ||
 		op.State == refused && out.Verdict == Refused
-	if !op.Case || !agrees {
+	if !op.Case || !agrees || p.stillOwed(op) {
 		return nil
 	}
 	return []event.Fact{p.caseClosed(op, out)}
