@@ -132,6 +132,7 @@ func (p *persons) come(c room.Caller) (away func(), err error) {
 func (w *watch) subscription() platform.Subscription {
 	return platform.Subscription{
 		Name: "app.watch-orders", Class: platform.Critical, Retry: platform.DefaultRetry(),
+		Pure: true, // whoever is woken reads what is durable
 		Types: event.Types(
 			&event.OrderCreated{}, &event.OrderPlacedV1{}, &event.OrderPlaced{},
 			&event.OrderCancelled{}, &event.OrderExpired{}, &event.OrderHeld{},

@@ -68,6 +68,7 @@ type Platform struct {
 	work      chan struct{} // a group waits
 	writes    chan *group   // to Pebble; closed when the committer has ended
 	written   chan error    // from Pebble, for each of writes
+	before    int           // commits in the last group; the committer's
 	key       []byte        // under construction by the committer
 	encoded   []byte        // value under construction by the committer
 	stop      chan struct{} // closed by Close

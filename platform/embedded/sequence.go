@@ -17,6 +17,7 @@ import (
 type state struct {
 	version  int64 // 0: there is none
 	value    []byte
+	object   any       // what the writer says that value decodes to; mostly nil
 	counters []counter // sorted by name
 }
 
@@ -308,7 +309,8 @@ func (p *Platform) writeRecords(g *group, c *change) {
 	for i := range c.batch.Writes {
 		w, old := &c.batch.Writes[i], c.olds[i]
 		next := &pending{state: state{
-			version: old.version + 1, value: old.value, counters: old.counters,
+			version: old.version + 1, value: old.value, object: old.object,
+			counters: old.counters,
 		}}
 		switch w.Kind {
 		case platform.Check:
@@ -319,7 +321,7 @@ func (p *Platform) writeRecords(g *group, c *change) {
 			}
 			next.state = state{}
 		case platform.Put:
-			next.value = w.Value // the caller gave it away
+			next.value, next.object = w.Value, w.Object // the caller gave them away
 		case platform.Add:
 		}
 		if len(w.Moves) > 0 {

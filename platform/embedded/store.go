@@ -64,7 +64,7 @@ func (s *store) Get(ctx context.Context, key platform.Key) (platform.Record, err
 }
 
 func (s *state) export(key platform.Key) platform.Record {
-	rec := platform.Record{Key: key, Version: s.version, Value: s.value}
+	rec := platform.Record{Key: key, Version: s.version, Value: s.value, Object: s.object}
 	if len(s.counters) > 0 {
 		rec.Counters = make(map[string]int64, len(s.counters))
 		for _, c := range s.counters {

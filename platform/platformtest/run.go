@@ -241,7 +241,7 @@ func wantError(t *testing.T, what string, err error, kinds ...error) {
 func put(part, sort, value string, expect int64, moves ...platform.Move) platform.Write {
 	return platform.Write{
 		Kind: platform.Put, Key: platform.Key{Part: part, Sort: sort}, Expect: expect,
-		Value: []byte(value), Moves: moves,
+		Value: []byte(value), Moves: moves, Object: value,
 	}
 }
 
@@ -283,6 +283,11 @@ func (w *world) log(t *testing.T) []platform.Event {
 	return all
 }
 
+// sameObject reports whether a record has no object, or the one that was written with its value.
+func sameObject(rec platform.Record) bool {
+	return rec.Object == nil || rec.Object == string(rec.Value)
+}
+
 // wantRecord requires a record of alpha, with exactly these counters; version 0 requires that there
 // is none.
 func (w *world) wantRecord(
@@ -301,7 +306,7 @@ func (w *world) wantRecord(
 		return
 	}
 	if rec.Key != (platform.Key{Part: part, Sort: sort}) || rec.Version != version ||
-		string(rec.Value) != value || !sameCounters(rec.Counters, counters) {
+		string(rec.Value) != value || !sameCounters(rec.Counters, counters) || !sameObject(rec) {
 		t.Errorf("%q/%q: got version %d, value %.60q, counters %.60s; want %d, %.60q, %.60s",
 			part, sort, rec.Version, rec.Value, fmt.Sprint(rec.Counters),
 			version, value, fmt.Sprint(counters))

@@ -65,6 +65,9 @@ func (m *model) draw(rt *rapid.T) platform.Batch {
 		}).Draw(rt, "expect")
 		if w.Kind == platform.Put {
 			w.Value = []byte(rapid.SampledFrom([]string{"", "x", "y"}).Draw(rt, "value"))
+			if rapid.Bool().Draw(rt, "object too") {
+				w.Object = string(w.Value)
+			}
 		}
 		if w.Kind == platform.Add || w.Kind == platform.Put && rapid.Bool().Draw(rt, "moves too") {
 			w.Moves = drawMoves(rt)
@@ -169,7 +172,7 @@ func (m *model) same(rt *rapid.T, rec platform.Record) {
 		rt.Fatalf("%q should not exist", rec.Key)
 	}
 	if rec.Version != want.version || string(rec.Value) != want.value ||
-		!sameCounters(rec.Counters, want.counters) {
+		!sameCounters(rec.Counters, want.counters) || !sameObject(rec) {
 		rt.Fatalf("%q is %d %q %v, want %d %q %v", rec.Key, rec.Version, rec.Value, rec.Counters,
 			want.version, want.value, want.counters)
 	}

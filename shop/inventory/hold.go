@@ -91,6 +91,13 @@ type Hold struct {
 	Taken  int               `json:"taken,omitempty"` // distinct SKUs in chunks so far
 }
 
+// Clone implements room.Kept.
+func (h *Hold) Clone() any {
+	c := *h
+	c.Items, c.Chunks = slices.Clone(h.Items), slices.Clone(h.Chunks)
+	return &c
+}
+
 // Chunk is one part of a large hold. Chunks are disjoint in SKUs and sorted by them.
 type Chunk struct {
 	N     int      `json:"n"` // from 0

@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,29 @@ type body struct {
 	Lines   []event.OrderLine           `json:"lines"`
 	ShipTo  *shop.Sealed[shop.Address]  `json:"shipTo,omitempty"`
 	Contact *shop.Sealed[event.Contact] `json:"contact,omitempty"`
+}
+
+// Clone implements room.Kept.
+func (b *body) Clone() any {
+	c := *b
+	c.Lines = slices.Clone(b.Lines)
+	c.ShipTo, c.Contact = clonePtr(b.ShipTo), clonePtr(b.Contact)
+	return &c
+}
+
+func clonePtr[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	return &c
+}
+
+// Clone implements room.Kept.
+func (o *Order) Clone() any {
+	c := *o
+	c.Refused = slices.Clone(o.Refused)
+	return &c
 }
 
 // mark says only that something is so.

@@ -39,6 +39,7 @@ type entry struct {
 	read    bool // the version is known, so a write is conditional on it
 	value   any  // decoded; a pointer
 	raw     []byte
+	object  any // what raw decodes to, if the store has it at hand; nobody's to change
 	count   map[string]int64
 	moves   []platform.Move
 	dirty   bool
@@ -91,7 +92,7 @@ func (tx *Tx) fetch(ctx context.Context, key platform.Key) (*entry, error) {
 		e = tx.add(&entry{key: key})
 	}
 	e.read, e.version, e.exists = true, rec.Version, rec.Version > 0
-	e.raw, e.count = rec.Value, rec.Counters
+	e.raw, e.object, e.count = rec.Value, rec.Object, rec.Counters
 	return e, nil
 }
 
@@ -102,6 +103,11 @@ func Get[T any](ctx context.Context, tx *Tx, key platform.Key) (*T, error) {
 	if err != nil || !e.exists || e.deleted {
 		return nil, err
 	}
+	if kept, ok := e.object.(Kept); ok && e.value == nil {
+		if v, ok := kept.Clone().(*T); ok {
+			e.value = v
+		}
+	}
 	if e.value == nil && len(e.raw) > 0 {
 		v := new(T)
 		if err := Decode(e.raw, v); err != nil {
@@ -111,6 +117,14 @@ func Get[T any](ctx context.Context, tx *Tx, key platform.Key) (*T, error) {
 	}
 	v, _ := e.value.(*T)
 	return v, nil
+}
+
+// Kept is a record that is read again soon after it was written, so that the store keeps it decoded
+// as well, where it can. roomtest.CheckClone tests a Clone.
+type Kept interface {
+	// Clone returns a pointer to a copy that shares nothing with the original that anybody changes.
+	// The bytes of a byte slice are never changed.
+	Clone() any
 }
 
 // Counters returns the counters of the record at key, as they were read; nil if there are none.
@@ -310,6 +324,9 @@ func (e *entry) write() (platform.Write, bool, error) {
 			return w, false, fmt.Errorf("encode %s/%s: %w", e.key.Part, e.key.Sort, err)
 		}
 		w.Kind, w.Expect, w.Value = platform.Put, e.version, raw
+		if kept, ok := e.value.(Kept); ok {
+			w.Object = kept.Clone() // the unit of work may still look at its own
+		}
 	case len(e.moves) > 0:
 		w.Kind = platform.Add
 		if e.pinned {

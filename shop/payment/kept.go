@@ -1,0 +1,16 @@
+package payment
+
+import "slices"
+
+// Clone implements room.Kept.
+func (p *Payment) Clone() any {
+	c := *p
+	c.Parts, c.Operations = slices.Clone(p.Parts), slices.Clone(p.Operations)
+	return &c
+}
+
+// Clone implements room.Kept.
+func (v *vaulted) Clone() any {
+	c := *v
+	return &c
+}
