@@ -20,6 +20,7 @@ type serveCommand struct {
 	Admin   string      `default:"127.0.0.1:8081" help:"Address of /metrics, /healthz and /readyz; empty for none."`
 	Backups string      `help:"Directory for backups of the running server; beside --data if empty." type:"path"`
 	Profile string      `help:"Write a CPU profile of the whole run to this file, and what was allocated beside it." type:"path"`
+	Secrets string      `name:"webhook-secret-file" help:"File with the secrets of webhooks, one a line, newest first; a random one if empty." type:"path"`
 	Policy  policyFlags `embed:""`
 }
 
@@ -34,6 +35,11 @@ func (c *serveCommand) Run(e *env) (err error) {
 			return err
 		}
 		defer stop()
+	}
+	if c.Secrets != "" {
+		if c.Policy.Secrets, err = webhookSecrets(c.Secrets); err != nil {
+			return err
+		}
 	}
 	w, err := openWorld(e, c.Data, c.Policy)
 	if err != nil {

@@ -39,6 +39,9 @@ type policyFlags struct {
 	Patience  time.Duration `default:"250ms" help:"Age of critical work at which browsing is shed."`
 	OpenMeter bool          `name:"open-metrics" help:"Serve /metrics on the API without a token."`
 
+	// Of webhooks, read by serve; none makes a random one, which nobody can sign with.
+	Secrets [][]byte `kong:"-"`
+
 	// What only the demo decides; zero is the rooms' own.
 	Payment   payment.Policy `kong:"-"`
 	ActionTTL time.Duration  `kong:"-"`
@@ -100,9 +103,12 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret := make([]byte, 32)
-	if _, err := rand.Read(secret); err != nil {
-		return nil, errors.Join(fmt.Errorf("make a webhook secret: %w", err), w.platform.Close())
+	secrets := f.Secrets
+	if len(secrets) == 0 {
+		secrets = [][]byte{make([]byte, 32)}
+		if _, err := rand.Read(secrets[0]); err != nil {
+			return nil, errors.Join(fmt.Errorf("make a webhook secret: %w", err), w.platform.Close())
+		}
 	}
 	clock := embedded.SystemClock{}
 	w.provider, err = sandbox.Open(sandbox.Options{
@@ -116,8 +122,7 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader}, Backups: w.backer(),
 		Payment: payment.Options{
 			Name: sandbox.Name, Provider: w.provider, Describe: sandbox.Describe,
-			Secrets: [][]byte{secret},
-			Policy:  f.Payment,
+			Secrets: secrets, Policy: f.Payment,
 		},
 	})
 	if err != nil {
