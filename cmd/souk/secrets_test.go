@@ -27,7 +27,7 @@ func secretFile(t *testing.T, lines ...string) string {
 }
 
 // Goal: while secrets change, webhooks signed with the old or the new one are taken, and no other
-// is. Method: the shop with a file of two secrets, one of them in the spelling of Standard Webhooks;
+// is. Method: the shop with a file of two secrets, one of them as Standard Webhooks spells it;
 // notices at the door.
 func TestWebhookSecretsRotate(t *testing.T) {
 	t.Parallel()
@@ -92,7 +92,7 @@ func TestWebhookSecretFilesAreRefused(t *testing.T) {
 		"one is too short":      secretFile(t, secret, "sesame"),
 		"one is too long":       secretFile(t, strings.Repeat(secret, 100)),
 		"one is no base64":      secretFile(t, secretPrefix+secret+"!"),
-		"there are too many":    secretFile(t, strings.Split(strings.Repeat(secret+" ", 9), " ")...),
+		"there are too many":    secretFile(t, strings.Repeat(secret+"\n", 9)),
 		"a line has no end":     secretFile(t, strings.Repeat(secret, 10_000)),
 	} {
 		_, err := webhookSecrets(path)

@@ -103,12 +103,9 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	secrets := f.Secrets
-	if len(secrets) == 0 {
-		secrets = [][]byte{make([]byte, 32)}
-		if _, err := rand.Read(secrets[0]); err != nil {
-			return nil, errors.Join(fmt.Errorf("make a webhook secret: %w", err), w.platform.Close())
-		}
+	secrets, err := secretsOf(f)
+	if err != nil {
+		return nil, errors.Join(err, w.platform.Close())
 	}
 	clock := embedded.SystemClock{}
 	w.provider, err = sandbox.Open(sandbox.Options{
@@ -129,6 +126,18 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 		return nil, errors.Join(err, w.provider.Close(), w.platform.Close())
 	}
 	return w, nil
+}
+
+// secretsOf are those that the operator gave, or a random one.
+func secretsOf(f policyFlags) ([][]byte, error) {
+	if len(f.Secrets) > 0 {
+		return f.Secrets, nil
+	}
+	secret := make([]byte, 32)
+	if _, err := rand.Read(secret); err != nil {
+		return nil, fmt.Errorf("make a webhook secret: %w", err)
+	}
+	return [][]byte{secret}, nil
 }
 
 // close ends everything in the order in which it depends on each other.
