@@ -61,14 +61,15 @@ func rowKey(id shop.ID) platform.Key {
 }
 
 // PostOrder answers POST /v1/orders. With Prefer: respond-async it answers as soon as the purchase
-// is durable in the queue; otherwise it is the order room's checkout.
+// is durable in the queue, in which a customer has maxQueued seats; otherwise it is the order
+// room's checkout.
 func (p *purchases) PostOrder(
 	ctx context.Context, in *order.PostOrderIn,
 ) (*order.AnswerOut, error) {
 	if !prefersAsync(in.Prefer) {
 		return p.order.PostOrder(ctx, in)
 	}
-	promised, err := p.order.Promise(ctx, in)
+	promised, err := p.order.Promise(ctx, in, p.admit)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,13 @@ type Promised struct {
 // request's key. So the same key makes one order at most, whether it is sent to be answered at
 // once or later, and in whichever order. A promise that was given before is given again: whoever
 // keeps it may have forgotten it.
-func (s *Service) Promise(ctx context.Context, in *PostOrderIn) (Promised, error) {
+//
+// admit is asked before a new promise, with the customer and the order that it is about, and may
+// refuse it; nothing is remembered then. It may be asked again for a promise that it has admitted.
+func (s *Service) Promise(
+	ctx context.Context, in *PostOrderIn,
+	admit func(ctx context.Context, customer, order shop.ID) error,
+) (Promised, error) {
 	by := room.CallerOf(ctx)
 	if !by.May(room.Customer()) {
 		return Promised{}, shop.Errorf(shop.Forbidden, "only a customer orders")
@@ -52,7 +58,7 @@ func (s *Service) Promise(ctx context.Context, in *PostOrderIn) (Promised, error
 	if err != nil {
 		return Promised{}, err
 	}
-	a, err := s.promiseOnce(ctx, once.Once, b)
+	a, err := s.promiseOnce(ctx, once.Once, b, admit)
 	if err == nil && a.Body == nil { // a request that waited has died; its order is there
 		a, err = s.conclude(ctx, once.Once, shop.ID(a.Ref), 0)
 	}
@@ -62,12 +68,16 @@ func (s *Service) Promise(ctx context.Context, in *PostOrderIn) (Promised, error
 // promiseOnce returns the answer that the key has, or gives it one.
 func (s *Service) promiseOnce(
 	ctx context.Context, once room.Once, b Basket,
+	admit func(ctx context.Context, customer, order shop.ID) error,
 ) (room.Answer, error) {
 	a, found, err := once.Recall(ctx, s.desk.Begin(room.Cause{}))
 	if err != nil || found {
 		return a, err
 	}
 	if _, err := s.plan(ctx, b); err != nil {
+		return room.Answer{}, err
+	}
+	if err := admit(ctx, b.Customer, b.Order); err != nil {
 		return room.Answer{}, err
 	}
 	body, err := room.Encode(Queued{ID: b.Order, Status: "queued"})
