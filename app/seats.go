@@ -52,7 +52,7 @@ func (p *purchases) admit(ctx context.Context, customer, order shop.ID) error {
 		}
 		if len(now) >= maxQueued {
 			return shop.Errorf(shop.Busy,
-				"%d of your orders are in the queue, which is the most; nothing was done", maxQueued).
+				"%d of your orders are in the queue already; nothing was done", maxQueued).
 				WithHint("send it again with the same key, or without respond-async")
 		}
 		room.Put(tx, key, &seats{Taken: append(slices.Clone(now), seat{order, tx.Now()})})

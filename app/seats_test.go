@@ -93,7 +93,8 @@ func TestOneCustomerCannotFillTheQueue(t *testing.T) {
 	for key := range refused {
 		keys = append(keys, key)
 	}
-	a := s.ask("POST", "/v1/orders", buyer, checkout("a", 1, "tok_visa"), "Idempotency-Key", keys[0])
+	a := s.ask("POST", "/v1/orders", buyer, checkout("a", 1, "tok_visa"),
+		"Idempotency-Key", keys[0])
 	if a.status != 201 {
 		t.Errorf("what was refused, not queued: %d %s", a.status, a.body)
 	}
