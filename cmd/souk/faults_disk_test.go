@@ -19,7 +19,7 @@ import (
 func TestSmallDisk(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it builds the binary")
+		t.Skip("it builds the binary; make test runs it")
 	}
 	v := newVictim(t, build(t))
 	d := &smallDisk{t: t, v: v, root: mountSmall(t)}

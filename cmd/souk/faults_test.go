@@ -27,7 +27,7 @@ func rounds() (lives, kills int) {
 func TestKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it builds the binary and kills it")
+		t.Skip("it builds the binary and kills it; make test runs it")
 	}
 	bin := build(t)
 	lives, kills := rounds()
@@ -146,7 +146,7 @@ func (l *liveThrough) round(people []*person) {
 func TestDrainLosesNothing(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it builds the binary")
+		t.Skip("it builds the binary; make test runs it")
 	}
 	v := newVictim(t, build(t))
 	v.start()

@@ -21,7 +21,7 @@ import (
 func TestTour(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it builds the binary and waits for a return window")
+		t.Skip("it builds the binary and waits for a return window; make test runs it")
 	}
 	for _, tool := range []string{"bash", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
