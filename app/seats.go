@@ -14,9 +14,9 @@ import (
 // fill it for everybody else.
 const maxQueued = 8
 
-// seats are a customer's purchases that may still be in the queue: at most maxQueued. One that has
-// left it keeps its seat until somebody needs it.
-type seats struct {
+// seating is a customer's purchases that may still be in the queue: at most maxQueued. One that
+// has left it keeps its seat until somebody needs it.
+type seating struct {
 	Taken []seat `json:"taken"`
 }
 
@@ -34,12 +34,12 @@ func seatsKey(customer shop.ID) platform.Key {
 func (p *purchases) admit(ctx context.Context, customer, order shop.ID) error {
 	return p.desk.Do(ctx, room.RequestCause(ctx), func(ctx context.Context, tx *room.Tx) error {
 		key := seatsKey(customer)
-		have, err := room.Get[seats](ctx, tx, key)
+		have, err := room.Get[seating](ctx, tx, key)
 		if err != nil {
 			return err
 		}
 		if have == nil {
-			have = &seats{}
+			have = &seating{}
 		}
 		if slices.ContainsFunc(have.Taken, func(o seat) bool { return o.Order == order }) {
 			return nil
@@ -55,7 +55,7 @@ func (p *purchases) admit(ctx context.Context, customer, order shop.ID) error {
 				"%d of your orders are in the queue already; nothing was done", maxQueued).
 				WithHint("send it again with the same key, or without respond-async")
 		}
-		room.Put(tx, key, &seats{Taken: append(slices.Clone(now), seat{order, tx.Now()})})
+		room.Put(tx, key, &seating{Taken: append(slices.Clone(now), seat{order, tx.Now()})})
 		return nil
 	})
 }
