@@ -43,13 +43,16 @@ type Policy struct {
 	Issuer      string         // of tokens; "souk"
 	Catalog     catalog.Policy // DefaultPolicy
 	Order       order.Policy   // DefaultPolicy
-	Patience    time.Duration  // age of critical work at which browsing is shed; 250 ms; < 0 never
+	Patience    time.Duration  // how far behind the shop may be; 40 ms; < 0 for ever
 	Requests    int            // at once, before browsing and checkout are shed; 4,096
 	Waiters     int            // streams and waiting checkouts at once; 10,000
 	Connections int            // of one listener at once; 16,384
 	Workers     int            // that take orders from the purchase queue; 8
 	OpenMeters  bool           // /metrics is for everybody, not only for admins and services
 }
+
+// defaultPatience keeps nine accepted orders in ten under 100 ms whatever is asked of the shop.
+const defaultPatience = 40 * time.Millisecond
 
 func (p Policy) withDefaults() Policy {
 	if p.Issuer == "" {
@@ -62,7 +65,7 @@ func (p Policy) withDefaults() Policy {
 		p.Order = order.DefaultPolicy()
 	}
 	if p.Patience == 0 {
-		p.Patience = 250 * time.Millisecond
+		p.Patience = defaultPatience
 	}
 	orElse := func(n *int, d int) {
 		if *n <= 0 {
@@ -94,6 +97,7 @@ type App struct {
 	meters *meters
 	health *health
 	watch  *watch
+	pace   *pace
 	ops    *ops
 	copies *backups
 	house  *house
@@ -118,7 +122,11 @@ func Open(cfg Config) (*App, error) {
 	}
 	cfg.Policy = cfg.Policy.withDefaults()
 	a := &App{cfg: cfg, meters: newMeters(), health: &health{}}
-	a.watch = newWatch(cfg.Policy.Waiters, a.meters.moved)
+	a.pace = newPace(cfg.Clock, cfg.Platform)
+	a.watch = newWatch(cfg.Policy.Waiters, func(typ string) {
+		a.meters.moved(typ)
+		a.pace.moved(typ)
+	})
 	a.ops = &ops{delivery: cfg.Platform.Delivery()}
 	a.copies = newBackups(cfg)
 	a.meters.registry.MustRegister(newWorld(cfg.Platform))
@@ -141,14 +149,10 @@ func Open(cfg Config) (*App, error) {
 // newHouse makes what the doors share.
 func (a *App) newHouse() *house {
 	cfg := a.cfg
-	h := &house{
+	return &house{
 		clock: cfg.Clock, log: cfg.Log, verify: a.Identity.Verify, meters: a.meters,
-		patience: cfg.Policy.Patience, most: int64(cfg.Policy.Requests),
+		patience: cfg.Policy.Patience, most: int64(cfg.Policy.Requests), behind: a.pace.behind,
 	}
-	if p, ok := cfg.Platform.(interface{ OldestCritical() time.Duration }); ok {
-		h.oldest = p.OldestCritical
-	}
-	return h
 }
 
 // openIntake opens the purchase queue.
@@ -158,7 +162,9 @@ func (a *App) openIntake() error {
 		return fmt.Errorf("open the purchase queue: %w", err)
 	}
 	a.ops.queue = q
-	a.purchases = &purchases{queue: q, desk: a.desk("app"), order: a.Order, vault: vault{a}}
+	a.purchases = &purchases{
+		queue: q, desk: a.desk("app"), order: a.Order, vault: vault{a}, pace: a.pace,
+	}
 	a.workers = &workers{purchases: a.purchases, log: a.cfg.Log, count: a.cfg.Policy.Workers}
 	return nil
 }

@@ -76,7 +76,7 @@ func failing(err error) serving {
 }
 
 // Goal: browsing is shed before checkout, checkout before nothing else, and what has begun never.
-// Method: each load against each age of the oldest critical work.
+// Method: each load against how far the shop is behind.
 func TestShedding(t *testing.T) {
 	t.Parallel()
 	const patience = 100 * time.Millisecond
@@ -90,7 +90,7 @@ func TestShedding(t *testing.T) {
 		{Carry, 100 * patience, 201},
 	} {
 		h := doorOf(failing(nil), c.load)
-		h.patience, h.oldest = patience, func() time.Duration { return c.behind }
+		h.patience, h.behind = patience, func() time.Duration { return c.behind }
 		status, code, head := send(t, h)
 		if status != c.status || status == 503 &&
 			(code != "unavailable" || head.Get("Retry-After") == "") {

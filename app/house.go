@@ -22,7 +22,7 @@ type house struct {
 	clock    platform.Clock
 	log      *slog.Logger
 	verify   func(ctx context.Context, token string) (room.Caller, error)
-	oldest   func() time.Duration // age of critical work; nil if the platform cannot say
+	behind   func() time.Duration // how far the shop is; see pace. nil: never
 	patience time.Duration
 	most     int64 // requests at once
 	meters   *meters
@@ -139,10 +139,10 @@ func (h *house) admit(load Load) error {
 	if h.busy.Load() > h.most {
 		return refusal(shop.Busy, "too many requests at once; nothing was done, try again")
 	}
-	if h.oldest == nil || h.patience <= 0 {
+	if h.behind == nil || h.patience <= 0 {
 		return nil
 	}
-	behind := h.oldest()
+	behind := h.behind()
 	if behind > 2*h.patience || load == Browse && behind > h.patience {
 		h.meters.shed(load)
 		return refusal(shop.Unavailable,

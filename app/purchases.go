@@ -19,6 +19,7 @@ type purchases struct {
 	desk  *room.Desk // of the app's own aux records: what became of each purchase
 	order *order.Service
 	vault vault
+	pace  *pace
 }
 
 // purchase is a message of the queue. Personal data is sealed in it, the card is payment's
@@ -67,6 +68,7 @@ func (p *purchases) PostOrder(
 	ctx context.Context, in *order.PostOrderIn,
 ) (*order.AnswerOut, error) {
 	if !prefersAsync(in.Prefer) {
+		defer p.pace.begin()()
 		return p.order.PostOrder(ctx, in)
 	}
 	promised, err := p.order.Promise(ctx, in, p.admit)

@@ -50,7 +50,7 @@ func (a *App) openInventory() {
 // openOrder lets order ask for prices, and for a reference to a card.
 func (a *App) openOrder() {
 	seams := order.Seams{
-		Prices: prices{a.Catalog}, Vault: vault{a}, Watcher: watcher{a.watch},
+		Prices: prices{a.Catalog}, Vault: vault{a}, Watcher: watcher{a.watch, a.pace},
 	}
 	a.Order = order.New(a.desk("order"), seams, a.cfg.Policy.Order)
 	a.rooms = append(a.rooms, a.Order)

@@ -70,14 +70,21 @@ func (d dues) Due(ctx context.Context, id shop.ID) (payment.Due, error) {
 }
 
 // watcher answers order with the app's watch.
-type watcher struct{ watch *watch }
+type watcher struct {
+	watch *watch
+	pace  *pace
+}
 
 // Watch implements order.Watcher. When too many wait already the channel never receives, and
 // whoever asked falls back to looking by itself.
 func (w watcher) Watch(id shop.ID) (<-chan struct{}, func()) {
+	resume := w.pace.rest()
 	moved, leave, err := w.watch.Join(id)
 	if err != nil {
-		return nil, func() {}
+		return nil, resume
 	}
-	return moved, leave
+	return moved, func() {
+		leave()
+		resume()
+	}
 }

@@ -220,6 +220,9 @@ func (p *Platform) wakeScheduler() {
 	}
 }
 
+// Backlog is the number of critical events that wait for a handler.
+func (p *Platform) Backlog() int64 { return p.delivery.backlog.Load() }
+
 // OldestCritical is the age of the oldest critical event that waits for its handler; those that are
 // being handled, parked or tried again do not count. Admission is bounded by it. It is cheap.
 func (p *Platform) OldestCritical() time.Duration {
