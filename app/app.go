@@ -43,7 +43,7 @@ type Policy struct {
 	Issuer      string         // of tokens; "souk"
 	Catalog     catalog.Policy // DefaultPolicy
 	Order       order.Policy   // DefaultPolicy
-	Patience    time.Duration  // how far behind the shop may be; 40 ms; < 0 for ever
+	Patience    time.Duration  // how far behind the shop may be; 20 ms; < 0 for ever
 	Requests    int            // at once, before browsing and checkout are shed; 4,096
 	Waiters     int            // streams and waiting checkouts at once; 10,000
 	Connections int            // of one listener at once; 16,384
@@ -52,7 +52,7 @@ type Policy struct {
 }
 
 // defaultPatience keeps nine accepted orders in ten under 100 ms whatever is asked of the shop.
-const defaultPatience = 40 * time.Millisecond
+const defaultPatience = 20 * time.Millisecond
 
 func (p Policy) withDefaults() Policy {
 	if p.Issuer == "" {

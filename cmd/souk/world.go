@@ -36,7 +36,7 @@ type policyFlags struct {
 	Returns   time.Duration `default:"336h" help:"From the last delivery until an order is complete."`
 	Shipping  int64         `default:"0" help:"Charge for each parcel, in minor units."`
 	TaxBPS    int64         `name:"tax-bps" default:"0" help:"Tax, in 1/10,000 of items and shipping."`
-	Patience  time.Duration `default:"40ms" help:"How far behind the shop may be before browsing is shed; new orders at twice that."`
+	Patience  time.Duration `default:"20ms" help:"How far behind the shop may be before browsing is shed; new orders at twice that."`
 	OpenMeter bool          `name:"open-metrics" help:"Serve /metrics on the API without a token."`
 
 	// Of webhooks, read by serve; none makes a random one, which nobody can sign with.
