@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/room"
 )
@@ -22,10 +19,7 @@ type door struct {
 	house *house
 	route Route
 	gauge *gauge
-	op    *huma.Operation
-	typed func(huma.Context)
-	// numbers are the parameters of the query that are no strings.
-	numbers map[string]bool
+	typed typed // nil for a route that writes for itself
 }
 
 // ServeHTTP lets one request in, or says why not.
@@ -33,7 +27,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := d.house.clock.Now()
 	rec := &recorder{ResponseWriter: w}
 	cause := causeOf(r.Header)
-	d.house.dress(rec.Header(), cause)
+	d.house.dress(rec, cause)
 	live := d.streams(r)
 	if !live { // streams are bounded by the watch, and cost next to nothing while they wait
 		d.house.busy.Add(1)
@@ -48,7 +42,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		took := d.house.clock.Now().Sub(start)
 		d.gauge.count(rec.status, took)
-		d.house.logRequest(r, d.route, rec.status, took, cause)
+		d.house.logRequest(r, d.route.ID, rec.status, took, cause)
 		if abort { // cut the connection, or the half of an answer would look like a whole one
 			panic(http.ErrAbortHandler)
 		}
@@ -60,7 +54,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer cancel()
 	}
 	if err := d.enter(ctx, rec, r); err != nil {
-		d.house.refuse(rec, r, err)
+		d.house.refuse(rec, r.WithContext(ctx), err)
 	}
 }
 
@@ -84,12 +78,13 @@ func (d *door) enter(ctx context.Context, w *recorder, r *http.Request) error {
 			return err
 		}
 	}
+	a := asked{r: r}
 	if d.typed != nil {
-		if err := checkQuery(r.URL.RawQuery, d.numbers); err != nil {
+		var err error
+		if a.query, err = readQuery(r.URL.RawQuery); err != nil {
 			return err
 		}
 	}
-	r = r.WithContext(ctx)
 	if d.route.serve.takes {
 		d.house.busy.Add(-1) // a client that dawdles with its body keeps nobody else out
 		body, err := d.house.takeBody(w, r, d.route.serve.bound())
@@ -98,20 +93,15 @@ func (d *door) enter(ctx context.Context, w *recorder, r *http.Request) error {
 			return err
 		}
 		defer d.house.giveBack(body)
-		if !d.route.serve.raw {
-			if err := checkBody(body.Bytes()); err != nil {
-				return err
-			}
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body.Bytes()))
+		a.body = body.Bytes()
 	}
 	switch {
 	case d.streams(r):
-		d.route.serve.live(w, r)
+		d.route.serve.live(w, r.WithContext(ctx))
 	case d.route.serve.plain != nil:
-		d.route.serve.plain(w, r)
+		d.route.serve.plain(w, r.WithContext(ctx))
 	default:
-		d.typed(humago.NewContext(d.op, r, w))
+		return d.typed(ctx, w, a)
 	}
 	return nil
 }
@@ -190,8 +180,12 @@ func (h *house) takeBody(
 	// Where there is no connection, as in a test, nobody can dawdle.
 	conn := http.NewResponseController(w)
 	_ = conn.SetReadDeadline(h.clock.Now().Add(MaxUpload))
+	body := r.Body
+	if r.ContentLength < 0 { // otherwise the server gives no more than was announced
+		body = http.MaxBytesReader(w, body, most)
+	}
 	buf := h.bodies.Get().(*bytes.Buffer)
-	if _, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, most)); err != nil {
+	if _, err := buf.ReadFrom(body); err != nil {
 		h.giveBack(buf)
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, tooLarge(most)

@@ -37,17 +37,24 @@ type house struct {
 
 	busy   atomic.Int64
 	bodies sync.Pool
-	dressH map[string][]string // headers of every answer, shared and never modified
+	// dressed are headers of every answer, whose values are shared and never modified.
+	dressed []fixed
+}
+
+// fixed is a header that all answers have.
+type fixed struct {
+	name   string
+	values []string
 }
 
 // build mounts the table.
 func (h *house) build(table []Route) {
 	h.bodies.New = func() any { return bytes.NewBuffer(make([]byte, 0, 1024)) }
-	h.dressH = map[string][]string{
-		"X-Content-Type-Options":  {"nosniff"},
-		"Cache-Control":           {"no-store"},
-		"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
-		"Referrer-Policy":         {"no-referrer"},
+	h.dressed = []fixed{
+		{"X-Content-Type-Options", []string{"nosniff"}},
+		{"Cache-Control", []string{"no-store"}},
+		{"Content-Security-Policy", []string{"default-src 'none'; frame-ancestors 'none'"}},
+		{"Referrer-Policy", []string{"no-referrer"}},
 	}
 	h.mux = http.NewServeMux()
 	h.routes = make(map[string]Route, len(table))
@@ -77,30 +84,31 @@ func (h *house) mount(r Route) {
 	op := r.operation(h.api.OpenAPI().Components)
 	if r.serve.plain != nil {
 		h.api.OpenAPI().AddOperation(&op)
-		h.stand(&op, nil)
+		h.stand(&op)
 		return
 	}
 	r.serve.bind(h.api, op)
 	r.finish(h.api.OpenAPI())
 }
 
-// adapter lets huma mount its handlers behind our doors.
+// adapter mounts our doors where huma, which has drawn an operation by then, would mount handlers.
 type adapter struct{ house *house }
 
 // Handle implements huma.Adapter.
-func (a adapter) Handle(op *huma.Operation, typed func(huma.Context)) { a.house.stand(op, typed) }
+func (a adapter) Handle(op *huma.Operation, _ func(huma.Context)) { a.house.stand(op) }
 
 // ServeHTTP implements huma.Adapter.
 func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.house.mux.ServeHTTP(w, r) }
 
 var _ huma.Adapter = adapter{}
 
-func (h *house) stand(op *huma.Operation, typed func(huma.Context)) {
+func (h *house) stand(op *huma.Operation) {
 	route := h.routes[op.OperationID]
-	h.mux.Handle(route.Method+" "+route.Path, &door{
-		house: h, route: route, gauge: h.meters.gauge(route.ID), op: op, typed: typed,
-		numbers: numbersOf(op),
-	})
+	d := &door{house: h, route: route, gauge: h.meters.gauge(route.ID)}
+	if route.serve.typed != nil {
+		d.typed = route.serve.typed(h, op)
+	}
+	h.mux.Handle(route.Method+" "+route.Path, d)
 }
 
 // otherwise answers what no route does: 404 where there is no path, 405 or OPTIONS where there is.
@@ -108,7 +116,7 @@ func (h *house) otherwise(allow string) http.HandlerFunc {
 	gauge := h.meters.gauge("none")
 	return func(w http.ResponseWriter, r *http.Request) {
 		rec := &recorder{ResponseWriter: w}
-		h.dress(rec.Header(), causeOf(r.Header))
+		h.dress(rec, causeOf(r.Header))
 		switch {
 		case allow == "":
 			h.refuse(rec, r, refusal(shop.NotFound, "there is nothing at this path"))
@@ -124,11 +132,12 @@ func (h *house) otherwise(allow string) http.HandlerFunc {
 }
 
 // dress gives an answer the headers that all have.
-func (h *house) dress(head http.Header, cause room.Cause) {
-	for key, values := range h.dressH {
-		head[key] = values
+func (h *house) dress(w *recorder, cause room.Cause) {
+	head := w.Header()
+	for _, one := range h.dressed {
+		head[one.name] = one.values
 	}
-	head[headerCorrelation] = []string{cause.Correlation}
+	w.set(headerCorrelation, cause.Correlation)
 }
 
 // admit refuses what the shop has no room for now. Nothing was done then.
@@ -167,9 +176,8 @@ func (h *house) tell(ctx context.Context, p *Problem) {
 		"correlation", room.RequestCause(ctx).Correlation)
 }
 
-// config sets huma up: our JSON, our problems, no pages of its own.
+// config sets huma up to draw the document, and nothing else: no requests, no pages of its own.
 func (h *house) config() huma.Config {
-	format := jsonFormat()
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -182,56 +190,5 @@ func (h *house) config() huma.Config {
 				},
 			},
 		},
-		Formats: map[string]huma.Format{
-			"application/json": format, "json": format,
-		},
-		DefaultFormat:                "application/json",
-		RejectUnknownQueryParameters: true,
-		Transformers:                 []huma.Transformer{h.transform},
 	}
-}
-
-// transform turns what huma itself refuses into our problems, and logs our faults.
-func (h *house) transform(ctx huma.Context, _ string, v any) (any, error) {
-	switch p := v.(type) {
-	case *Problem:
-		h.tell(ctx.Context(), p)
-	case *huma.ErrorModel:
-		return h.problemOfHuma(ctx.Context(), p), nil
-	}
-	return v, nil
-}
-
-func (h *house) problemOfHuma(ctx context.Context, m *huma.ErrorModel) *Problem {
-	code := shop.Invalid
-	switch m.Status {
-	case http.StatusBadRequest:
-		code = Malformed
-	case http.StatusRequestEntityTooLarge:
-		code = TooLarge
-	case http.StatusUnsupportedMediaType:
-		code = WrongType
-	case http.StatusInternalServerError:
-		code = shop.Internal
-	}
-	p := problemOf(shop.Errorf(code, "%s", m.Detail))
-	p.Status, p.Title = m.Status, http.StatusText(m.Status) // sent already
-	for _, e := range m.Errors {
-		if len(p.Errors) == maxDetails {
-			break
-		}
-		p.Errors = append(p.Errors, Detail{Location: clip(e.Location), Message: clip(e.Message)})
-	}
-	h.tell(ctx, p)
-	return p
-}
-
-// clip bounds what is repeated of a request's own words.
-func clip(s string) string {
-	const most = 200
-	s = strings.ToValidUTF8(s, "?")
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
 }

@@ -102,10 +102,9 @@ func (r Route) operation(shared *huma.Components) huma.Operation {
 	reg := shared.Schemas
 	op := huma.Operation{
 		OperationID: r.ID, Method: r.Method, Path: r.Path, Summary: r.Summary,
-		Tags: []string{r.tag()}, DefaultStatus: r.Status, MaxBodyBytes: 2 * MaxBody,
-		BodyReadTimeout: -1, // the door has read it already
-		Responses:       map[string]*huma.Response{},
-		Extensions:      map[string]any{"x-roles": r.roleNames(), "x-load": r.Load.String()},
+		Tags: []string{r.tag()}, DefaultStatus: r.Status,
+		Responses:  map[string]*huma.Response{},
+		Extensions: map[string]any{"x-roles": r.roleNames(), "x-load": r.Load.String()},
 	}
 	if len(r.Roles) > 0 {
 		op.Security = []map[string][]string{{"bearer": {}}}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
@@ -42,22 +43,8 @@ type Detail struct {
 	Message  string `json:"message"`
 }
 
-// Error implements error, and huma.StatusError with GetStatus.
+// Error implements error.
 func (p *Problem) Error() string { return p.Detail }
-
-// GetStatus implements huma.StatusError.
-func (p *Problem) GetStatus() int { return p.Status }
-
-// GetHeaders implements huma.HeadersError.
-func (p *Problem) GetHeaders() http.Header {
-	if p.header[0] == "" {
-		return nil
-	}
-	return http.Header{p.header[0]: {p.header[1]}}
-}
-
-// ContentType implements huma.ContentTypeFilter.
-func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
 // Unwrap returns the cause.
 func (p *Problem) Unwrap() error { return p.cause }
@@ -71,7 +58,7 @@ func (p *Problem) write(w http.ResponseWriter) {
 	if err != nil {
 		panic("app: a problem has no JSON: " + err.Error())
 	}
-	w.Header().Set("Content-Type", p.ContentType(""))
+	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(body) // the client may have gone; there is nobody left to tell
@@ -79,6 +66,16 @@ func (p *Problem) write(w http.ResponseWriter) {
 
 // maxDetails bounds Problem.Errors.
 const maxDetails = 100
+
+// clip bounds what is repeated of a request's own words.
+func clip(s string) string {
+	const most = 200
+	s = strings.ToValidUTF8(s, "?")
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
 
 // statusOf is the one table from codes to HTTP. A code that it does not name is a room's own
 // refusal in the present state.

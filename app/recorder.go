@@ -14,6 +14,20 @@ import (
 type recorder struct {
 	http.ResponseWriter
 	status int
+	values [6]string // of headers
+	used   int
+}
+
+// set sets a header, whose name must be in its canonical form, like http.Header.Set, but without an
+// allocation for each.
+func (r *recorder) set(name, value string) {
+	if r.used == len(r.values) {
+		r.Header()[name] = []string{value}
+		return
+	}
+	r.values[r.used] = value
+	r.used++
+	r.Header()[name] = r.values[r.used-1 : r.used : r.used]
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -60,7 +74,7 @@ const slow = time.Second
 // faults at warn. It names neither the path's values, nor the caller, nor any header but the
 // correlation id.
 func (h *house) logRequest(
-	r *http.Request, route Route, status int, took time.Duration, cause room.Cause,
+	r *http.Request, route string, status int, took time.Duration, cause room.Cause,
 ) {
 	level := slog.LevelDebug
 	switch {
@@ -73,6 +87,6 @@ func (h *house) logRequest(
 		return
 	}
 	h.log.LogAttrs(r.Context(), level, "request",
-		slog.String("route", route.ID), slog.Int("status", status), slog.Duration("took", took),
+		slog.String("route", route), slog.Int("status", status), slog.Duration("took", took),
 		slog.String("correlation", cause.Correlation), slog.String("trace", cause.TraceParent))
 }

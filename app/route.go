@@ -38,10 +38,11 @@ type Route struct {
 	serve   serving
 }
 
-// serving is how a route is answered: through huma, with typed input and output, or as a plain
-// handler that writes for itself.
+// serving is how a route is answered: with typed input and output, or as a plain handler that
+// writes for itself.
 type serving struct {
-	bind  func(api huma.API, op huma.Operation)
+	bind  func(api huma.API, op huma.Operation) // draws typed in the document
+	typed func(h *house, op *huma.Operation) typed
 	plain http.HandlerFunc
 	live  http.HandlerFunc // answers instead of bind when a client asks for text/event-stream
 	media string           // what plain or live writes
@@ -55,20 +56,34 @@ type serving struct {
 	bodies []reflect.Type // of which it holds one
 }
 
+// typed reads a request, lets a room answer it and writes the answer. It returns an error only while
+// nothing has been written.
+type typed func(ctx context.Context, w *recorder, a asked) error
+
 // handle serves a route with a room's handler. The types I and O carry huma's tags.
 func handle[I, O any](h func(context.Context, *I) (*O, error)) serving {
 	_, takes := reflect.TypeFor[I]().FieldByName("Body")
 	_, raw := reflect.TypeFor[I]().FieldByName("RawBody")
-	return serving{takes: takes || raw, raw: raw, bind: func(api huma.API, op huma.Operation) {
-		op.SkipValidateBody = raw // huma would take the bytes for a JSON string
-		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
-			out, err := h(ctx, in)
-			if err != nil {
-				return nil, problemOf(err)
+	return serving{
+		takes: takes || raw,
+		raw:   raw,
+		bind:  func(api huma.API, op huma.Operation) { huma.Register(api, op, h) },
+		typed: func(shared *house, op *huma.Operation) typed {
+			form := newForm(op, shared.api.OpenAPI().Components.Schemas, reflect.TypeFor[I]())
+			reply := newReply(op.DefaultStatus, reflect.TypeFor[O]())
+			return func(ctx context.Context, w *recorder, a asked) error {
+				in := new(I)
+				if err := form.fill(a, reflect.ValueOf(in).Elem()); err != nil {
+					return err
+				}
+				out, err := h(ctx, in)
+				if err != nil {
+					return err
+				}
+				return reply.write(shared, w, reflect.ValueOf(out))
 			}
-			return out, nil
-		})
-	}}
+		},
+	}
 }
 
 // named serves a path that names a SKU: one that is not listed is simply not there.

@@ -19,20 +19,29 @@ const (
 // Trace Context); its correlation id is the caller's if that is well-formed, otherwise the trace's
 // id. The causation is left empty: a request causes, nothing caused it.
 func causeOf(h http.Header) room.Cause {
-	trace, flags, ok := parseTrace(first(h, headerTrace))
-	if !ok {
-		trace, flags = newTrace(), "01"
+	const zero = "00-00000000000000000000000000000000-0000000000000000-01"
+	text := []byte(zero) // stays on the stack
+	if trace, flags, ok := parseTrace(first(h, headerTrace)); ok {
+		copy(text[3:35], trace)
+		copy(text[53:55], flags)
+	} else {
+		putHex(text[3:19], rand.Uint64())
+		putHex(text[19:35], 1|rand.Uint64()) // no id may be zero
 	}
-	var span [8]byte
-	binary.BigEndian.PutUint64(span[:], 1|rand.Uint64()) // a span id must not be zero
-	c := room.Cause{
-		Correlation: trace,
-		TraceParent: "00-" + trace + "-" + hex.EncodeToString(span[:]) + "-" + flags,
-	}
+	putHex(text[36:52], 1|rand.Uint64())
+	parent := string(text)
+	c := room.Cause{Correlation: parent[3:35], TraceParent: parent}
 	if id := first(h, headerCorrelation); isCorrelation(id) {
 		c.Correlation = id
 	}
 	return c
+}
+
+// putHex writes a number into sixteen digits.
+func putHex(digits []byte, n uint64) {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], n)
+	hex.Encode(digits, b[:])
 }
 
 // parseTrace reads version 00, and of later versions the part that they promise to keep. It
@@ -51,13 +60,6 @@ func parseTrace(s string) (trace, flags string, ok bool) {
 		return "", "", false
 	}
 	return trace, flags, true
-}
-
-func newTrace() string {
-	var id [16]byte
-	binary.BigEndian.PutUint64(id[:8], rand.Uint64())
-	binary.BigEndian.PutUint64(id[8:], 1|rand.Uint64())
-	return hex.EncodeToString(id[:])
 }
 
 // isCorrelation keeps what a caller sends safe in a key, a header and a log line.
