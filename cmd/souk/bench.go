@@ -21,13 +21,13 @@ type benchCommand struct {
 	SpikeFor    time.Duration `default:"1m" help:"How long the step lasts; a sixth of it before and after."`
 	Browsing    float64       `default:"300" help:"Visitors' looks a second, all through the spike."`
 	Curve       bool          `help:"Print each saturation run by tenths; always with more than 20,000 orders."`
-	Patience    time.Duration `help:"The server's --patience, if not its default."`
+	Patience    time.Duration `help:"The server's --patience for arrivals, if not its default."`
 	Only        string        `default:"" enum:",many,hot,rates,spike,restart" help:"One part: ${enum}."`
 	SKUs        int           `name:"skus" default:"1000" help:"Listings."`
 	Customers   int           `default:"2000" help:"Customers."`
 	Dir         string        `help:"Where to put the data; a temporary directory when empty." type:"path"`
 	Keep        bool          `help:"Do not remove the data afterwards."`
-	Profile     string        `help:"Write a CPU profile of the server's saturation run to this file." type:"path"`
+	Profile     string        `help:"Write a CPU profile of the first part's server to this file." type:"path"`
 }
 
 // Run implements the command.
@@ -65,27 +65,43 @@ type bench struct {
 // part reports whether a part of the bench was asked for.
 func (b *bench) part(name string) bool { return b.Only == "" || b.Only == name }
 
-func (b *bench) run(ctx context.Context) (err error) {
+func (b *bench) run(ctx context.Context) error {
 	b.report.Machine = fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.Version())
-	args := []string{}
-	if b.Patience != 0 {
-		args = append(args, "--patience", b.Patience.String())
+	if err := b.with(ctx, "-1s", b.busy); err != nil {
+		return err
 	}
-	if b.Profile != "" {
+	patience := ""
+	if b.Patience != 0 {
+		patience = b.Patience.String()
+	}
+	if b.part("rates") || b.part("restart") || b.Only == "spike" {
+		if err := b.with(ctx, patience, b.calm); err != nil {
+			return err
+		}
+	}
+	return b.lookBack(ctx)
+}
+
+// with runs parts against a server of its own, with this patience; "" is the server's default.
+func (b *bench) with(
+	ctx context.Context, patience string, parts func(ctx context.Context) error,
+) (err error) {
+	args := []string{}
+	if patience != "" {
+		args = append(args, "--patience="+patience)
+	}
+	if b.Profile != "" && (b.part("many") || b.part("hot")) == (b.market == nil) {
 		args = append(args, "--profile", b.Profile)
 	}
 	if b.child, err = startChild(ctx, b.dir, args...); err != nil {
 		return err
 	}
-	err = b.measure(ctx)
-	if err = errors.Join(err, b.child.stop()); err != nil {
-		return err
-	}
-	return b.lookBack(ctx)
+	err = parts(ctx)
+	return errors.Join(err, b.child.stop())
 }
 
-// measure runs the parts that were asked for.
-func (b *bench) measure(ctx context.Context) error {
+// busy stocks the shop and runs the parts in which every connection always asks: nothing is shed.
+func (b *bench) busy(ctx context.Context) error {
 	u, err := b.child.usage()
 	if err != nil {
 		return err
@@ -99,9 +115,11 @@ func (b *bench) measure(ctx context.Context) error {
 	if err := b.market.seed(ctx, b.child); err != nil {
 		return err
 	}
-	if err := b.saturation(ctx); err != nil {
-		return err
-	}
+	return b.saturation(ctx)
+}
+
+// calm runs the parts in which orders arrive by themselves.
+func (b *bench) calm(ctx context.Context) error {
 	if b.part("rates") {
 		for _, rate := range b.Rates {
 			if err := b.steady(ctx, rate); err != nil {

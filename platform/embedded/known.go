@@ -29,11 +29,11 @@ type layer struct {
 type block [8]uint64
 
 const (
-	firstLayer = 1 << 16 // keys
+	firstLayer = 1 << 20 // keys
 	maxLayer   = 1 << 23
-	maxLayers  = 16 // some 70 million keys, 90 MiB; beyond that the disk is asked again
-	keyBits    = 10 // of memory for a key
-	keyProbes  = 6  // bits set for a key
+	maxLayers  = 9  // some 56 million keys, 93 MiB; beyond that the disk is asked again
+	keyBits    = 14 // of memory for a key; few false positives, since every layer adds its own
+	keyProbes  = 7  // bits set for a key
 )
 
 func newKnown() *known { return &known{seed: maphash.MakeSeed()} }
