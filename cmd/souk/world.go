@@ -71,10 +71,7 @@ type world struct {
 
 // The collector's settings: it runs less often than by default while there is room, since most of
 // what a request makes is garbage at once, and more often near the bound.
-const (
-	gcPercent   = 300
-	memoryBound = 224 << 20
-)
+const gcPercent = 300
 
 // tuneMemory is for processes that serve.
 func tuneMemory() {
