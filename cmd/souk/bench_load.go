@@ -137,11 +137,13 @@ type outcome struct {
 	worst    string                  // an answer that was neither
 	latency  *hdrhistogram.Histogram // of accepted requests, in microseconds
 	seen     []sighting              // at most maxSightings
-	seconds  []second                // since it began
+	slices   []slice                 // since it began
 }
 
-// second is what was answered within one.
-type second struct{ accepted, shed int64 }
+// slice is what was answered within a tenth of a second.
+type slice struct{ accepted, shed int64 }
+
+const sliceTime = 100 * time.Millisecond
 
 // newOutcome begins. Of about that many orders it keeps an even sample; of 0, none.
 func newOutcome(orders int64) *outcome {
@@ -160,10 +162,10 @@ func (o *outcome) note(status int, body []byte, err error, arrived time.Time) (a
 	now := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for int(now.Sub(o.began)/time.Second) >= len(o.seconds) {
-		o.seconds = append(o.seconds, second{})
+	for int(now.Sub(o.began)/sliceTime) >= len(o.slices) {
+		o.slices = append(o.slices, slice{})
 	}
-	in := &o.seconds[len(o.seconds)-1]
+	in := &o.slices[len(o.slices)-1]
 	switch {
 	case err == nil && status/100 == 2:
 		in.accepted++

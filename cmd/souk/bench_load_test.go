@@ -8,29 +8,42 @@ import (
 )
 
 // Goal: the bench tells when checkouts were shed while browsing was let in, and only then. Method:
-// seconds made up for each case.
+// slices made up for each case.
 func TestSheddingOrder(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		orders, looks []second
+		orders, looks []slice
 		want          shedding
+		kept          bool
 	}{
-		"nothing was shed": {[]second{{5, 0}}, []second{{5, 0}}, shedding{}},
-		"browsing alone":   {[]second{{5, 0}}, []second{{1, 4}}, shedding{}},
+		"nothing was shed": {[]slice{{5, 0}}, []slice{{5, 0}}, shedding{}, true},
+		"browsing alone":   {[]slice{{5, 0}}, []slice{{1, 4}}, shedding{}, true},
 		"browsing as well": {
-			[]second{{5, 0}, {5, 2}}, []second{{1, 4}, {1, 4}},
-			shedding{Seconds: 1, Asked: 5, Admitted: 1},
+			[]slice{{5, 0}, {5, 2}}, []slice{{1, 4}, {1, 4}},
+			shedding{Slices: 1, Checkouts: share{7, 2}, Browsing: share{5, 4}}, true,
 		},
 		"checkouts alone": {
-			[]second{{5, 2}, {5, 2}}, []second{{4, 0}, {0, 4}},
-			shedding{Seconds: 2, Asked: 8, Admitted: 4, Inverted: 1},
+			[]slice{{5, 2}, {5, 0}, {5, 2}}, []slice{{14, 0}, {14, 0}, {0, 40}},
+			shedding{
+				Slices: 2, Checkouts: share{14, 4}, Browsing: share{54, 40}, Inverted: 1,
+			}, false,
+		},
+		"a look next to it": {
+			[]slice{{5, 2}}, []slice{{14, 0}, {0, 20}},
+			shedding{Slices: 1, Checkouts: share{7, 2}, Browsing: share{14, 0}}, false,
+		},
+		"rather checkouts": {
+			[]slice{{1, 9}}, []slice{{9, 1}},
+			shedding{Slices: 1, Checkouts: share{10, 9}, Browsing: share{10, 1}}, false,
 		},
 		"nobody browsed": {
-			[]second{{5, 2}, {5, 2}}, []second{{0, 0}}, shedding{Seconds: 1},
+			[]slice{{5, 2}, {5, 2}}, []slice{{0, 0}},
+			shedding{Slices: 2, Checkouts: share{14, 4}}, true,
 		},
 	} {
-		if have := sheddingOf(c.orders, c.looks); have != c.want {
-			t.Errorf("%s: %+v, expected %+v", name, have, c.want)
+		have := sheddingOf(c.orders, c.looks)
+		if have != c.want || strings.Contains(have.String(), "NOT KEPT") == c.kept {
+			t.Errorf("%s: %+v, expected %+v; %s", name, have, c.want, have)
 		}
 	}
 }

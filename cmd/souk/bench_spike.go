@@ -27,31 +27,55 @@ type browsing struct {
 	Answer   latencies `json:"answer"`
 }
 
-// shedding tells whether the less important was shed first, second by second.
+// shedding tells whether the less important was shed first: it looks at the slices of a phase in
+// which a checkout was shed.
 type shedding struct {
-	Seconds  int   `json:"secondsWithCheckoutsShed"`
-	Asked    int64 `json:"browsingAskedInThem"`
-	Admitted int64 `json:"browsingAdmittedInThem"`
-	// Inverted counts those in which browsing was admitted and none of it shed: 0, or the order was
-	// not kept.
-	Inverted int `json:"secondsInverted"`
+	Slices    int   `json:"slicesWithCheckoutsShed"` // of a tenth of a second
+	Checkouts share `json:"checkoutsInThem"`
+	Browsing  share `json:"browsingInThem"`
+	// Inverted counts those in which many browsed and no look was shed, nor in the slice before or
+	// after: 0, or the order was not kept.
+	Inverted int `json:"slicesInverted"`
 }
 
-// sheddingOf compares what was answered in each second of a phase.
-func sheddingOf(orders, looks []second) (s shedding) {
+// share is how much of something was shed.
+type share struct {
+	Asked int64 `json:"asked"`
+	Shed  int64 `json:"shed"`
+}
+
+// manyLooks is how many looks within a slice say something when none of them was shed.
+const manyLooks = 10
+
+// sheddingOf compares what was answered in each slice of a phase.
+func sheddingOf(orders, looks []slice) (s shedding) {
 	for i, o := range orders {
-		if o.shed == 0 || i >= len(looks) {
+		if o.shed == 0 {
 			continue
 		}
-		s.Seconds++
-		s.Asked += looks[i].accepted + looks[i].shed
-		s.Admitted += looks[i].accepted
-		if looks[i].accepted > 0 && looks[i].shed == 0 {
+		s.Slices++
+		s.Checkouts.add(o)
+		if i >= len(looks) {
+			continue
+		}
+		s.Browsing.add(looks[i])
+		var shed int64
+		for _, near := range looks[max(i-1, 0):min(i+2, len(looks))] {
+			shed += near.shed
+		}
+		if looks[i].accepted >= manyLooks && shed == 0 {
 			s.Inverted++
 		}
 	}
 	return s
 }
+
+func (s *share) add(in slice) {
+	s.Asked += in.accepted + in.shed
+	s.Shed += in.shed
+}
+
+func (s share) percent() float64 { return 100 * float64(s.Shed) / float64(max(s.Asked, 1)) }
 
 // The rates of the spike, and how many connections it may need: clients who come do not wait for
 // those who came before.
@@ -113,7 +137,7 @@ func (b *bench) phase(ctx context.Context, rate float64, last time.Duration) (ph
 			Rate: b.Browsing, Accepted: looks.accepted, Shed: looks.shed, Failed: looks.failed,
 			Worst: looks.worst, Answer: percentiles(looks.latency),
 		},
-		Order: sheddingOf(orders.seconds, looks.seconds),
+		Order: sheddingOf(orders.slices, looks.slices),
 	}, nil
 }
 
@@ -140,14 +164,14 @@ func (r *report) spikeText(out io.Writer) {
 
 // String says it in a sentence.
 func (s shedding) String() string {
-	if s.Seconds == 0 {
+	if s.Slices == 0 {
 		return "no checkout was shed"
 	}
 	kept := "criticality order kept"
-	if s.Inverted > 0 {
-		kept = fmt.Sprintf("NOT KEPT: in %d of them no look was shed", s.Inverted)
+	if s.Inverted > 0 || s.Browsing.Asked > 0 && s.Browsing.percent() < s.Checkouts.percent() {
+		kept = fmt.Sprintf("criticality order NOT KEPT, %d times with no look shed", s.Inverted)
 	}
-	return fmt.Sprintf(
-		"checkouts were shed in %d seconds, in which %d of %d looks were admitted; %s",
-		s.Seconds, s.Admitted, s.Asked, kept)
+	return fmt.Sprintf("in the %d tenths of a second with a checkout shed, %.0f %% of the browsing "+
+		"and %.0f %% of the checkouts were; %s", s.Slices, s.Browsing.percent(), s.Checkouts.percent(),
+		kept)
 }
