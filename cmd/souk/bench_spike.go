@@ -171,7 +171,8 @@ func (s shedding) String() string {
 	if s.Inverted > 0 || s.Browsing.Asked > 0 && s.Browsing.percent() < s.Checkouts.percent() {
 		kept = fmt.Sprintf("criticality order NOT KEPT, %d times with no look shed", s.Inverted)
 	}
-	return fmt.Sprintf("in the %d tenths of a second with a checkout shed, %.0f %% of the browsing "+
-		"and %.0f %% of the checkouts were; %s", s.Slices, s.Browsing.percent(), s.Checkouts.percent(),
-		kept)
+	return fmt.Sprintf(
+		"in the %d tenths of a second with a checkout shed, %.0f %% of browsing and %.0f %% of "+
+			"checkouts were; %s",
+		s.Slices, s.Browsing.percent(), s.Checkouts.percent(), kept)
 }
