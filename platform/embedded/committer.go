@@ -74,7 +74,11 @@ func (p *Platform) writeGroup() {
 
 // sync writes a group to the log and waits for the disk.
 func (p *Platform) sync(g *group) error {
-	p.writes <- g
+	select {
+	case p.writes <- g:
+	case <-p.fatal: // the writer may never come back for it
+		return *p.broken.Load()
+	}
 	select {
 	case err := <-p.written:
 		if cause := p.broken.Load(); cause != nil {
