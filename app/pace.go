@@ -10,7 +10,7 @@ import (
 )
 
 // pace knows how far the shop is behind: for how long a new order would wait for this machine. That
-// is Little's law, the orders that the machine has on its hands over those that it decides a second,
+// is, by Little's law, the orders that the machine has on hand over those that it decides a second,
 // or the age of the oldest critical event that nobody has begun to handle, if that is more. Orders
 // that wait for something else, a provider or a customer, do not count. Safe for concurrent use.
 type pace struct {

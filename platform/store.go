@@ -26,7 +26,7 @@ type Record struct {
 	Version  int64
 	Value    []byte           // never modified by the store or the caller after it was handed over
 	Counters map[string]int64 // moved by Add; nil when the record has none
-	Object   any              // what the writer gave with Value, if it is at hand; not to be changed
+	Object   any              // what the writer gave with Value, if at hand; not to be changed
 }
 
 // What a Write expects of the record's version. Any other number means exactly that version.

@@ -10,8 +10,8 @@ import (
 
 // known remembers which keys of records, subjects and timers exist, with a few false positives, so
 // that the commonest question of all, "is this new?", is answered without asking the disk. It is a
-// row of Bloom filters, each twice as large as the one before, in which a key touches one cache line.
-// The platform's mu guards writing to it; whole says whether it has heard of every key.
+// row of Bloom filters, each larger than the one before, in which a key touches one cache line. The
+// platform's mu guards writing to it; whole says whether it has heard of every key.
 type known struct {
 	seed   maphash.Seed
 	layers []*layer
