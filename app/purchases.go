@@ -63,19 +63,36 @@ func rowKey(id shop.ID) platform.Key {
 
 // PostOrder answers POST /v1/orders. With Prefer: respond-async it answers as soon as the purchase
 // is durable in the queue, in which a customer has maxQueued seats; otherwise it is the order
-// room's checkout.
+// room's checkout. A key that was answered so once is answered so always.
 func (p *purchases) PostOrder(
 	ctx context.Context, in *order.PostOrderIn,
 ) (*order.AnswerOut, error) {
-	if !prefersAsync(in.Prefer) {
-		defer p.pace.begin()()
-		return p.order.PostOrder(ctx, in)
+	if prefersAsync(in.Prefer) {
+		out, err := p.later(ctx, in)
+		if err == nil && out.Queued() {
+			out.PreferenceApplied = "respond-async"
+		}
+		return out, err
 	}
+	defer p.pace.begin()()
+	out, err := p.order.PostOrder(ctx, in)
+	if err == nil && out.Queued() {
+		return p.later(ctx, in)
+	}
+	return out, err
+}
+
+// later promises an order and puts it into the queue. Between the two the process may die. So a
+// promise that is given again is not believed: the purchase is sent again, unless its row says
+// what became of it. It needs a seat again if it never got to its row and its seat was given away.
+func (p *purchases) later(
+	ctx context.Context, in *order.PostOrderIn,
+) (*order.AnswerOut, error) {
 	promised, err := p.order.Promise(ctx, in, p.admit)
 	if err != nil {
 		return nil, err
 	}
-	a := promised.Answer
+	a, b := promised.Answer, promised.Basket
 	out := &order.AnswerOut{
 		Status: a.Status, ContentType: "application/json", Body: a.Body,
 		Location: "/v1/orders/" + a.Ref,
@@ -83,8 +100,20 @@ func (p *purchases) PostOrder(
 	if !promised.Queued {
 		return out, nil
 	}
-	out.Location, out.PreferenceApplied = "/v1/purchases/"+a.Ref, "respond-async"
-	return out, p.accept(ctx, promised.Basket)
+	out.Location = "/v1/purchases/" + a.Ref
+	if promised.Again {
+		have, err := room.Get[row](ctx, p.desk.Begin(room.Cause{}), rowKey(b.Order))
+		if err == nil && have == nil {
+			err = p.admit(ctx, b.Customer, b.Order)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := p.accept(ctx, b, in.Body.Items); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // prefersAsync reads the preference of RFC 7240.
@@ -143,7 +172,7 @@ func (p *purchases) PostPurchase(
 	if err != nil {
 		return nil, err
 	}
-	if err := p.accept(ctx, basket); err != nil {
+	if err := p.accept(ctx, basket, b.ItemList); err != nil {
 		return nil, err
 	}
 	return &PostPurchaseOut{
@@ -154,9 +183,13 @@ func (p *purchases) PostPurchase(
 
 // accept makes a purchase durable: first its row, which refuses another purchase of the same id,
 // then the message. Whoever asks again after a crash between the two sends the message again; the
-// queue drops a second one, and the checkout makes one order of any number.
-func (p *purchases) accept(ctx context.Context, b order.Basket) error {
-	print, err := room.Fingerprint([]any{b.Customer, b.Items, b.Cart, b.Expected, b.Method})
+// queue drops a second one, and the checkout makes one order of any number. asked are the items
+// that the request named: what is in a cart may change from one time to the next.
+func (p *purchases) accept(ctx context.Context, b order.Basket, asked []order.Item) error {
+	if len(asked) == 0 {
+		asked = nil // however the request said so
+	}
+	print, err := room.Fingerprint([]any{b.Customer, asked, b.Cart, b.Expected, b.Method})
 	if err != nil {
 		return err
 	}

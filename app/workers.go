@@ -109,8 +109,13 @@ func (p *purchases) work(ctx context.Context, log *slog.Logger, m platform.Recei
 }
 
 // checkout makes the order of a purchase and keeps what became of it. A refusal that stands is an
-// outcome like any other; the error is for what another attempt may change.
+// outcome like any other; the error is for what another attempt may change. A purchase of which
+// something became is left alone: whoever asks again may send it when it has just left the queue.
 func (p *purchases) checkout(ctx context.Context, msg purchase) error {
+	before, err := room.Get[row](ctx, p.desk.Begin(msg.Cause), rowKey(msg.Order))
+	if err != nil || before != nil && before.State.Status != "queued" {
+		return err
+	}
 	state := PurchaseBody{ID: msg.Order, Status: "ordered"}
 	ctx = room.WithCause(ctx, msg.Cause)
 	person, err := msg.Person.Open(ctx, p.desk.Keys)
@@ -133,8 +138,12 @@ func (p *purchases) checkout(ctx context.Context, msg purchase) error {
 	}
 	return p.desk.Do(ctx, msg.Cause, func(ctx context.Context, tx *room.Tx) error {
 		have, err := room.Get[row](ctx, tx, rowKey(msg.Order))
-		if err != nil || have == nil || have.State.Status != "queued" {
+		if err != nil || have == nil {
 			return err
+		}
+		// Of two workers at once, the one that made the order is right.
+		if have.State.Status != "queued" && state.Status != "ordered" {
+			return nil
 		}
 		have.State = state
 		room.Put(tx, rowKey(msg.Order), have)

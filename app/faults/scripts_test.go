@@ -30,7 +30,8 @@ func scripts() []script {
 			"authorise 1020", "capture 1020", "refund 300", "refund 720",
 		}, nil},
 		{"expire", listed, expire, nil, ended},
-		{"queue", listed, queue, []string{"authorise 510"}, nil},
+		{"queue", listed, queue(true), []string{"authorise 510"}, nil},
+		{"queue and then at once", listed, queue(false), []string{"authorise 510"}, nil},
 		{"backup", listed, backup, []string{"authorise 1020"}, nil},
 		{"longest", shelves, longest, []string{
 			"authorise 566100", "authorise 566100", "void 566100",
@@ -117,20 +118,35 @@ func expire(c *client) error {
 	return c.m.pass(40*time.Minute, 8*time.Minute)
 }
 
-// queue orders through the intake door.
-func queue(c *client) error {
-	a, err := c.do("order", request{
-		who: buyer, verb: "POST /v1/orders", header: [2]string{"Prefer", "respond-async"},
-		body: checkout("tok_visa", []item{{"lamp", 1}}),
-	})
-	if err != nil {
-		return err
+// queue orders through the intake door. After a crash the request is sent again with its key, and
+// again to be done later or not.
+func queue(later bool) func(c *client) error {
+	return func(c *client) error {
+		r := request{
+			who: buyer, verb: "POST /v1/orders", body: checkout("tok_visa", []item{{"lamp", 1}}),
+		}
+		if later || c.ack != nil {
+			r.header = [2]string{"Prefer", "respond-async"}
+		}
+		a, err := c.do("order", r)
+		if err != nil {
+			return err
+		}
+		var o struct{ ID, Status string }
+		a.decode(c.t, &o)
+		if o.Status != "queued" { // nothing was known of the key
+			return c.m.settle()
+		}
+		return c.taken(o.ID)
 	}
-	var o struct{ ID string }
-	a.decode(c.t, &o)
+}
+
+// taken waits until a purchase has left the queue as an order.
+func (c *client) taken(id string) error {
+	c.t.Helper()
 	for range tries {
 		var p struct{ Status string }
-		a := c.m.ask(request{who: buyer, verb: "GET /v1/purchases/" + o.ID})
+		a := c.m.ask(request{who: buyer, verb: "GET /v1/purchases/" + id})
 		if a.ok() {
 			a.decode(c.t, &p)
 		}
