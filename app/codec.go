@@ -12,8 +12,9 @@ import (
 	"github.com/souk-commerce/souk/shop"
 )
 
-// readJSON reads JSON strictly, so that two parsers can never disagree about a request: no duplicate
-// keys, no invalid UTF-8, no unknown keys, no keys in another case, nothing after the value.
+// readJSON reads JSON strictly, so that two parsers can never disagree about a request: no
+// duplicate keys, no invalid UTF-8, no unknown keys, no keys in another case, nothing after the
+// value.
 func readJSON(data []byte, v any) error {
 	return explain(json.Unmarshal(data, v, json.RejectUnknownMembers(true)))
 }

@@ -48,20 +48,20 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	ctx := room.WithCause(r.Context(), cause)
-	if !live {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, MaxRequest)
-		defer cancel()
-	}
-	if err := d.enter(ctx, rec, r); err != nil {
-		d.house.refuse(rec, r.WithContext(ctx), err)
+	if err := d.enter(ctx, rec, r, live); err != nil {
+		d.house.refuse(ctx, rec, err)
 	}
 }
 
 // enter takes a request through the checks, cheap ones first, and serves it.
-func (d *door) enter(ctx context.Context, w *recorder, r *http.Request) error {
+func (d *door) enter(ctx context.Context, w *recorder, r *http.Request, live bool) error {
 	if err := d.house.admit(d.route.Load); err != nil {
 		return err
+	}
+	if !live {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, MaxRequest)
+		defer cancel()
 	}
 	if len(d.route.Roles) > 0 {
 		caller, err := d.house.who(ctx, r.Header)
@@ -96,7 +96,7 @@ func (d *door) enter(ctx context.Context, w *recorder, r *http.Request) error {
 		a.body = body.Bytes()
 	}
 	switch {
-	case d.streams(r):
+	case live:
 		d.route.serve.live(w, r.WithContext(ctx))
 	case d.route.serve.plain != nil:
 		d.route.serve.plain(w, r.WithContext(ctx))
@@ -126,7 +126,7 @@ func (d *door) fall(w *recorder, r *http.Request, cause room.Cause, fault any) (
 	if w.status != 0 {
 		return true
 	}
-	d.house.refuse(w, r, refusal(shop.Internal, "a panic"))
+	d.house.refuse(room.WithCause(r.Context(), cause), w, refusal(shop.Internal, "a panic"))
 	return false
 }
 

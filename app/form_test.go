@@ -97,8 +97,8 @@ func oddValues() []string {
 	}
 }
 
-// nearly calls try with every text that one change makes of a list of parts: a part or all up to its
-// bracket replaced by an odd value, an odd value put in, and up to eight parts left out or said
+// nearly calls try with every text that one change makes of a list of parts: a part or all up to
+// its bracket replaced by an odd value, an odd value put in, and up to eight parts left out or said
 // twice.
 func nearly(parts []string, try func(text string)) {
 	join := func(lists ...[]string) { try(strings.Join(slices.Concat(lists...), " ")) }
@@ -134,8 +134,9 @@ func shut(parts []string, i int) int {
 	return i
 }
 
-// Goal: one pass is sure of nothing that the long way would refuse or read otherwise. Method: every
-// text that is one change away from a good body, read in both ways, which must come to the same.
+// Goal: one pass is sure of nothing that the long way would refuse or read otherwise. Method:
+// every text that is one change away from a good body, read in both ways, which must come to the
+// same.
 func TestOnePassIsAsStrict(t *testing.T) {
 	t.Parallel()
 	parts := regexp.MustCompile(`"(\\.|[^"\\])*"|[{}\[\]:,]|[^\s{}\[\]:,"]+`)

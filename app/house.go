@@ -119,13 +119,13 @@ func (h *house) otherwise(allow string) http.HandlerFunc {
 		h.dress(rec, causeOf(r.Header))
 		switch {
 		case allow == "":
-			h.refuse(rec, r, refusal(shop.NotFound, "there is nothing at this path"))
+			h.refuse(r.Context(), rec, refusal(shop.NotFound, "there is nothing at this path"))
 		case r.Method == http.MethodOptions:
 			rec.Header().Set("Allow", allow)
 			rec.WriteHeader(http.StatusNoContent)
 		default:
 			rec.Header().Set("Allow", allow)
-			h.refuse(rec, r, refusal(NotAllowed, "this path answers to %s", allow))
+			h.refuse(r.Context(), rec, refusal(NotAllowed, "this path answers to %s", allow))
 		}
 		gauge.count(rec.status, 0)
 	}
@@ -161,9 +161,9 @@ func (h *house) admit(load Load) error {
 }
 
 // refuse answers with a problem.
-func (h *house) refuse(w http.ResponseWriter, r *http.Request, err error) {
+func (h *house) refuse(ctx context.Context, w http.ResponseWriter, err error) {
 	p := problemOf(err)
-	h.tell(r.Context(), p)
+	h.tell(ctx, p)
 	p.write(w)
 }
 

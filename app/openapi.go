@@ -37,7 +37,7 @@ func (h *house) document() ([]byte, error) {
 func (h *house) openAPI(w http.ResponseWriter, r *http.Request) {
 	doc, err := h.published()
 	if err != nil {
-		h.refuse(w, r, err)
+		h.refuse(r.Context(), w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

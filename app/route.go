@@ -56,8 +56,8 @@ type serving struct {
 	bodies []reflect.Type // of which it holds one
 }
 
-// typed reads a request, lets a room answer it and writes the answer. It returns an error only while
-// nothing has been written.
+// typed reads a request, lets a room answer it and writes the answer. It returns an error only
+// while nothing has been written.
 type typed func(ctx context.Context, w *recorder, a asked) error
 
 // handle serves a route with a room's handler. The types I and O carry huma's tags.

@@ -210,19 +210,29 @@ func (p *shape) readObject(d *jsontext.Decoder, v reflect.Value) bool {
 		return false
 	}
 	var have uint64
+	next := 0
 	for d.PeekKind() == '"' {
 		name, err := d.ReadValue()
 		if err != nil {
 			return false
 		}
-		i := slices.IndexFunc(p.fields, func(f field) bool { return f.quoted == string(name) })
+		i := p.find(name, next)
 		if i < 0 || !p.fields[i].shape.read(d, v.Field(p.fields[i].at)) {
 			return false
 		}
 		have |= 1 << i
+		next = i + 1
 	}
 	_, err := d.ReadToken()
 	return err == nil && have&p.need == p.need
+}
+
+// find looks for the field of a name, first where it is if fields come in their order.
+func (p *shape) find(name []byte, next int) int {
+	if next < len(p.fields) && p.fields[next].quoted == string(name) {
+		return next
+	}
+	return slices.IndexFunc(p.fields, func(f field) bool { return f.quoted == string(name) })
 }
 
 func (p *shape) readList(d *jsontext.Decoder, v reflect.Value) bool {

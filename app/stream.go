@@ -40,7 +40,7 @@ const (
 // ServeHTTP answers GET /v1/orders/{id}/events for who accepts text/event-stream.
 func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := s.serve(r.Context(), w, r); err != nil {
-		s.house.refuse(w, r, err)
+		s.house.refuse(r.Context(), w, err)
 	}
 }
 
