@@ -42,7 +42,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		took := d.house.clock.Now().Sub(start)
 		d.gauge.count(rec.status, took)
-		d.house.logRequest(r, d.route.ID, rec.status, took, cause)
+		d.house.logRequest(r, d.route.ID, rec, took, cause)
 		if abort { // cut the connection, or the half of an answer would look like a whole one
 			panic(http.ErrAbortHandler)
 		}
@@ -56,6 +56,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // enter takes a request through the checks, cheap ones first, and serves it.
 func (d *door) enter(ctx context.Context, w *recorder, r *http.Request, live bool) error {
 	if err := d.house.admit(d.route.Load); err != nil {
+		w.shed = true
 		return err
 	}
 	if !live {

@@ -16,6 +16,7 @@ type recorder struct {
 	status int
 	values [6]string // of headers
 	used   int
+	shed   bool // refused for want of room, which souk_shed_total counts
 }
 
 // set sets a header, whose name must be in its canonical form, like http.Header.Set, but without an
@@ -71,13 +72,15 @@ func (b *bound) changed(c net.Conn, s http.ConnState) {
 const slow = time.Second
 
 // logRequest writes the access log: every request at debug level, slow ones at info, our own
-// faults at warn. It names neither the path's values, nor the caller, nor any header but the
+// faults at warn. What was shed is counted instead: a crowd must not fill the log. It names neither the path's values, nor the caller, nor any header but the
 // correlation id.
 func (h *house) logRequest(
-	r *http.Request, route string, status int, took time.Duration, cause room.Cause,
+	r *http.Request, route string, w *recorder, took time.Duration, cause room.Cause,
 ) {
+	status := w.status
 	level := slog.LevelDebug
 	switch {
+	case w.shed:
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelWarn
 	case took >= slow:
