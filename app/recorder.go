@@ -72,8 +72,8 @@ func (b *bound) changed(c net.Conn, s http.ConnState) {
 const slow = time.Second
 
 // logRequest writes the access log: every request at debug level, slow ones at info, our own
-// faults at warn. What was shed is counted instead: a crowd must not fill the log. It names neither the path's values, nor the caller, nor any header but the
-// correlation id.
+// faults at warn. What was shed is counted instead: a crowd must not fill the log. It names neither
+// the path's values, nor the caller, nor any header but the correlation id.
 func (h *house) logRequest(
 	r *http.Request, route string, w *recorder, took time.Duration, cause room.Cause,
 ) {
