@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/souk-commerce/souk/platform/embedded"
@@ -50,6 +51,9 @@ func crashAll(t *testing.T, s script) {
 	}
 	base, books, now := s.base(t)
 	want := s.calm(t, base, books, now)
+	if s.old {
+		likeNew(t, want)
+	}
 	offsets := []int{every / 2}
 	if soak() {
 		every, offsets, percents = 16, nil, []int{0, 50, 100}
@@ -85,6 +89,9 @@ type campaign struct {
 // base is the file system, the provider's books and the time when the faults begin.
 func (s script) base(t *testing.T) (*vfs.MemFS, []sandbox.Entry, time.Time) {
 	t.Helper()
+	if s.old {
+		return s.oldBase(t)
+	}
 	mem := vfs.NewCrashableMem()
 	clock := platformtest.NewClock(platformtest.Start())
 	if s.prepare == nil {
@@ -146,6 +153,9 @@ func (c *campaign) play(t *testing.T, fs vfs.FS, log *crashtest.Log) {
 	}
 	if err := m.close(); err != nil {
 		t.Errorf("close: %v", err)
+	}
+	if c.script.old {
+		mustHaveFormat(t, fs, pebble.FormatNewest)
 	}
 }
 
@@ -209,6 +219,9 @@ func (c *campaign) recover(
 	m.audit()
 	if err := m.close(); err != nil {
 		t.Errorf("close: %v", err)
+	}
+	if c.script.old {
+		mustHaveFormat(t, fs, pebble.FormatNewest)
 	}
 }
 

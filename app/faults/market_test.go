@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/souk-commerce/souk/app"
+	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/platform/platformtest"
 	"github.com/souk-commerce/souk/shop"
@@ -52,6 +53,8 @@ type world struct {
 	provider payment.Provider // stands in front of the bank; nil is the bank itself
 	policy   app.Policy
 	minFree  uint64
+	// dress stands in front of the platform; nil is the platform itself.
+	dress func(platform.Platform) platform.Platform
 }
 
 // secret signs the bank's webhooks.
@@ -94,8 +97,12 @@ func openMarket(t testing.TB, w world) (*market, error) {
 
 // build makes the rooms on the platform.
 func (m *market) build(w world, now ticking) (*app.App, error) {
+	var p platform.Platform = m.p
+	if w.dress != nil {
+		p = w.dress(p)
+	}
 	return app.Open(app.Config{
-		Platform: m.p, Catalogue: m.cat, Clock: brisk{now}, Policy: w.policy,
+		Platform: p, Catalogue: m.cat, Clock: brisk{now}, Policy: w.policy,
 		IDs: shop.RandomIDs{Now: now.Now, Chance: rand.Reader},
 		Log: slog.New(slog.DiscardHandler),
 		Payment: payment.Options{

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/souk-commerce/souk/shop"
 )
 
 // script is something that people do. It is run again from the beginning after a crash, and must
@@ -14,6 +16,7 @@ import (
 type script struct {
 	name    string
 	prepare func(c *client) error // before the faults begin; may be nil
+	old     bool                  // prepare is what an older Souk did, and left in its own format
 	run     func(c *client) error
 	effects []string // what the provider's books must hold afterwards
 	// same takes out of an outcome what may be either way; nil is nothing.
@@ -22,20 +25,21 @@ type script struct {
 
 func scripts() []script {
 	return []script{
-		{"place", nil, place, []string{"authorise 1020"}, nil},
-		{"cancel", listed, cancel, []string{"authorise 1020", "void 1020"}, nil},
-		{"refuse", listed, refuse, nil, nil},
-		{"capture", listed, capture, []string{"authorise 1020", "capture 1020"}, nil},
-		{"refund", listed, refund, []string{
+		{"place", nil, false, place, []string{"authorise 1020"}, nil},
+		{"cancel", listed, false, cancel, []string{"authorise 1020", "void 1020"}, nil},
+		{"refuse", listed, false, refuse, nil, nil},
+		{"capture", listed, false, capture, []string{"authorise 1020", "capture 1020"}, nil},
+		{"refund", listed, false, refund, []string{
 			"authorise 1020", "capture 1020", "refund 300", "refund 720",
 		}, nil},
-		{"expire", listed, expire, nil, ended},
-		{"queue", listed, queue(true), []string{"authorise 510"}, nil},
-		{"queue and then at once", listed, queue(false), []string{"authorise 510"}, nil},
-		{"backup", listed, backup, []string{"authorise 1020"}, nil},
-		{"longest", shelves, longest, []string{
+		{"expire", listed, false, expire, nil, ended},
+		{"queue", listed, false, queue(true), []string{"authorise 510"}, nil},
+		{"queue and then at once", listed, false, queue(false), []string{"authorise 510"}, nil},
+		{"backup", listed, false, backup, []string{"authorise 1020"}, nil},
+		{"longest", shelves, false, longest, []string{
 			"authorise 566100", "authorise 566100", "void 566100",
 		}, nil},
+		{"upgrade", sold, true, upgrade, []string{"authorise 1020", "capture 1020"}, nil},
 	}
 }
 
@@ -74,6 +78,11 @@ func capture(c *client) error {
 	if err != nil {
 		return err
 	}
+	return c.complete(id)
+}
+
+// complete takes a placed order of one dealer to its completion.
+func (c *client) complete(id shop.ID) error {
 	for _, verb := range []string{"pack", "dispatch", "deliver"} {
 		err := c.post(verb, dealer, "/v1/shipments/"+shipment(id, 1)+"/"+verb, "")
 		if err != nil {
