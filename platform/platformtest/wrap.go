@@ -1,9 +1,12 @@
 package platformtest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -122,12 +125,9 @@ func (s *faultyStore) Commit(ctx context.Context, b platform.Batch) error {
 	case w.hits(ctx, commitLost, w.faults.CommitLost, s.room, name):
 		return fmt.Errorf("commit %s: connection lost: %w", name, ErrInjected)
 	}
-	unlock := w.timers.lock(b)
+	recorded := w.timers.begin(s.room, b)
 	err := s.Store.Commit(ctx, b)
-	if err == nil {
-		w.timers.record(s.room, b)
-	}
-	unlock()
+	recorded(err == nil)
 	if err == nil && w.hits(ctx, commitUnknown, w.faults.CommitUnknown, s.room, name) {
 		return fmt.Errorf("commit %s: %w: %w", name, ErrInjected, context.DeadlineExceeded)
 	}
@@ -173,47 +173,61 @@ func (h *faultyHistory) Log(
 }
 
 // timerBook knows which timers were set. Batches with timers are committed one after the other, so
-// that the book sees them in the order in which they took effect.
+// that the book sees them in the order in which they took effect. A timer that is due at once may be
+// seen to fire before its own commit has returned, so the book is told of a batch beforehand.
 type timerBook struct {
 	commit sync.Mutex
 	mu     sync.Mutex
 	set    map[string]PendingTimer
+	next   map[string]PendingTimer // of the batch that is being committed, as far as not fired
 }
 
-func (b *timerBook) lock(batch platform.Batch) (unlock func()) {
+// begin notes what a batch is about to set. The function that it returns ends that.
+func (b *timerBook) begin(room string, batch platform.Batch) (end func(committed bool)) {
 	if len(batch.Timers)+len(batch.Cancel) == 0 {
-		return func() {}
+		return func(bool) {}
 	}
 	b.commit.Lock()
-	return b.commit.Unlock
-}
-
-func (b *timerBook) record(room string, batch platform.Batch) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, key := range batch.Cancel {
-		delete(b.set, room+"/"+key)
-	}
+	b.next = make(map[string]PendingTimer, len(batch.Timers))
 	for _, t := range batch.Timers {
-		b.set[room+"/"+t.Key] = PendingTimer{Room: room, Timer: t}
+		b.next[room+"/"+t.Key] = PendingTimer{Room: room, Timer: t}
+	}
+	return func(committed bool) {
+		defer b.commit.Unlock()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if committed {
+			for _, key := range batch.Cancel {
+				delete(b.set, room+"/"+key)
+			}
+			for _, t := range batch.Timers {
+				delete(b.set, room+"/"+t.Key)
+			}
+			maps.Copy(b.set, b.next)
+		}
+		b.next = nil
 	}
 }
 
 func (b *timerBook) forget(t PendingTimer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if have, ok := b.set[t.Room+"/"+t.Key]; ok && have.Due.Equal(t.Due) {
-		delete(b.set, t.Room+"/"+t.Key)
+	for _, in := range []map[string]PendingTimer{b.next, b.set} {
+		have, ok := in[t.Room+"/"+t.Key]
+		if ok && have.Due.Equal(t.Due) && bytes.Equal(have.Event.Data, t.Event.Data) {
+			delete(in, t.Room+"/"+t.Key)
+			return
+		}
 	}
 }
 
 func (b *timerBook) list() []PendingTimer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := make([]PendingTimer, 0, len(b.set))
-	for _, t := range b.set {
-		all = append(all, t)
-	}
+	all := slices.AppendSeq(make([]PendingTimer, 0, len(b.set)+len(b.next)), maps.Values(b.set))
+	all = slices.AppendSeq(all, maps.Values(b.next))
 	sort.Slice(all, func(i, j int) bool {
 		if c := all[i].Due.Compare(all[j].Due); c != 0 {
 			return c < 0
