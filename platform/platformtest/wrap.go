@@ -173,8 +173,8 @@ func (h *faultyHistory) Log(
 }
 
 // timerBook knows which timers were set. Batches with timers are committed one after the other, so
-// that the book sees them in the order in which they took effect. A timer that is due at once may be
-// seen to fire before its own commit has returned, so the book is told of a batch beforehand.
+// that the book sees them in the order in which they took effect. A timer that is due at once may
+// be seen to fire before its own commit has returned, so the book is told of a batch beforehand.
 type timerBook struct {
 	commit sync.Mutex
 	mu     sync.Mutex
