@@ -14,18 +14,21 @@ import (
 )
 
 // books are what the facts alone say of stock, money, effects and orders, kept without the rooms'
-// own code. One goroutine enters the events in their order.
+// own code. One goroutine enters the events in their order. An order is closed after its last event
+// and forgotten.
 type books struct {
 	*sheet
+	census    *census
+	effects   *effects // of the provider; nil when there is none to compare with
 	quiescent bool
-	lives     map[shop.ID]*life
+	lives     map[number]*life
 	excused   map[shop.ID]bool // orders that a dead letter is about
 
 	stock  stock
 	money  money
 	orders orders
 
-	shipments int64
+	created, began, shipments int64
 
 	mu sync.Mutex // records are entered by several goroutines
 }
@@ -33,6 +36,7 @@ type books struct {
 // life is all that the checks remember of one order.
 type life struct {
 	id      shop.ID
+	number  number
 	at      place               // of its first fact
 	created *event.OrderCreated // nil while the log has none
 	placed  *event.OrderPlaced
@@ -60,10 +64,10 @@ type parcel struct {
 	told     bool // the customer knows that it left
 }
 
-func newBooks(s *sheet, quiescent bool) *books {
+func newBooks(r *run) *books {
 	b := &books{
-		sheet: s, quiescent: quiescent,
-		lives: make(map[shop.ID]*life), excused: make(map[shop.ID]bool),
+		sheet: r.sheet(), census: r.census, quiescent: r.in.Quiescent,
+		lives: make(map[number]*life), excused: make(map[shop.ID]bool),
 	}
 	b.stock = newStock(b)
 	b.money = newMoney(b)
@@ -75,10 +79,12 @@ func newBooks(s *sheet, quiescent bool) *books {
 func (b *books) take(items []item) {
 	for i := range items {
 		it := &items[i]
-		if it.fact == nil {
-			continue
+		if it.fact != nil {
+			b.enter(it, b.life(it))
 		}
-		b.enter(it, b.life(orderOf(it.fact), it.at))
+		if it.last {
+			b.closeAll(it.group)
+		}
 	}
 }
 
@@ -95,7 +101,7 @@ func (b *books) enter(it *item, l *life) {
 	b.stock.enter(it, l)
 	b.money.enter(it, l)
 	b.orders.enter(it, l)
-	b.effects(it, l)
+	b.follow(it, l)
 	switch f := it.fact.(type) {
 	case *event.OrderCreated:
 		if l.created == nil {
@@ -113,11 +119,12 @@ func (b *books) enter(it *item, l *life) {
 	}
 }
 
-func (b *books) life(id shop.ID, at place) *life {
-	l := b.lives[id]
+// life is what is remembered of the order that a fact is about.
+func (b *books) life(it *item) *life {
+	l := b.lives[it.order]
 	if l == nil {
-		l = &life{id: id, at: at}
-		b.lives[id] = l
+		l = &life{id: orderOf(it.fact), number: it.order, at: it.at}
+		b.lives[it.order] = l
 	}
 	return l
 }
@@ -160,8 +167,9 @@ func (b *books) owed(l law, of *life, message string, pairs ...any) {
 	b.broken(l, of.at, message, pairs...)
 }
 
-// record enters one stored record of a room. It may be called by several goroutines.
-func (b *books) record(name string, rec *platform.Record, aux bool) error {
+// record enters one stored record of a room. It may be called by several goroutines, each with its
+// own sheet, before or while the log is read for its envelopes.
+func (b *books) record(name string, rec *platform.Record, aux bool, s *sheet) error {
 	if aux {
 		return nil
 	}
@@ -171,39 +179,53 @@ func (b *books) record(name string, rec *platform.Record, aux bool) error {
 	case "ledger":
 		b.money.record(rec)
 	case "order":
-		return b.orders.record(rec)
+		return b.orders.record(rec, s)
 	}
 	return nil
 }
 
-// finish checks what can only be said at the end, order by order in the order of the log.
-func (b *books) finish() {
-	all := make([]*life, 0, len(b.lives))
-	for _, l := range b.lives {
-		all = append(all, l)
+// closeAll closes the orders of a group.
+func (b *books) closeAll(group number) {
+	b.close(b.lives[group])
+	for _, n := range b.census.members[group] {
+		b.close(b.lives[n])
 	}
-	slices.SortFunc(all, func(x, y *life) int { return cmp.Compare(x.at.pos, y.at.pos) })
+}
+
+// close checks what can only be said when nothing more comes of an order, and forgets it.
+func (b *books) close(l *life) {
+	if l == nil {
+		return
+	}
+	delete(b.lives, l.number)
+	if b.effects != nil {
+		b.money.reconcile(l)
+	}
+	b.orders.frozenRecord(l)
+	b.stock.end(l)
+	b.money.end(l)
+	b.orders.end(l)
+	b.effectsEnd(l)
+	if l.created != nil {
+		b.created++
+	}
+	if l.purse.began {
+		b.began++
+	}
+}
+
+// finish checks what can only be said at the end.
+func (b *books) finish() {
+	for _, l := range b.lives {
+		b.close(l)
+	}
 	b.stock.finish()
 	b.money.finish()
-	for _, l := range all {
-		b.stock.end(l)
-		b.money.end(l)
-		b.orders.end(l)
-		b.effectsEnd(l)
-	}
 }
 
 // count fills in what the report counts.
 func (b *books) count(r *Report) {
-	for _, l := range b.lives {
-		if l.created != nil {
-			r.Orders++
-		}
-		if l.purse.began {
-			r.Payments++
-		}
-	}
-	r.Shipments = b.shipments
+	r.Orders, r.Payments, r.Shipments = b.created, b.began, b.shipments
 	for _, sums := range b.money.sums {
 		r.Money = append(r.Money, *sums)
 	}

@@ -16,8 +16,8 @@ type told struct {
 	refunds                    int
 }
 
-// effects requires that what an event brings about outside its own room happens once.
-func (b *books) effects(it *item, l *life) {
+// follow requires that what an event brings about outside its own room happens once.
+func (b *books) follow(it *item, l *life) {
 	switch f := it.fact.(type) {
 	case *event.MessageSent:
 		b.message(it, l, f)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/souk-commerce/souk/app/verify"
 )
 
 // unseen lists the fields of facts that may change without anybody being able to tell: nothing else
@@ -52,7 +54,7 @@ func TestNoFieldChangesUnnoticed(t *testing.T) {
 			bad := tp.copy()
 			bad.events[i].Data = encode(payload)
 			set(old)
-			if bad.verify(t, nil).Clean() {
+			if bad.unnoticed(t) {
 				missed[path] = true
 				if allowed[path] == "" {
 					t.Errorf("%s can change from %v to %v unnoticed", path, old, other(path, old))
@@ -66,6 +68,14 @@ func TestNoFieldChangesUnnoticed(t *testing.T) {
 		}
 	}
 	t.Logf("%d fields were changed, %d unnoticed", len(tried), len(missed))
+}
+
+// unnoticed reports whether nothing is found. Most changes show in the structure, which is checked
+// in less time.
+func (tp *tape) unnoticed(t *testing.T) bool {
+	t.Helper()
+	only := func(in *verify.Input) { in.Structural = true }
+	return tp.verify(t, only).Clean() && tp.verify(t, nil).Clean()
 }
 
 // leaves calls do for every value in a payload that has no others in it.

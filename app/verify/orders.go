@@ -17,7 +17,6 @@ import (
 type orders struct {
 	*books
 	commands map[string]order.Command
-	now      time.Time // when the last event was recorded
 }
 
 func newOrders(b *books) orders {
@@ -66,7 +65,6 @@ func (o *orders) order(l *life) *order.Order {
 
 // enter looks at one event.
 func (o *orders) enter(it *item, l *life) {
-	o.now = it.e.Time
 	switch f := it.fact.(type) {
 	case *event.OrderCreated:
 		o.decide(it, l, "check out", order.Given{})

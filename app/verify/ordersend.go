@@ -10,33 +10,39 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// record compares the totals of a stored head with those that were frozen at checkout.
-func (o *orders) record(rec *platform.Record) error {
+// amounts are what an order costs.
+type amounts struct {
+	Currency                    shop.Currency `json:"currency"`
+	Items, Shipping, Tax, Total int64
+}
+
+// record notes the totals of a stored head.
+func (o *orders) record(rec *platform.Record, s *sheet) error {
 	id, ok := strings.CutPrefix(rec.Key.Part, "order/")
 	if !ok || rec.Key.Sort != "head" {
 		return nil
 	}
-	var v struct {
-		Currency                    shop.Currency `json:"currency"`
-		Items, Shipping, Tax, Total int64
-	}
+	var v amounts
 	if err := room.Decode(rec.Value, &v); err != nil {
 		return err
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	l := o.lives[shop.ID(id)]
-	o.check(frozenTotals)
-	if l == nil || l.created == nil || l.purse.firstTaken == (place{}) {
-		return nil // the fold has a finding, or nothing is frozen yet
-	}
-	c := l.created
-	if v.Currency != c.Currency || v.Items != c.Items || v.Shipping != c.Shipping ||
-		v.Tax != c.Tax || v.Total != c.Total {
-		o.broken(frozenTotals, l.purse.firstTaken, "the stored total is not what was frozen",
-			"order", id, "total", c.Total, "stored", v.Total)
-	}
+	s.check(frozenTotals)
+	o.census.stored(shop.ID(id), &v)
 	return nil
+}
+
+// frozenRecord requires that the stored head of an order has the totals that were frozen when money
+// was taken.
+func (o *orders) frozenRecord(l *life) {
+	c, stored := l.created, o.census.orders[l.number]
+	if c == nil || stored.totals == 0 || l.purse.firstTaken == (place{}) {
+		return // there is a finding, or nothing is frozen yet
+	}
+	frozen := amounts{c.Currency, c.Items, c.Shipping, c.Tax, c.Total}
+	if stored.totals != o.census.hash(&frozen) {
+		o.broken(frozenTotals, l.purse.firstTaken, "the stored total is not what was frozen",
+			"order", l.id, "total", c.Total, "stored", stored.total)
+	}
 }
 
 // grace is how late a deadline may be without being called stuck.
@@ -61,9 +67,9 @@ func (o *orders) end(l *life) {
 			stuck("the payment failed for good, and the order still waits")
 		case p.granted && p.authorised >= l.created.Total && !p.closed:
 			stuck("the money is there, and the order still waits")
-		case o.now.After(h.deadline.Add(grace)):
+		case o.census.now.After(h.deadline.Add(grace)):
 			stuck("the deadline has passed, and the order still waits", "deadline", h.deadline,
-				"now", o.now)
+				"now", o.census.now)
 		case !p.began:
 			stuck("the stock is held, and nobody was asked for money")
 		}

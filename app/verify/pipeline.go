@@ -10,15 +10,21 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
 )
 
 // item is one event on its way through the checks. Everybody reads it, nobody changes it.
 type item struct {
-	at   place
-	e    platform.Event
-	fact event.Fact // in its newest version; nil if it cannot be read
-	old  bool       // it was upcast
+	at    place
+	n     int64 // it is the so manieth event of the log
+	e     platform.Event
+	fact  event.Fact // in its newest version; nil if it cannot be read
+	old   bool       // it was upcast
+	order number     // that the fact is about, as the books see it; 0 for none
+	group number     // of the orders that are looked at together with it; 0 for none
+	last  bool       // nothing more comes of that group
+	wants uint64     // the foldings that want it, a bit each
 }
 
 // batch is a stretch of the log. Its items are decoded by one worker, while others decode the
@@ -41,69 +47,80 @@ type sink interface{ take(items []item) }
 // pipeline is one reading of the log: one reader, some workers, and the sinks.
 type pipeline struct {
 	*run
+	mark    func(it *item)           // by the reader, in the order of the log; nil for nothing
+	prepare func(it *item, s *sheet) // by the workers; nil for nothing
+	pace    pace
 	sinks   []sink
 	free    chan *batch
 	jobs    chan *batch
 	ordered chan *batch
 }
 
-// readLog sends the log through all checks once.
-func (r *run) readLog(ctx context.Context) error {
-	p := &pipeline{
-		run: r, sinks: []sink{r.log}, free: make(chan *batch, 4*ahead),
-		jobs: make(chan *batch, ahead), ordered: make(chan *batch, ahead),
-	}
-	for _, f := range r.folds {
-		p.sinks = append(p.sinks, f)
-	}
-	if r.books != nil {
-		p.sinks = append(p.sinks, r.books)
-	}
+// pace is what part of all reading one reading is, in hundredths, and what was read before it.
+type pace struct{ before, part int64 }
+
+// readLog sends the whole log through p once. It returns how many events there are.
+func (r *run) readLog(ctx context.Context, p *pipeline) (int64, error) {
+	p.run, p.free = r, make(chan *batch, 4*ahead)
+	p.jobs, p.ordered = make(chan *batch, ahead), make(chan *batch, ahead)
 	var all sync.WaitGroup
 	for range r.workers {
 		s := r.sheet()
 		all.Go(func() {
 			for b := range p.jobs {
 				for i := range b.items {
-					r.prepare(&b.items[i], s)
+					p.prepare(&b.items[i], s)
 				}
 				close(b.ready)
 			}
 		})
 	}
 	all.Go(func() { p.distribute(&all) })
-	err := p.read(ctx)
+	n, err := p.read(ctx)
 	close(p.jobs)
 	close(p.ordered)
 	all.Wait()
-	return err
+	return n, err
 }
 
 // read cuts the log into batches.
-func (p *pipeline) read(ctx context.Context) error {
+func (p *pipeline) read(ctx context.Context) (int64, error) {
+	var n int64
 	b := p.batch()
 	err := p.in.History.Log(ctx, "", func(cursor string, e platform.Event) error {
-		p.events++
-		pos := p.events
-		if n, err := strconv.ParseInt(cursor, 10, 64); err == nil {
-			pos = n
+		n++
+		pos := n
+		if at, err := strconv.ParseInt(cursor, 10, 64); err == nil {
+			pos = at
 		}
-		b.items = append(b.items, item{at: place{pos, e.ID}, e: e})
+		b.items = b.items[:len(b.items)+1] // it is as long as a batch gets
+		it := &b.items[len(b.items)-1]
+		it.at, it.n, it.e = place{pos, e.ID}, n, e
+		it.fact, it.old, it.order, it.group, it.last, it.wants = nil, false, 0, 0, false, 0
+		if p.mark != nil {
+			p.mark(it)
+		}
 		if len(b.items) == batchSize {
-			p.send(b)
+			p.send(b, n)
 			b = p.batch()
 		}
 		return ctx.Err()
 	})
-	p.send(b)
-	return err
+	p.send(b, n)
+	return n, err
 }
 
-func (p *pipeline) send(b *batch) {
+// send passes a batch on. Progress is told as if every event were read once.
+func (p *pipeline) send(b *batch, n int64) {
 	p.ordered <- b
-	p.jobs <- b
+	if p.prepare != nil {
+		p.jobs <- b
+	} else {
+		close(b.ready)
+	}
 	if p.in.Progress != nil {
-		p.in.Progress(p.events, p.total)
+		total := max(n, p.total)
+		p.in.Progress((p.pace.before*total+p.pace.part*n)/100, p.total)
 	}
 }
 
@@ -111,7 +128,6 @@ func (p *pipeline) batch() *batch {
 	b := &batch{}
 	select {
 	case b = <-p.free:
-		clear(b.items)
 		b.items = b.items[:0]
 	default:
 		b.items = make([]item, 0, batchSize)
@@ -151,6 +167,13 @@ func (p *pipeline) distribute(all *sync.WaitGroup) {
 	}
 }
 
+// mark finds out with what an event is looked at together.
+func (r *run) mark(it *item) {
+	var buf [maxIDBytes]byte
+	it.group = r.census.group(&it.e, buf[:0])
+	it.last = it.group != 0 && r.census.orders[it.group].last == it.n
+}
+
 // prepare decodes an event and checks what can be checked of it alone.
 func (r *run) prepare(it *item, s *sheet) {
 	if r.checker != nil {
@@ -185,6 +208,31 @@ func (r *run) prepare(it *item, s *sheet) {
 		if err := r.upcast(it); err != nil {
 			it.fact = nil
 			s.broken(contracts, it.at, err.Error(), "type", it.e.Type, "payload", string(it.e.Data))
+			return
+		}
+	}
+	it.wants = r.routes[it.fact.Type()]
+	id := orderOf(it.fact)
+	it.order = r.census.of(id)
+	r.together(it, id)
+}
+
+// together finds facts that speak of orders which are not looked at together with them, so that
+// they can be in another attempt.
+func (r *run) together(it *item, id shop.ID) {
+	r.learn(it.group, it.order)
+	subject := it.fact.Subject()
+	if subject != it.e.Subject {
+		r.learn(it.group, r.census.of(about(it.e.Subject)))
+	}
+	if !isAbout(subject, id) {
+		r.learn(it.group, r.census.of(about(subject)))
+	}
+	if f, ok := it.fact.(*event.LedgerPosted); ok {
+		for _, s := range f.Splits {
+			if !isPart(string(s.Shipment), "shp_", id) {
+				r.learn(it.group, r.census.of(orderOfPart("shp_", string(s.Shipment), 1)))
+			}
 		}
 	}
 }

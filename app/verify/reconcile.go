@@ -1,9 +1,6 @@
 package verify
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/payment"
 )
@@ -15,38 +12,78 @@ const (
 	refundReversal = "refund_reversal"
 )
 
-// readProvider compares what the provider says that it did with what payment announced. Every
-// difference is explained by an operation that is still open, or by a case that a person has to
-// look at, or it is a finding.
+// readProvider keeps what the provider says that it did until its order is closed. Then every
+// difference from what payment announced is explained by an operation that is still open, or by a
+// case that a person has to look at, or it is a finding.
 func (r *run) readProvider() error {
+	if r.books == nil || r.in.Provider == nil {
+		return nil
+	}
+	m := &r.books.money
+	r.books.effects = &effects{}
+	return r.in.Provider(func(e Effect) error {
+		n := r.census.of(e.Order)
+		o, known := r.census.orders[n]
+		if !known {
+			m.check(threeWay)
+			m.forNoOrder(e)
+			return nil
+		}
+		o.effect = r.books.effects.keep(e, o.effect)
+		r.census.orders[n] = o
+		return nil
+	})
+}
+
+// unclaimed looks for what the provider did for orders of which the log tells nothing that can be
+// read. It reads the ledger again if there are any.
+func (r *run) unclaimed() error {
 	if r.in.Provider == nil {
 		r.note("there is no provider's ledger to compare with")
 		return nil
 	}
-	lapsed := make(map[shop.ID]int64) // authorisations that the bank took back, by order
-	err := r.in.Provider(func(e Effect) error {
-		r.books.money.external(e, lapsed)
+	m := &r.books.money
+	if m.effects.unread == 0 {
+		return nil
+	}
+	return r.in.Provider(func(e Effect) error {
+		if m.effects.isUnread(r.census.orders[r.census.of(e.Order)].effect) {
+			m.check(threeWay)
+			m.forNoOrder(e)
+		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	r.books.money.unmatched(lapsed)
-	return nil
 }
 
-// external looks at one line of the provider's ledger.
-func (m *money) external(e Effect, lapsed map[shop.ID]int64) {
-	m.check(threeWay)
-	pairs := []any{
+// forNoOrder is money that moved for an order that does not exist.
+func (m *money) forNoOrder(e Effect) {
+	m.broken(chargeAndOrder, place{}, "the provider moved money for no order", pairsOf(e)...)
+}
+
+func pairsOf(e Effect) []any {
+	return []any{
 		"order", e.Order, "key", e.Key, "kind", e.Kind, "external",
 		shop.Money{Amount: e.Amount, Currency: e.Currency},
 	}
-	l := m.lives[e.Order]
-	if l == nil || l.created == nil {
-		m.broken(chargeAndOrder, place{}, "the provider moved money for no order", pairs...)
+}
+
+// reconcile compares an order with what the provider did for it.
+func (m *money) reconcile(l *life) {
+	var lapsed int64 // of its authorisation, by the bank
+	for _, e := range m.effects.of(l.id, m.census.orders[l.number].effect) {
+		m.external(l, e, &lapsed)
+	}
+	m.unmatched(l, lapsed)
+}
+
+// external looks at one line of the provider's ledger.
+func (m *money) external(l *life, e Effect, lapsed *int64) {
+	m.check(threeWay)
+	if l.created == nil {
+		m.forNoOrder(e)
 		return
 	}
+	pairs := pairsOf(e)
 	o := l.purse.op(e.Key)
 	if o == nil || e.Payment != payment.Of(e.Order) {
 		m.broken(threeWay, l.at, "missing-internal: nobody asked for what the provider did",
@@ -56,7 +93,7 @@ func (m *money) external(e Effect, lapsed map[shop.ID]int64) {
 	pairs = append(pairs, "stage", o.stage)
 	switch e.Kind {
 	case lapse:
-		lapsed[e.Order] += e.Amount
+		*lapsed += e.Amount
 		m.ownDoing(o, l.purse.over, pairs)
 		return
 	case chargeback, refundReversal:
@@ -99,28 +136,19 @@ func (m *money) compare(l *life, o *op, e Effect, pairs []any) {
 }
 
 // unmatched looks for what we say was done and the provider does not.
-func (m *money) unmatched(lapsed map[shop.ID]int64) {
-	all := make([]*life, 0, len(m.lives))
-	for _, l := range m.lives {
-		if len(l.purse.ops) > 0 {
-			all = append(all, l)
+func (m *money) unmatched(l *life, lapsed int64) {
+	for i := range l.purse.ops {
+		o := &l.purse.ops[i]
+		moved := o.amount
+		if o.kind == payment.Void {
+			moved = l.purse.voided
 		}
-	}
-	slices.SortFunc(all, func(a, b *life) int { return cmp.Compare(a.at.pos, b.at.pos) })
-	for _, l := range all {
-		for i := range l.purse.ops {
-			o := &l.purse.ops[i]
-			moved := o.amount
-			if o.kind == payment.Void {
-				moved = l.purse.voided
-			}
-			m.check(threeWay)
-			if o.stage != done || o.external > 0 || moved == 0 || o.cased ||
-				o.kind == payment.Void && lapsed[l.id] > 0 {
-				continue
-			}
-			m.broken(threeWay, o.at, "missing-external: the provider knows of no such thing",
-				"order", l.id, "key", o.key, "kind", o.kind, "internal", moved)
+		m.check(threeWay)
+		if o.stage != done || o.external > 0 || moved == 0 || o.cased ||
+			o.kind == payment.Void && lapsed > 0 {
+			continue
 		}
+		m.broken(threeWay, o.at, "missing-external: the provider knows of no such thing",
+			"order", l.id, "key", o.key, "kind", o.kind, "internal", moved)
 	}
 }

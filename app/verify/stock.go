@@ -101,7 +101,7 @@ func (s *stock) moved(it *item, f *event.StockMoved) {
 	}
 	// A parcel left after its hold was given back: the movement is called after its shipment.
 	name := cutLast(cutLast(strings.TrimPrefix(string(f.Movement), "shp_")))
-	if l := s.lives[shop.ID("ord_"+name)]; l != nil {
+	if l := s.lives[s.census.of(shop.ID("ord_"+name))]; l != nil {
 		l.hold.loose -= f.Quantity
 	}
 }

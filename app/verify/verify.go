@@ -2,9 +2,12 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"hash/maphash"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -21,10 +24,10 @@ type Input struct {
 	Rooms     []room.Room
 	Catalogue *event.Catalogue
 	// Provider calls fn for every effect in the payment provider's own ledger, in its order; nil
-	// when there is none to compare with.
+	// when there is none to compare with. It may be asked more than once.
 	Provider func(fn func(Effect) error) error
-	// Contracts checks payloads; nil makes one. It can be shared by many runs.
-	Contracts *contract.Checker
+	// Contracts checks payloads; nil makes a contract.Checker. It can be shared by many runs.
+	Contracts Contracts
 	// Quiescent says that everything which was announced was also handled. What must have followed
 	// by then is checked as well.
 	Quiescent bool
@@ -33,6 +36,11 @@ type Input struct {
 	// Progress is told now and then how many events were read, of how many (0 if unknown). It may
 	// be nil.
 	Progress func(done, total int64)
+}
+
+// Contracts refuses payloads that break the contract of their type. It is safe for concurrent use.
+type Contracts interface {
+	Validate(eventType string, data []byte) error
 }
 
 // Effect is one line of a payment provider's ledger: what it says that it did.
@@ -50,71 +58,214 @@ type Effect struct {
 // Run checks a history that nobody writes to meanwhile. The error says that it could not be read;
 // what is wrong with what was read is in the report.
 func Run(ctx context.Context, in Input) (*Report, error) {
-	if in.History == nil || in.Catalogue == nil || len(in.Rooms) == 0 {
+	return runWithin(ctx, in, limits{ids: 1 << 23, records: 100_000})
+}
+
+// limits is how much is kept at once of what grows with the log.
+type limits struct {
+	ids     int64 // in one reading of the log's envelopes, at some 16 bytes each
+	records int   // that are compared one by one, at some 1,000 bytes each
+}
+
+func runWithin(ctx context.Context, in Input, most limits) (*Report, error) {
+	if in.History == nil || in.Catalogue == nil || len(in.Rooms) == 0 || len(in.Rooms) > maxRooms {
 		return nil, shop.Errorf(shop.Internal, "verify needs a history, rooms and a catalogue")
 	}
 	began := time.Now()
-	r, err := newRun(in)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.findTotal(ctx); err != nil {
-		return nil, err
-	}
-	if err := r.readLog(ctx); err != nil {
-		return nil, fmt.Errorf("read the log: %w", err)
-	}
-	if err := r.askDelivery(ctx); err != nil {
-		return nil, fmt.Errorf("ask for the state of deliveries: %w", err)
-	}
-	if err := r.readRecords(ctx); err != nil {
-		return nil, fmt.Errorf("read the records: %w", err)
-	}
-	if !in.Structural {
-		if err := r.readProvider(); err != nil {
-			return nil, fmt.Errorf("read the provider's ledger: %w", err)
+	h := hints{limits: most, seed: maphash.MakeSeed(), joins: make(joins)}
+	if !in.Structural && in.Contracts == nil {
+		checker, err := contract.New()
+		if err != nil {
+			return nil, err
 		}
-		r.books.finish()
+		in.Contracts = checker
 	}
-	return r.report(time.Since(began)), nil
+	for {
+		r := newRun(in, &h)
+		if err := r.all(ctx); err != nil {
+			return nil, err
+		}
+		if !r.again() {
+			return r.report(time.Since(began)), nil
+		}
+	}
 }
 
-// run is one run.
+// maxRooms is how many rooms a history may have: a bit each.
+const maxRooms = 64
+
+// hints is what one attempt learned for the next. A sound history needs one attempt, or two if its
+// records are encoded differently.
+type hints struct {
+	limits
+	seed  maphash.Seed
+	joins joins
+	// canonical has values compared as JSON and not as bytes: they were written by a version that
+	// encodes differently.
+	canonical bool
+}
+
+// run is one attempt.
 type run struct {
 	in      Input
-	checker *contract.Checker // nil when only the structure is checked
+	hints   *hints
+	checker Contracts // nil when only the structure is checked
 	workers int
 
-	log   *logCheck
-	folds []*folding
-	books *books // nil when only the structure is checked
+	census *census
+	folds  []*folding
+	routes map[string]uint64 // by the type of a fact: the foldings that want it
+	books  *books            // nil when only the structure is checked
 
 	sheets []*sheet
 	notes  []string
 
+	mu        sync.Mutex
+	learned   map[[2]number]bool // orders that one fact speaks of
+	canonical bool               // too much differs to look at it record by record
+
 	events, records, total int64
 }
 
-func newRun(in Input) (*run, error) {
-	r := &run{in: in, workers: max(2, runtime.GOMAXPROCS(0))}
-	r.log = newLogCheck(r.sheet())
-	for _, one := range in.Rooms {
-		r.folds = append(r.folds, newFolding(one, in.Catalogue, r.sheet()))
+func newRun(in Input, h *hints) *run {
+	r := &run{
+		in: in, hints: h, workers: max(2, runtime.GOMAXPROCS(0)),
+		census: newCensus(h.seed, h.joins), routes: make(map[string]uint64),
+		learned: make(map[[2]number]bool),
 	}
-	if in.Structural {
-		return r, nil
+	for i, one := range in.Rooms {
+		f := newFolding(r, one, r.sheet())
+		for typ := range f.types {
+			r.routes[typ] |= 1 << i
+		}
+		f.bit = 1 << i
+		r.folds = append(r.folds, f)
 	}
-	r.books = newBooks(r.sheet(), in.Quiescent)
-	if r.checker = in.Contracts; r.checker != nil {
-		return r, nil
+	if !in.Structural {
+		r.books, r.checker = newBooks(r), in.Contracts
 	}
-	var err error
-	r.checker, err = contract.New()
-	return r, err
+	return r
+}
+
+// all reads everything: the log for its envelopes and the records at the same time, then the
+// provider's ledger, then the log for what it means.
+func (r *run) all(ctx context.Context) error {
+	if err := r.findTotal(ctx); err != nil {
+		return err
+	}
+	if err := r.askDelivery(ctx); err != nil {
+		return fmt.Errorf("ask for the state of deliveries: %w", err)
+	}
+	if err := r.survey(ctx); err != nil {
+		return err
+	}
+	if err := r.readProvider(); err != nil {
+		return fmt.Errorf("read the provider's ledger: %w", err)
+	}
+	if err := r.readMeaning(ctx); err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	if len(r.learned) > 0 {
+		return nil
+	}
+	if err := r.settle(ctx); err != nil {
+		return fmt.Errorf("read the records: %w", err)
+	}
+	if r.books != nil {
+		r.books.finish()
+		if err := r.unclaimed(); err != nil {
+			return fmt.Errorf("read the provider's ledger: %w", err)
+		}
+	}
+	return nil
+}
+
+// survey reads the log for its envelopes, once for each part of its ids, and the records.
+func (r *run) survey(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	records := make(chan error, 1)
+	go func() {
+		err := r.readRecords(ctx)
+		if err != nil {
+			cancel()
+		}
+		records <- err
+	}()
+	err := r.readEnvelopes(ctx)
+	if err != nil {
+		cancel()
+	}
+	if rerr := <-records; rerr != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return fmt.Errorf("read the records: %w", rerr)
+	}
+	if err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	return nil
+}
+
+// envelopes is the part of all reading, in hundredths, that the envelopes take.
+const envelopes = 25
+
+func (r *run) readEnvelopes(ctx context.Context) error {
+	log := newLogCheck(r.sheet(), r.hints, r.total)
+	sinks := []sink{log, r.census}
+	for part := range log.parts {
+		if part > 0 {
+			log.begin(part, r.total)
+			sinks = sinks[:1]
+		}
+		from, to := envelopes*part/log.parts, envelopes*(part+1)/log.parts
+		n, err := r.readLog(ctx, &pipeline{
+			sinks: sinks, pace: pace{int64(from), int64(to - from)},
+		})
+		if err != nil {
+			return err
+		}
+		r.events = n
+	}
+	return nil
+}
+
+func (r *run) readMeaning(ctx context.Context) error {
+	var sinks []sink
+	for _, f := range r.folds {
+		sinks = append(sinks, f)
+	}
+	if r.books != nil {
+		sinks = append(sinks, r.books)
+	}
+	_, err := r.readLog(ctx, &pipeline{
+		mark: r.mark, prepare: r.prepare, sinks: sinks, pace: pace{envelopes, 100 - envelopes},
+	})
+	return err
+}
+
+// learn notes that orders have to be looked at together.
+func (r *run) learn(a, b number) {
+	if b == 0 || r.census.joins.root(b) == a {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.learned[[2]number{a, b}] = true
+}
+
+// again reports whether another attempt is needed because this one did not know enough.
+func (r *run) again() bool {
+	news := r.canonical && !r.hints.canonical
+	r.hints.canonical = r.hints.canonical || r.canonical
+	for pair := range r.learned {
+		news = r.hints.joins.join(pair[0], pair[1]) || news
+	}
+	return news
 }
 
 // sheet makes another sheet for the report.
 func (r *run) sheet() *sheet {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	s := &sheet{}
 	r.sheets = append(r.sheets, s)
 	return s
@@ -122,9 +273,6 @@ func (r *run) sheet() *sheet {
 
 // findTotal asks for the end of the log. Where cursors are positions, that is how long it is.
 func (r *run) findTotal(ctx context.Context) error {
-	if r.in.Progress == nil {
-		return nil
-	}
 	const farAway = 1 << 40 // seconds
 	cursor, err := r.in.History.Seek(ctx, time.Unix(farAway, 0))
 	if err != nil {
