@@ -1,0 +1,150 @@
+package app
+
+import (
+	"strings"
+	"time"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop/event"
+)
+
+// theApp owns what belongs to no room: the purchases that wait, and the watch.
+const theApp = "app"
+
+// declaredRooms says what only a person can say of each room.
+func declaredRooms() []DeclaredRoom {
+	return []DeclaredRoom{
+		{Name: "catalog"},
+		{Name: "inventory"},
+		{Name: "order", People: true, Why: "an order carries an address and a contact"},
+		{Name: "payment", Apart: true, People: true,
+			Why: "the only room that sees card tokens: whoever reads another's records sees none"},
+		{Name: "fulfilment", People: true, Why: "a label carries an address"},
+		{Name: "ledger", Scans: true, Why: "a trial balance adds up every account"},
+		{Name: "notification", People: true, Tells: true, Why: "a message goes to a contact"},
+		{Name: "analytics", Scans: true, Why: "its page adds up every counter"},
+		{Name: theApp, People: true, Why: "a purchase that waits carries an address"},
+	}
+}
+
+// Answer says how a question between rooms is answered where rooms run apart.
+type Answer string
+
+// The answers.
+const (
+	Copied   Answer = "copied by events"   // the asker keeps its own read model
+	ReadOnly Answer = "read-only keys"     // the asker may read the neighbour's records
+	InPerson Answer = "in person"          // the asker opens the neighbour, for the named keys
+	InDoors  Answer = "within the process" // no record is involved
+)
+
+// DeclaredSeam is a question of one room to another.
+type DeclaredSeam struct {
+	Name      string // "<asker>.<question>", the question as its type in seams.go is called
+	Asker     string
+	Answerer  string
+	Answer    Answer
+	Keys      []string // partitions that it is about, below the answerer's name; "*" is any rest
+	Doors     bool     // asked while a request is answered, or a queued one is taken up
+	Reactions bool     // asked while an event is handled
+	Why       string
+}
+
+// declaredSeams lists every question that seams.go answers.
+func declaredSeams() []DeclaredSeam {
+	return []DeclaredSeam{
+		{Name: "inventory.owners", Asker: "inventory", Answerer: "catalog", Answer: ReadOnly,
+			Keys: []string{"*"}, Doors: true,
+			Why: "who may count a SKU is asked rarely, and must be true now"},
+		{Name: "order.prices", Asker: "order", Answerer: "catalog", Answer: ReadOnly,
+			Keys: []string{"*"}, Doors: true,
+			Why: "a price that was copied could be one that the dealer has just raised"},
+		{Name: "order.vault", Asker: "order", Answerer: "payment", Answer: InPerson,
+			Keys: []string{"~vault/*"}, Doors: true,
+			Why: "the token must be durable before the checkout that names it"},
+		{Name: "payment.dues", Asker: "payment", Answerer: "order", Answer: ReadOnly,
+			Keys: []string{"*"}, Reactions: true,
+			Why: "money is asked for only while the order is open"},
+		{Name: "order.watcher", Asker: "order", Answerer: theApp, Answer: InDoors, Doors: true,
+			Why: "whoever waits is woken by its own process, or looks again by itself"},
+	}
+}
+
+// declaredTimers lists every fact that a room sets a timer for.
+func declaredTimers() []DeclaredTimer {
+	return []DeclaredTimer{
+		{"order", (&event.OrderDeadline{}).Type()},
+		{"order", (&event.OrderReturnWindowClosed{}).Type()},
+		{"payment", (&event.PaymentCheckDue{}).Type()},
+	}
+}
+
+// answeredBy names the room behind a path: the longest of these that the path begins with.
+func answeredBy(path string) string {
+	best, name := "", ""
+	for _, d := range doorplates() {
+		if strings.HasPrefix(path, d.path) && len(d.path) > len(best) {
+			best, name = d.path, d.room
+		}
+	}
+	return name
+}
+
+type doorplate struct{ path, room string }
+
+func doorplates() []doorplate {
+	return []doorplate{
+		{"/v1/products", "catalog"},
+		{"/v1/stock", "inventory"},
+		{"/v1/carts", "order"},
+		{"/v1/orders", "order"},
+		{"/v1/purchases", theApp},
+		{"/v1/payments", "payment"},
+		{"/v1/webhooks", "payment"},
+		{"/v1/shipments", "fulfilment"},
+		{"/v1/messages", "notification"},
+		{"/v1/ops/analytics", "analytics"},
+		{"/v1/ops/ledger", "ledger"},
+		{"/v1/ops/cases", "payment"},
+		{"/v1/ops", operator},
+		{"/", theApp},
+	}
+}
+
+// operator answers what looks into the machinery: subscriptions, dead letters, replays, the queue.
+const operator = "ops"
+
+// DeclaredSize is what one kind of function is given.
+type DeclaredSize struct {
+	Role    string         // "api", "relay", "sweeper", "worker"
+	Class   platform.Class // of workers
+	Memory  int            // MB; the processor grows with it
+	Timeout time.Duration
+	Most    int // instances at once that a queue or a stream may start; 0: no bound of its own
+	Windows []DeclaredWindow
+}
+
+// DeclaredWindow is a time of day in which instances stand by, so that nobody waits for a start.
+type DeclaredWindow struct {
+	Name        string
+	Open, Close string // six fields of cron, in the shop's time zone
+	Warm        int    // instances
+}
+
+// declaredSizes says what each kind of function needs. A worker that calls a provider waits for it
+// ten seconds, twice at most; everything else is done in well under one.
+func declaredSizes() []DeclaredSize {
+	const wait = 30 * time.Second
+	return []DeclaredSize{
+		{Role: "api", Memory: 512, Timeout: 29 * time.Second, Windows: []DeclaredWindow{
+			// Seven instances let fewer than one request in a hundred wait for a start at fifty
+			// requests a second of 40 ms each, by Erlang's loss formula.
+			{Name: "evening", Open: "45 16 * * ? *", Close: "0 22 * * ? *", Warm: 7},
+		}},
+		{Role: "relay", Memory: 256, Timeout: time.Minute},
+		{Role: "sweeper", Memory: 256, Timeout: 50 * time.Second, Most: 1},
+		{Role: "worker", Class: platform.Critical, Memory: 256, Timeout: wait, Most: 50},
+		{Role: "worker", Class: platform.Standard, Memory: 256, Timeout: wait, Most: 20},
+		{Role: "worker", Class: platform.Background, Memory: 256, Timeout: wait, Most: 5},
+	}
+}
