@@ -54,6 +54,7 @@ type DeclaredQueue struct {
 	Room   string // whose records its worker changes
 	Policy platform.QueuePolicy
 	Hidden time.Duration // how long a message is hidden from others while it is worked on
+	Opens  []string      // rooms in whose name its worker acts as well
 }
 
 // DeclaredTimer is a fact that a room has announced later.

@@ -28,7 +28,7 @@ func (b *blueprint) Store(name string) platform.Store {
 // Queue implements platform.Platform.
 func (b *blueprint) Queue(name string, p platform.QueuePolicy) (platform.Queue, error) {
 	b.queues = append(b.queues, DeclaredQueue{
-		Name: name, Room: theApp, Policy: p, Hidden: handOver,
+		Name: name, Room: theApp, Policy: p, Hidden: handOver, Opens: takersOpen(name),
 	})
 	return nil, nil
 }

@@ -70,6 +70,14 @@ func declaredSeams() []DeclaredSeam {
 	}
 }
 
+// takersOpen lists the rooms in whose name whoever takes from a queue acts.
+func takersOpen(queue string) []string {
+	if queue == "purchases" {
+		return []string{"order"} // a purchase becomes a checkout
+	}
+	return nil
+}
+
 // declaredTimers lists every fact that a room sets a timer for.
 func declaredTimers() []DeclaredTimer {
 	return []DeclaredTimer{
