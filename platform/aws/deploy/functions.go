@@ -27,7 +27,7 @@ func (h House) worker(s Subscription, size Size) function {
 	a.own(ownOf(s.Name)...)
 	if s.Ordered {
 		for _, t := range s.Types {
-			a.read(roomOfType(t), "*")
+			a.read(roomOfType(t), eventKeys)
 		}
 	}
 	may := append(a.statements(), h.receive(s.Name), h.readFiles(), fileKey())

@@ -51,13 +51,14 @@ const (
 // logGroup is where the functions of one part of the house write.
 func (h House) logGroup(part string) sub { return sub("/" + h.Name + "/${Stage}/" + part) }
 
-// The prefix under which delivery keeps its own rows, whatever room it serves. What follows is what
-// adapters write.
+// The keys that adapters write: under one prefix, delivery's own rows, whatever room they serve;
+// and below a room's name, behind a mark that no record of it begins with, its events.
 const (
 	ownPerson  = "~platform/person/*"
 	ownSigning = "~platform/signing"
 	ownQueue   = "~platform/queue/"
 	ownAll     = "~platform/*"
+	eventKeys  = "~~e/*" // of a room's events, below its name
 )
 
 // ownOf are the rows that delivery keeps for one subscription.

@@ -48,8 +48,8 @@ type yaml struct {
 func head(key string) int {
 	first := []string{
 		"AWSTemplateFormatVersion", "Description", "Parameters", "Conditions", "Resources",
-		"Outputs", "Type", "Condition", "DeletionPolicy", "UpdateReplacePolicy", "DependsOn",
-		"Version", "Statement", "Sid", "Effect", "Principal", "Action",
+		"Outputs", "Version", "Statement", "Sid", "Effect", "Principal", "Action", "Resource",
+		"Type", "Condition", "DeletionPolicy", "UpdateReplacePolicy", "DependsOn",
 	}
 	if i := slices.Index(first, key); i >= 0 {
 		return i
