@@ -10,6 +10,7 @@ import (
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/payment"
 )
 
@@ -24,6 +25,7 @@ type Declared struct {
 	Timers        []DeclaredTimer
 	Doors         []DeclaredDoor // in the table's order
 	Sizes         []DeclaredSize
+	Settings      []DeclaredSetting
 }
 
 // DeclaredRoom is an owner of records: every key of them begins with its name and "/".
@@ -41,6 +43,7 @@ type DeclaredSubscription struct {
 	Name    string
 	Room    string
 	Types   []string // exact event types
+	Follows []string // keys of the subjects of these events: "<room>/<subject>", "*" for what differs
 	Class   platform.Class
 	Ordered bool
 	Calls   bool // it calls somebody outside the store
@@ -58,7 +61,21 @@ type DeclaredQueue struct {
 }
 
 // DeclaredTimer is a fact that a room has announced later.
-type DeclaredTimer struct{ Room, Type string }
+type DeclaredTimer struct {
+	Room, Type string
+	Key        string // of the timer, "*" for what differs
+	Subject    string // of the fact, likewise
+}
+
+// DeclaredSetting is what an operator decides, or what nobody may see, in a function's environment.
+type DeclaredSetting struct {
+	Env       string
+	Parameter string // of a deployment; "" for a secret that is made with it
+	About     string
+	Default   string
+	Room      string   // whose functions need it
+	Roles     []string // and every function of these roles
+}
 
 // DeclaredDoor is one route.
 type DeclaredDoor struct {
@@ -85,7 +102,7 @@ func Declarations() (Declared, error) {
 	}
 	d := Declared{
 		Rooms: declaredRooms(), Seams: declaredSeams(), Timers: declaredTimers(),
-		Sizes: declaredSizes(), Queues: b.queues,
+		Sizes: declaredSizes(), Settings: declaredSettings(), Queues: b.queues,
 	}
 	for _, s := range b.subscriptions {
 		d.Subscriptions = append(d.Subscriptions, declare(s))
@@ -108,10 +125,27 @@ func Declarations() (Declared, error) {
 // declare turns a subscription into values.
 func declare(s platform.Subscription) DeclaredSubscription {
 	owner, _, _ := strings.Cut(s.Name, ".")
+	var follows []string
+	for _, t := range s.Types {
+		follows = append(follows, subjectKey(t))
+	}
+	slices.Sort(follows)
 	return DeclaredSubscription{
-		Name: s.Name, Room: owner, Types: s.Types, Class: s.Class, Ordered: s.Ordered,
+		Follows: slices.Compact(follows), Name: s.Name, Room: owner, Types: s.Types, Class: s.Class, Ordered: s.Ordered,
 		Calls: !s.Pure, Local: owner == theApp, Retry: s.Retry,
 	}
+}
+
+// subjectKey is the key under which events of a type are, for any subject.
+func subjectKey(typ string) string {
+	for _, k := range event.Kinds() {
+		if k.Type == typ {
+			_, rest, _ := strings.Cut(typ, ".")
+			owner, _, _ := strings.Cut(rest, ".")
+			return owner + "/" + k.New().Subject() + "*"
+		}
+	}
+	return ""
 }
 
 // place is where a room stands in the row.

@@ -80,10 +80,24 @@ func takersOpen(queue string) []string {
 
 // declaredTimers lists every fact that a room sets a timer for.
 func declaredTimers() []DeclaredTimer {
+	timer := func(room, key string, f event.Fact) DeclaredTimer {
+		return DeclaredTimer{room, f.Type(), key, f.Subject() + "*"}
+	}
 	return []DeclaredTimer{
-		{"order", (&event.OrderDeadline{}).Type()},
-		{"order", (&event.OrderReturnWindowClosed{}).Type()},
-		{"payment", (&event.PaymentCheckDue{}).Type()},
+		timer("order", "deadline/*", &event.OrderDeadline{}),
+		timer("order", "returns/*", &event.OrderReturnWindowClosed{}),
+		timer("payment", "check/*", &event.PaymentCheckDue{}),
+	}
+}
+
+// declaredSettings lists what a function must be told of the world outside.
+func declaredSettings() []DeclaredSetting {
+	return []DeclaredSetting{
+		{Env: "SOUK_SANDBOX_URL", Parameter: "SandboxUrl",
+			About: "Address of the payment sandbox, the only provider there is so far.",
+			Room:  "payment", Roles: []string{"api"}},
+		{Env: "SOUK_WEBHOOK_SECRETS", Room: "payment",
+			About: "What the provider signs its notices with."},
 	}
 }
 

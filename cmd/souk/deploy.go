@@ -38,7 +38,7 @@ func (c *deployAWS) Run(e *env) error {
 		return err
 	}
 	if c.Package != "" {
-		return c.pack(e, all)
+		return c.pack(e, house, all)
 	}
 	var names []string
 	for _, t := range all {
@@ -64,7 +64,7 @@ func (e *env) template(t *deploy.Template) error {
 }
 
 // pack writes what is sent to AWS: templates and zips side by side.
-func (c *deployAWS) pack(e *env, all []*deploy.Template) error {
+func (c *deployAWS) pack(e *env, house deploy.House, all []*deploy.Template) error {
 	if err := os.MkdirAll(c.Package, 0o755); err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (c *deployAWS) pack(e *env, all []*deploy.Template) error {
 			return err
 		}
 	}
-	made, err := deploy.Package(e.ctx, deploy.Build{
+	made, err := deploy.Package(e.ctx, house, deploy.Build{
 		Source: c.Source, Main: c.Main, Into: c.Package,
 	})
 	if err != nil {

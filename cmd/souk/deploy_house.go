@@ -44,7 +44,10 @@ func houseOf() (deploy.House, error) {
 		})
 	}
 	for _, t := range d.Timers {
-		h.Timers = append(h.Timers, deploy.Timer(t))
+		h.Timers = append(h.Timers, deploy.Timer{Room: t.Room, Keys: []string{t.Key, t.Subject}})
+	}
+	for _, s := range d.Settings {
+		h.Settings = append(h.Settings, deploy.Setting(s))
 	}
 	for _, door := range d.Doors {
 		h.Routes = append(h.Routes, deploy.Route{
@@ -63,7 +66,7 @@ func houseOf() (deploy.House, error) {
 func subscriptionOf(s app.DeclaredSubscription) deploy.Subscription {
 	return deploy.Subscription{
 		Name: s.Name, Room: s.Room, Types: s.Types, Class: int(s.Class), Ordered: s.Ordered,
-		Calls: s.Calls, Most: s.Retry.Attempts, NotYet: s.Retry.NotYet, Wait: s.Retry.Most,
+		Follows: s.Follows, Calls: s.Calls, Most: s.Retry.Attempts, NotYet: s.Retry.NotYet, Wait: s.Retry.Most,
 	}
 }
 

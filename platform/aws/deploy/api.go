@@ -62,11 +62,6 @@ func (h House) furnish(d *door) {
 		}
 		a.ask(r.Name, func(s Seam) bool { return s.Doors })
 	}
-	for _, room := range d.rooms {
-		if r, _ := h.room(room); r.Apart {
-			d.may = append(d.may, h.secret(room)...)
-		}
-	}
 	a.own(ownSigning)
 	d.role, d.size = "api", h.API
 	machinery := slices.ContainsFunc(d.routes, func(r Route) bool {
@@ -124,7 +119,7 @@ func (h House) operate() []statement {
 			"sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"},
 			resources: h.queueArns(queues)},
 		h.readFiles(), h.object(archive, "", "s3:GetObject"), fileKey(),
-		{actions: []string{"s3:ListBucket"}, resources: list{h.bucketArn(archive)}},
+		h.list(archive),
 	}
 }
 

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -44,37 +45,51 @@ func (h House) drawDoors(d *drawing) {
 		lines: []string{"web ACL: bad input, rates"}})
 	d.card(card{x: 440, y: 190, w: 190, h: 66, kind: "door", title: "HTTP API",
 		lines: []string{fmt.Sprintf("%d routes, each throttled", len(h.Routes))}})
-	d.arrow("", 160, 223, 200, 223)
-	d.arrow("", 400, 223, 440, 223)
+	d.arrow(160, 223, 200, 223)
+	d.arrow(400, 223, 440, 223)
 	for i, f := range h.doors() {
 		y := 128 + 64*i
 		d.card(card{x: 680, y: y, w: 350, h: 54, kind: "function", title: f.name,
-			lines: []string{"opens " + strings.Join(f.rooms, ", ")}})
-		d.arrow("", 630, 223, 655, 223, 655, y+27, 680, y+27)
+			lines: []string{f.about()}})
+		d.arrow(630, 223, 655, 223, 655, y+27, 680, y+27)
 	}
+}
+
+// about says in a few words what is behind a door.
+func (d door) about() string {
+	rooms := map[string]bool{}
+	for _, r := range d.routes {
+		rooms[r.Room] = true
+	}
+	if len(rooms) > 3 {
+		return fmt.Sprintf("%d routes of %d rooms", len(d.routes), len(rooms))
+	}
+	return fmt.Sprintf("%d routes: %s", len(d.routes),
+		strings.Join(slices.Sorted(maps.Keys(rooms)), ", "))
 }
 
 // drawTables draws where the truth is, and who fires timers.
 func (h House) drawTables(d *drawing) {
 	d.band(24, 342, 1020, 134, "TRUTH")
 	x := 40
-	for i, t := range h.tables() {
-		w, title := 520, "DynamoDB: the rooms' table"
+	for _, t := range h.tables() {
+		w, title, kind := 540, "DynamoDB: the rooms' table", "table"
+		lines := []string{strings.Join(h.in(t), " · "), "records, facts and timers in one commit"}
 		if t != shared {
-			w, title = 250, "DynamoDB: "+t+", apart"
+			w, title, kind = 220, "DynamoDB: "+t, "apart"
+			lines = []string{"its own table, stream, key,", "relay and sweeper"}
 		}
-		d.card(card{x: x, y: 376, w: w, h: 84, kind: "table", title: title, lines: []string{
-			strings.Join(h.in(t), " · "), "records, facts and timers in one commit"}})
-		d.arrow("", x+w/2, 460, x+w/2, 530)
-		d.text(x+w/2+8, 488, "small", "stream")
+		d.card(card{x: x, y: 376, w: w, h: 84, kind: kind, title: title, lines: lines})
 		x += w + 20
-		_ = i
 	}
+	d.arrow(260, 460, 260, 530)
+	d.text(268, 488, "small", "streams")
+	d.arrow(710, 460, 710, 484, 340, 484, 340, 530)
 	d.card(card{x: 850, y: 376, w: 180, h: 84, kind: "function", title: "sweeper",
 		lines: []string{"fires what is due,", "every minute"}})
-	d.arrow("", 850, 418, 830, 418)
-	d.arrow("", 855, 318, 855, 347, 300, 347, 300, 376)
-	d.text(560, 341, "small", "commits")
+	d.arrow(850, 418, 820, 418)
+	d.arrow(855, 320, 855, 331, 310, 331, 310, 376)
+	d.text(560, 326, "small", "commits")
 }
 
 // drawBus draws how facts travel.
@@ -88,9 +103,9 @@ func (h House) drawBus(d *drawing) {
 		lines: []string{"of all events,", "to replay from"}})
 	d.card(card{x: 850, y: 530, w: 180, h: 80, kind: "plain", title: "S3: files",
 		lines: []string{"what is too large", "for a message"}})
-	d.arrow("", 390, 570, 470, 570)
-	d.arrow("", 210, 570, 170, 570)
-	d.arrow("", 635, 610, 635, 682)
+	d.arrow(390, 570, 470, 570)
+	d.arrow(210, 570, 170, 570)
+	d.arrow(635, 610, 635, 682)
 	d.text(645, 655, "small", "only what a subscription asked for")
 }
 

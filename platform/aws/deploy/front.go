@@ -31,8 +31,8 @@ func (p *part) front() {
 	}}, nil})
 }
 
-// secrets makes what nobody types: the word between the front and the doors; and an empty place for
-// what a room that is apart is given by others.
+// secrets makes what nobody types: the word between the front and the doors, and for a room that is
+// apart the word by which it knows its provider.
 func (p *part) secrets() {
 	p.add("EdgeKey", resource{"AWS::SecretsManager::Secret", obj{
 		"Name": p.house.secretName("edge"), "KmsKeyId": p.key("audit"),
@@ -44,7 +44,9 @@ func (p *part) secrets() {
 		if t != shared {
 			p.add(logical(t)+"Secret", resource{"AWS::SecretsManager::Secret", obj{
 				"Name": p.house.secretName(t), "KmsKeyId": p.key(t),
-				"Description": "What the provider of " + t + " gave us.",
+				"Description": "What the provider of " + t + " signs its notices with.",
+				"GenerateSecretString": obj{
+					"PasswordLength": 48, "ExcludePunctuation": true},
 			}, kept()})
 		}
 	}

@@ -26,15 +26,16 @@ func (h House) worker(s Subscription, size Size) function {
 	a.ask(s.Room, func(q Seam) bool { return q.Reactions })
 	a.own(ownOf(s.Name)...)
 	if s.Ordered {
-		for _, t := range s.Types {
-			a.read(roomOfType(t), eventKeys)
+		for _, key := range s.Follows {
+			room, rest, _ := strings.Cut(key, "/")
+			a.read(room, rest)
 		}
 	}
 	may := append(a.statements(), h.receive(s.Name), h.readFiles(), fileKey())
 	return function{
 		name: s.Name, role: "worker", rooms: []string{s.Room}, size: size,
 		env: obj{"SOUK_SUBSCRIPTION": s.Name, "SOUK_QUEUE_URL": h.queueURL(s.Name)},
-		may: append(may, h.outside(s.Room, s.Calls)...),
+		may: append(may, h.outside(s.Room)...),
 	}
 }
 
@@ -47,7 +48,7 @@ func (h House) taker(q Queue, size Size) function {
 	}
 	a.own(ownQueue+q.Name, ownQueue+q.Name+"/*")
 	return function{
-		name: q.Name, role: "worker", rooms: append([]string{q.Room}, q.Opens...), size: size,
+		name: q.Name, role: q.Name, rooms: append([]string{q.Room}, q.Opens...), size: size,
 		env: obj{"SOUK_QUEUE": q.Name, "SOUK_QUEUE_URL": h.queueURL(q.Name)},
 		may: append(a.statements(), h.receive(q.Name), h.send(q.Name), h.readFiles(), fileKey()),
 	}
@@ -63,7 +64,7 @@ func (p *part) relays() {
 			may: []statement{
 				p.readStream(t), p.house.listStreams(t), p.house.putEvents(), p.house.publish(),
 				p.house.writeFiles(), p.house.writeArchive(), fileKey(), p.house.send(name + dead),
-				decryptTable(t),
+				decryptTable(t), p.house.list(archive),
 			},
 		}
 		p.function(f)
@@ -99,8 +100,12 @@ func (p *part) sweepers() {
 			continue
 		}
 		a := newAccess(p.house)
-		for _, room := range timed {
-			a.write(room, "~*")
+		for _, timer := range p.house.Timers {
+			for _, keys := range timer.Keys {
+				if p.house.tableOf(timer.Room) == t {
+					a.write(timer.Room, keys)
+				}
+			}
 		}
 		name := beside("sweeper", t)
 		p.function(function{
@@ -131,12 +136,16 @@ func beside(name, table string) string {
 func (p *part) function(f function) {
 	id := logical(f.name)
 	p.role(id, f)
+	memory := f.role
+	if p.house.isQueue(f.role) {
+		memory = "worker"
+	}
 	props := obj{
 		"FunctionName": p.house.named(f.name), "Role": att(id + "Role.Arn"),
 		"Runtime": "provided.al2023", "Architectures": list{"arm64"}, "Handler": "bootstrap",
 		"Code": obj{"S3Bucket": ref("ArtifactBucket"),
 			"S3Key": sub("${ArtifactPrefix}${" + codeParameter(f.role) + "}")},
-		"MemorySize": ref(logical(f.role) + "Memory"), "Timeout": seconds(f.size.Timeout),
+		"MemorySize": ref(logical(memory) + "Memory"), "Timeout": seconds(f.size.Timeout),
 		"Environment": obj{"Variables": p.environment(f)},
 		"LoggingConfig": obj{"LogFormat": "JSON", "LogGroup": ref("Logs"),
 			"ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"},
@@ -165,6 +174,15 @@ func (p *part) environment(f function) obj {
 		env["SOUK_PEOPLE_KEY"] = p.key("people")
 	}
 	maps.Copy(env, f.env)
+	for _, s := range h.Settings {
+		switch {
+		case !slices.Contains(f.rooms, s.Room) && !slices.Contains(s.Roles, f.role):
+		case s.Parameter != "":
+			env[s.Env] = ref(s.Parameter)
+		default:
+			env[s.Env] = "{{resolve:secretsmanager:" + h.secretName(s.Room) + "}}"
+		}
+	}
 	return env
 }
 
@@ -188,6 +206,11 @@ func (f function) digest(h House) string {
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
 	return hex.EncodeToString(sum[:6])
+}
+
+// isQueue reports whether a role takes up the work of a queue of that name.
+func (h House) isQueue(role string) bool {
+	return slices.ContainsFunc(h.Queues, func(q Queue) bool { return q.Name == role })
 }
 
 // queueURL is where SQS takes a queue's messages.

@@ -3,7 +3,6 @@ package deploy
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -17,6 +16,7 @@ type House struct {
 	Timers        []Timer
 	Routes        []Route
 	Roles         []string // that a caller may have
+	Settings      []Setting
 	API           Size
 	Relay         Size
 	Sweeper       Size
@@ -37,6 +37,7 @@ type Subscription struct {
 	Name    string // "<room>.<what>"
 	Room    string
 	Types   []string // exact event types: "<system>.<room>.…"
+	Follows []string // keys of the events that it must be able to read again, if Ordered
 	Class   int      // 0 is the most important
 	Ordered bool     // it reads the history of an event's subject
 	Calls   bool     // it calls somebody outside
@@ -65,7 +66,10 @@ type Queue struct {
 }
 
 // Timer is a fact that a room announces later.
-type Timer struct{ Room, Type string }
+type Timer struct {
+	Room string
+	Keys []string // of the timer and of its event, below the room's name; "*" is any rest
+}
 
 // Route is one door.
 type Route struct {
@@ -81,6 +85,16 @@ type Size struct {
 	Timeout time.Duration
 	Most    int // at once; 0: no bound of its own
 	Windows []Window
+}
+
+// Setting is what the operator decides, or what nobody may see, as a function's environment.
+type Setting struct {
+	Env       string
+	Parameter string // of the template; "" for a secret that is made with the stack
+	About     string
+	Default   string
+	Room      string   // whose functions are given it
+	Roles     []string // and every function of these roles
 }
 
 // Window is a time of day in which instances stand by.
@@ -185,11 +199,4 @@ func (h House) timed(table string) []string {
 		}
 	}
 	return list
-}
-
-// roomOfType reads the room out of an event's type.
-func roomOfType(typ string) string {
-	_, rest, _ := strings.Cut(typ, ".")
-	room, _, _ := strings.Cut(rest, ".")
-	return room
 }

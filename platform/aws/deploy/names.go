@@ -42,7 +42,7 @@ func (h House) bucketArn(name string) sub {
 // The names of what there is one of.
 const (
 	dead       = "-dead" // ends the name of a queue for what nobody could handle
-	timerIndex = "timers"
+	timerIndex = "due"
 	archive    = "archive"
 	files      = "files"
 	trail      = "trail"
@@ -51,17 +51,15 @@ const (
 // logGroup is where the functions of one part of the house write.
 func (h House) logGroup(part string) sub { return sub("/" + h.Name + "/${Stage}/" + part) }
 
-// The keys that adapters write: under one prefix, delivery's own rows, whatever room they serve;
-// and below a room's name, behind a mark that no record of it begins with, its events.
+// The keys that the adapter writes for itself, whatever room they serve.
 const (
 	ownPerson  = "~platform/person/*"
 	ownSigning = "~platform/signing"
 	ownQueue   = "~platform/queue/"
 	ownAll     = "~platform/*"
-	eventKeys  = "~~e/*" // of a room's events, below its name
 )
 
 // ownOf are the rows that delivery keeps for one subscription.
 func ownOf(subscription string) []string {
-	return []string{"~platform/*/" + subscription, "~platform/*/" + subscription + "/*"}
+	return []string{"~platform/subscription", "~platform/*/" + subscription}
 }

@@ -34,10 +34,10 @@ type Zip struct {
 
 // Package builds every role's function for Lambda (Linux on arm64, nothing but the binary) and
 // writes its zip. It needs the Go toolchain. What was written before a failure stays.
-func Package(ctx context.Context, b Build) (Packaged, error) {
+func Package(ctx context.Context, h House, b Build) (Packaged, error) {
 	var made Packaged
 	binaries := make(map[string][]byte) // by main package
-	for _, role := range roles() {
+	for _, role := range h.roles() {
 		pkg := b.packageOf(role)
 		if binaries[pkg] == nil {
 			raw, err := b.binary(ctx, pkg)

@@ -151,7 +151,7 @@ func (a *access) statements() []statement {
 	if a.people {
 		all = append(all, openPeople())
 	}
-	return all
+	return append(all, a.house.describe())
 }
 
 // items allows actions on the items whose partition key matches. A request without a leading key
@@ -193,6 +193,16 @@ func openSigning() statement {
 		actions: []string{"kms:Decrypt", "kms:GenerateDataKey"}, key: "people",
 		when: obj{"StringEquals": obj{"kms:EncryptionContext:purpose": "signing"}},
 	}
+}
+
+// describe lets the adapter find the tables' streams when it opens. It shows nothing of what is in
+// them.
+func (h House) describe() statement {
+	s := statement{actions: []string{"dynamodb:DescribeTable"}}
+	for _, t := range h.tables() {
+		s.resources = append(s.resources, h.tableArn(t))
+	}
+	return s
 }
 
 func (h House) queryTimers(table string) statement {
@@ -266,6 +276,11 @@ func fileKey() statement {
 	}
 }
 
+// list lets a function tell what is missing from what is forbidden.
+func (h House) list(bucket string) statement {
+	return statement{actions: []string{"s3:ListBucket"}, resources: list{h.bucketArn(bucket)}}
+}
+
 func (p *part) writeLogs() statement {
 	return statement{
 		actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
@@ -274,27 +289,13 @@ func (p *part) writeLogs() statement {
 }
 
 // outside is what a room's functions may do beyond the house.
-func (h House) outside(room string, calls bool) []statement {
+func (h House) outside(room string) []statement {
 	r, _ := h.room(room)
 	var all []statement
 	if r.Tells {
 		all = append(all, sendMail(h), sendText(), noTopic())
 	}
-	if r.Apart && calls {
-		all = append(all, h.secret(room)...)
-	}
 	return all
-}
-
-// secret lets a function read what the provider of a room gave us.
-func (h House) secret(room string) []statement {
-	return []statement{
-		{actions: []string{"secretsmanager:GetSecretValue"},
-			resources: list{h.arn("secretsmanager", "secret:"+string(h.secretName(room))+"-??????")}},
-		{actions: []string{"kms:Decrypt"}, key: room,
-			when: obj{"StringEquals": obj{"kms:ViaService": sub(
-				"secretsmanager.${AWS::Region}.${AWS::URLSuffix}")}}},
-	}
 }
 
 func sendMail(h House) statement {

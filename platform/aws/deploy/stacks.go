@@ -47,7 +47,12 @@ func (p *part) parameters() {
 		"BrowseRate": parameter("The same, for each door that only shows something.", "Number",
 			obj{"Default": 500, "MinValue": 1}),
 	})
-	for _, role := range roles() {
+	for _, s := range h.Settings {
+		if s.Parameter != "" {
+			p.Parameters[s.Parameter] = parameter(s.About, "String", obj{"Default": s.Default})
+		}
+	}
+	for _, role := range h.roles() {
 		p.Parameters[codeParameter(role)] = parameter("Name of the "+role+" function's zip.",
 			"String", obj{"AllowedPattern": "^[A-Za-z0-9._-]+[.]zip$"})
 	}
@@ -80,8 +85,14 @@ func equals(parameter, value string) obj {
 	return obj{"Fn::Equals": list{ref(parameter), value}}
 }
 
-// roles are the kinds of function; each is one binary.
-func roles() []string { return []string{"api", "relay", "sweeper", "worker"} }
+// roles are the kinds of function; each is one binary. Whoever takes from a queue has its name.
+func (h House) roles() []string {
+	all := []string{"api", "relay", "sweeper", "worker"}
+	for _, q := range h.Queues {
+		all = append(all, q.Name)
+	}
+	return all
+}
 
 func codeParameter(role string) string { return logical(role) + "Code" }
 
@@ -92,6 +103,11 @@ func (h House) handedDown() obj {
 		"ArtifactPrefix": ref("ArtifactPrefix"), "WorkerCode": ref("WorkerCode"),
 		"WorkerMemory": ref("WorkerMemory"), "Bus": ref("Bus"), "LogDays": ref("LogDays"),
 		"MailDomain": ref("MailDomain"),
+	}
+	for _, s := range h.Settings {
+		if s.Parameter != "" {
+			given[s.Parameter] = ref(s.Parameter)
+		}
 	}
 	for _, k := range h.domains() {
 		given[logical(k.name)+"KeyArn"] = att(logical(k.name) + "Key.Arn")
@@ -110,6 +126,9 @@ func (p *part) shared() {
 	}
 	r, _ := p.house.room(p.name)
 	need["MailDomain"] = r.Tells
+	for _, s := range p.house.Settings {
+		need[s.Parameter] = s.Room == p.name
+	}
 	for name := range p.house.handedDown() {
 		if need[name] {
 			kind := "String"

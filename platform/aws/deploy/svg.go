@@ -49,14 +49,14 @@ func (d *drawing) dot(x, y, class int) {
 }
 
 // arrow draws a line through points, with a head at its end.
-func (d *drawing) arrow(class string, points ...int) {
+func (d *drawing) arrow(points ...int) {
 	var path []string
 	for i := 0; i+1 < len(points); i += 2 {
 		path = append(path, fmt.Sprintf("%d,%d", points[i], points[i+1]))
 	}
 	n := len(points)
-	fmt.Fprintf(&d.arrows, `<polyline class="line %s" points="%s"/>`+"\n",
-		class, strings.Join(path, " "))
+	fmt.Fprintf(&d.arrows, `<polyline class="line" points="%s"/>`+"\n",
+		strings.Join(path, " "))
 	x, y := points[n-2], points[n-1]
 	dx, dy := sign(x-points[n-4]), sign(y-points[n-3])
 	fmt.Fprintf(&d.arrows, `<polygon class="head" points="%d,%d %d,%d %d,%d"/>`+"\n", x, y,
@@ -75,7 +75,7 @@ func sign(n int) int {
 
 // backFlow draws how what rooms decide becomes truth again.
 func (d *drawing) backFlow(bottom int) {
-	d.arrow("", 32, bottom-20, 12, bottom-20, 12, 418, 40, 418)
+	d.arrow(32, 760, 12, 760, 12, 418, 40, 418)
 	d.text(32, bottom+36, "muted", "Each function commits to its own room's keys. What it announces "+
 		"leaves by the stream, and the circle begins again.")
 }

@@ -2,15 +2,16 @@ package deploy
 
 // tables makes one table for all rooms and one for each that is apart. A table is the truth: it is
 // kept when the stack goes, can be taken back to any second of the last weeks, and is encrypted
-// under a key of its own. Its stream is how events leave it.
+// under a key of its own. Its stream is how events leave it. Keys, index and stream are what the
+// adapter calls the shape of a table.
 func (p *part) tables() {
 	for _, t := range p.house.tables() {
 		p.add(logical(t)+"Table", resource{"AWS::DynamoDB::Table", obj{
 			"TableName":   p.house.named(t),
 			"BillingMode": "PAY_PER_REQUEST",
 			"AttributeDefinitions": list{
-				attribute("pk", "S"), attribute("sk", "S"),
-				attribute("ts", "S"), attribute("due", "S"),
+				attribute("pk", "S"), attribute("sk", "B"),
+				attribute("ts", "S"), attribute("due", "N"),
 			},
 			"KeySchema":              list{keyed("pk", "HASH"), keyed("sk", "RANGE")},
 			"GlobalSecondaryIndexes": list{timers()},
@@ -19,7 +20,7 @@ func (p *part) tables() {
 				"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": p.key(tableKey(t)),
 			},
 			"PointInTimeRecoverySpecification": obj{"PointInTimeRecoveryEnabled": true},
-			"TimeToLiveSpecification":          obj{"AttributeName": "ttl", "Enabled": true},
+			"TimeToLiveSpecification":          obj{"AttributeName": "x", "Enabled": true},
 			"DeletionProtectionEnabled":        true,
 		}, kept()})
 	}
