@@ -89,7 +89,7 @@ func (h House) drawTables(d *drawing) {
 		lines: []string{"fires what is due,", "every minute"}})
 	d.arrow(850, 418, 820, 418)
 	d.arrow(855, 320, 855, 331, 310, 331, 310, 376)
-	d.text(560, 326, "small", "commits")
+	d.text(318, 364, "small", "commits")
 }
 
 // drawBus draws how facts travel.
@@ -173,7 +173,7 @@ func (h House) drawWatch(d *drawing) {
 		{"Cognito", []string{"MFA for all, groups:", strings.Join(h.Roles, ", ")}},
 		{"KMS: a key for each domain", []string{strings.Join(keys, ", "),
 			"and one wrapped key for each person"}},
-		{"IAM: a role for each function", []string{"leading keys, queues, buckets and keys",
+		{"IAM: a role for each function", []string{"the keys, queues and buckets",
 			"that its rooms declare, no others"}},
 		{"CloudTrail and Config", []string{"every use of what is apart, every file;",
 			fmt.Sprintf("%d promises watched", len(configRules()))}},
