@@ -77,13 +77,14 @@ type Story struct {
 }
 
 // Use derives what an order uses at most: every event is relayed and handled by itself, in no batch
-// with another's.
+// with another's, and whoever handles one first reads whether its subscription is paused.
 func (h House) Use(s Story) Usage {
 	deliveries := h.Deliveries(s.Types)
 	u := Usage{
 		Requests: float64(s.Doors), Events: float64(len(s.Types)),
 		Messages:    float64(3 * deliveries),
 		Invocations: float64(s.Doors + len(s.Types) + deliveries),
+		Reads:       float64(deliveries),
 	}
 	for _, bytes := range s.Writes {
 		u.Writes += 2 * float64(units(bytes, 1024))
