@@ -43,7 +43,7 @@ type DeclaredSubscription struct {
 	Name    string
 	Room    string
 	Types   []string // exact event types
-	Follows []string // keys of the subjects of these events: "<room>/<subject>", "*" for what differs
+	Follows []string // keys of their subjects: "<room>/<subject>", "*" for what differs
 	Class   platform.Class
 	Ordered bool
 	Calls   bool // it calls somebody outside the store
@@ -131,7 +131,8 @@ func declare(s platform.Subscription) DeclaredSubscription {
 	}
 	slices.Sort(follows)
 	return DeclaredSubscription{
-		Follows: slices.Compact(follows), Name: s.Name, Room: owner, Types: s.Types, Class: s.Class, Ordered: s.Ordered,
+		Name: s.Name, Room: owner, Types: s.Types, Follows: slices.Compact(follows),
+		Class: s.Class, Ordered: s.Ordered,
 		Calls: !s.Pure, Local: owner == theApp, Retry: s.Retry,
 	}
 }

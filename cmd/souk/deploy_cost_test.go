@@ -30,12 +30,12 @@ import (
 // counted at the ports and put into the formula, and each line is held against the page's.
 func TestDeployCostOfOneOrder(t *testing.T) {
 	t.Parallel()
-	story := oneOrder(t)
+	lived := oneOrder(t)
 	h, err := houseOf()
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := h.Use(story)
+	u := h.Use(lived)
 	page, err := os.ReadFile(tree + "docs/cost.md")
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +154,8 @@ func liveThrough(t *testing.T, a *app.App, c *counted) deploy.Story {
 	t.Helper()
 	doors := 0
 	ask := func(who room.Role, id, method, path, body string) (int, string) {
-		token, err := a.Identity.Issue(t.Context(), room.Caller{ID: shop.ID(id), Role: who}, time.Hour)
+		caller := room.Caller{ID: shop.ID(id), Role: who}
+		token, err := a.Identity.Issue(t.Context(), caller, time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,26 +194,32 @@ func liveThrough(t *testing.T, a *app.App, c *counted) deploy.Story {
 		must(ask(room.Dealer(), "dlr_1", "POST", path, ""))
 	}
 	settled(t, c)
-	if status, body := ask(room.Customer(), "cus_1", "GET", "/v1/orders/ord_"+id, ""); status != 200 ||
-		!strings.Contains(body, `"delivered"`) {
+	status, body := ask(room.Customer(), "cus_1", "GET", "/v1/orders/ord_"+id, "")
+	if status != 200 || !strings.Contains(body, `"delivered"`) {
 		t.Fatalf("%d %s", status, body)
 	}
+	return told(t, c, doors)
+}
+
+// told is what was counted, with the types of every event of the order.
+func told(t *testing.T, c *counted, doors int) deploy.Story {
+	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	story := c.story
-	story.Doors = doors
+	s := c.story
+	s.Doors = doors
 	err := c.History().Log(t.Context(), "", func(_ string, e platform.Event) error {
 		if strings.HasPrefix(e.Type, "souk.catalog.") || e.Subject == "" ||
 			strings.HasPrefix(e.Subject, "movement/") {
 			return nil
 		}
-		story.Types = append(story.Types, e.Type)
+		s.Types = append(s.Types, e.Type)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return story
+	return s
 }
 
 // settled waits until every event is handled.

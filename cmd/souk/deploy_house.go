@@ -16,7 +16,8 @@ func houseOf() (deploy.House, error) {
 		return deploy.House{}, err
 	}
 	h := deploy.House{Name: "souk"}
-	for _, r := range []room.Role{room.Customer(), room.Dealer(), room.Admin(), room.ServiceRole()} {
+	roles := []room.Role{room.Customer(), room.Dealer(), room.Admin(), room.ServiceRole()}
+	for _, r := range roles {
 		h.Roles = append(h.Roles, r.String())
 	}
 	for _, r := range d.Rooms {
@@ -66,7 +67,8 @@ func houseOf() (deploy.House, error) {
 func subscriptionOf(s app.DeclaredSubscription) deploy.Subscription {
 	return deploy.Subscription{
 		Name: s.Name, Room: s.Room, Types: s.Types, Class: int(s.Class), Ordered: s.Ordered,
-		Follows: s.Follows, Calls: s.Calls, Most: s.Retry.Attempts, NotYet: s.Retry.NotYet, Wait: s.Retry.Most,
+		Follows: s.Follows, Calls: s.Calls,
+		Most: s.Retry.Attempts, NotYet: s.Retry.NotYet, Wait: s.Retry.Most,
 	}
 }
 

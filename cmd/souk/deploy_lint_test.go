@@ -30,7 +30,8 @@ func TestDeployLints(t *testing.T) {
 	}
 	// A template that is wrong must be found out, or the linter's silence says nothing.
 	broken := filepath.Join(dir, "broken.yaml")
-	if err := os.WriteFile(broken, []byte("Resources: {A: {Type: AWS::SQS::Kiosk}}\n"), 0o644); err != nil {
+	text := []byte("Resources: {A: {Type: AWS::SQS::Kiosk}}\n")
+	if err := os.WriteFile(broken, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := exec.CommandContext(t.Context(), tool, "--template", broken).Run(); err == nil {

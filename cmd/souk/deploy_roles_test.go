@@ -96,7 +96,8 @@ func TestDeployWorkersMayDoWhatTheirRoomsDeclare(t *testing.T) {
 		own := "~platform/trouble/" + s.Name
 		judge(t, name, p, true, item("PutItem", "", own), item("GetItem", "", own))
 		judge(t, name, p, false, item("PutItem", "", "~platform/trouble/another.one"),
-			item("PutItem", "", "~platform/signing"), item("GetItem", "", "~platform/queue/purchases"))
+			item("PutItem", "", "~platform/signing"),
+			item("GetItem", "", "~platform/queue/purchases"))
 		judge(t, name, p, false,
 			plain("dynamodb:Scan", iamtest.ARN("dynamodb", mainTable)),
 			plain("dynamodb:Scan", iamtest.ARN("dynamodb", paymentTable)),
@@ -190,8 +191,10 @@ func TestDeployDoorsAreApart(t *testing.T) {
 	scan := plain("dynamodb:Scan", iamtest.ARN("dynamodb", mainTable))
 	judge(t, "api", api, true,
 		item("PutItem", "order", "order/ord_1"), item("PutItem", "catalog", "catalog/sku"),
-		item("PutItem", "app", "app/~purchase/1"), item("GetItem", "notification", "notification/1"),
-		item("PutItem", "payment", "payment/~vault/cus_1"), item("GetItem", "", "~platform/signing"),
+		item("PutItem", "app", "app/~purchase/1"),
+		item("GetItem", "notification", "notification/1"),
+		item("PutItem", "payment", "payment/~vault/cus_1"),
+		item("GetItem", "", "~platform/signing"),
 		plain("sqs:SendMessage", queueARN("purchases")))
 	judge(t, "api", api, false,
 		item("PutItem", "notification", "notification/1"), item("GetItem", "ledger", "ledger/1"),
@@ -247,7 +250,8 @@ func TestDeployMachineryIsApart(t *testing.T) {
 		item("PutItem", "catalog", "catalog/listing/x"),
 		item("DeleteItem", "payment", "payment/check/x"))
 	judge(t, "sweeper-payment", apart, true, item("DeleteItem", "payment", "payment/check/x"))
-	judge(t, "sweeper-payment", apart, false, index, item("DeleteItem", "order", "order/deadline/1"),
+	judge(t, "sweeper-payment", apart, false, index,
+		item("DeleteItem", "order", "order/deadline/1"),
 		item("GetItem", "payment", "payment/~vault/cus_1"))
 }
 

@@ -23,8 +23,7 @@ func patience(class int) int { return []int{60, 300, 1800}[min(class, 2)] }
 func (p *part) alarms(name string, class int) {
 	id := logical(name)
 	p.alarm(id+"DeadAlarm", name+": a message was given up and waits for a person",
-		metric{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", p.house.named(name + dead)},
-		0, 1)
+		p.waiting(name+dead), 0, 1)
 	p.alarm(id+"AgeAlarm", name+": messages wait longer than they should",
 		metric{"AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", p.house.named(name)},
 		patience(class), 3)
@@ -36,8 +35,14 @@ func (p *part) streamAlarm(name string) {
 	p.alarm(id+"AgeAlarm", name+": committed events wait for the bus",
 		metric{"AWS/Lambda", "IteratorAge", "FunctionName", p.house.named(name)}, 60_000, 3)
 	p.alarm(id+"DeadAlarm", name+": a part of the stream was given up",
-		metric{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", p.house.named(name + dead)},
-		0, 1)
+		p.waiting(name+dead), 0, 1)
+}
+
+// waiting is how many messages a queue holds.
+func (p *part) waiting(queue string) metric {
+	return metric{
+		"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", p.house.named(queue),
+	}
 }
 
 // metric names one series.

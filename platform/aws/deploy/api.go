@@ -148,8 +148,7 @@ func (p *part) api() {
 				"Target": sub("integrations/${" + logical(d.name) + "Integration}"),
 			}, nil})
 			if r.Load == "browse" {
-				settings[r.Method+" "+r.Path] = obj{
-					"ThrottlingRateLimit": ref("BrowseRate"), "ThrottlingBurstLimit": ref("BrowseRate")}
+				settings[r.Method+" "+r.Path] = throttled("BrowseRate")
 			}
 		}
 	}
@@ -164,6 +163,11 @@ func (p *part) api() {
 		"RouteSettings":     settings,
 		"AccessLogSettings": obj{"DestinationArn": att("DoorLogs.Arn"), "Format": accessLog()},
 	}, obj{"DependsOn": after}})
+}
+
+// throttled bounds requests a second, and in one moment, by a parameter.
+func throttled(by string) obj {
+	return obj{"ThrottlingRateLimit": ref(by), "ThrottlingBurstLimit": ref(by)}
 }
 
 // door makes one function with a version, an alias, and its way in. What stands by stands by under
@@ -220,7 +224,8 @@ func (p *part) windows(id string) {
 
 // routeName makes "PostV1OrdersIdCancel" of a route.
 func routeName(r Route) string {
-	words := strings.FieldsFunc(r.Path, func(c rune) bool { return strings.ContainsRune("/{}.-_", c) })
+	between := func(c rune) bool { return strings.ContainsRune("/{}.-_", c) }
+	words := strings.FieldsFunc(r.Path, between)
 	name := r.Method[:1] + strings.ToLower(r.Method[1:])
 	for _, w := range words {
 		name += strings.ToUpper(w[:1]) + w[1:]

@@ -55,7 +55,8 @@ func (p *part) letTrailWrite() list {
 			"Action":   list{"s3:GetBucketAcl", "s3:ListBucket"},
 			"Resource": arn, "Condition": obj{"StringEquals": own}},
 		obj{"Sid": "MayWrite", "Effect": "Allow", "Principal": services,
-			"Action":   "s3:PutObject",
-			"Resource": arn + "/AWSLogs/${AWS::AccountId}/*", "Condition": obj{"StringEquals": own}},
+			"Action":    "s3:PutObject",
+			"Resource":  arn + "/AWSLogs/${AWS::AccountId}/*",
+			"Condition": obj{"StringEquals": own}},
 	}
 }

@@ -35,12 +35,13 @@ func TestCostOfTheWorkedExample(t *testing.T) {
 	}
 }
 
-// Goal: use follows from the declarations. Method: a house of three subscriptions and a story of two
-// events, counted by hand.
+// Goal: use follows from the declarations. Method: a house of three subscriptions and a story of
+// two events, counted by hand.
 func TestUseFollowsFromTheDeclarations(t *testing.T) {
 	t.Parallel()
 	h := deploy.House{Subscriptions: []deploy.Subscription{
-		{Name: "a.x", Types: []string{"s.b.made.v1"}}, {Name: "b.y", Types: []string{"s.b.made.v1"}},
+		{Name: "a.x", Types: []string{"s.b.made.v1"}},
+		{Name: "b.y", Types: []string{"s.b.made.v1"}},
 		{Name: "c.z", Types: []string{"s.b.sold.v1"}},
 	}}
 	got := h.Use(deploy.Story{

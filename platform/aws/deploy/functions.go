@@ -76,7 +76,8 @@ func (p *part) relays() {
 			"FunctionResponseTypes":      list{"ReportBatchItemFailures"},
 			"BisectBatchOnFunctionError": true,
 			"MaximumRecordAgeInSeconds":  -1, "MaximumRetryAttempts": -1,
-			"DestinationConfig": obj{"OnFailure": obj{"Destination": att(logical(name) + "Dead.Arn")}},
+			"DestinationConfig": obj{"OnFailure": obj{
+				"Destination": att(logical(name) + "Dead.Arn")}},
 			"FilterCriteria": obj{"Filters": list{
 				obj{"Pattern": `{"eventName":["INSERT"]}`}}},
 		}, nil})

@@ -115,11 +115,12 @@ func (h House) check() error {
 	seen := make(map[string]string)
 	for _, s := range h.Subscriptions {
 		if _, ok := h.room(s.Room); !ok {
-			return fmt.Errorf("the subscription %q belongs to no room; nothing was generated", s.Name)
+			return fmt.Errorf("the subscription %q belongs to no room; nothing was generated",
+				s.Name)
 		}
 		if len(s.Types) == 0 || s.Class < 0 || s.Class >= len(h.Workers) {
-			return fmt.Errorf("the subscription %q has %d types and class %d; nothing was generated",
-				s.Name, len(s.Types), s.Class)
+			return fmt.Errorf("the subscription %q has %d types and class %d; "+
+				"nothing was generated", s.Name, len(s.Types), s.Class)
 		}
 		longest := len(h.Name) + 1 + maxStage + 1 + len(dashed(s.Name))
 		if longest > maxFunctionName {

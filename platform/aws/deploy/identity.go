@@ -8,9 +8,10 @@ func (p *part) identity() {
 		"UsernameAttributes": list{"email"}, "AutoVerifiedAttributes": list{"email"},
 		"MfaConfiguration": "ON", "EnabledMfas": list{"SOFTWARE_TOKEN_MFA"},
 		"DeletionProtection": "ACTIVE", "UserPoolTier": "PLUS",
-		"UserPoolAddOns":         obj{"AdvancedSecurityMode": "ENFORCED"},
-		"UsernameConfiguration":  obj{"CaseSensitive": false},
-		"AccountRecoverySetting": obj{"RecoveryMechanisms": list{obj{"Name": "verified_email", "Priority": 1}}},
+		"UserPoolAddOns":        obj{"AdvancedSecurityMode": "ENFORCED"},
+		"UsernameConfiguration": obj{"CaseSensitive": false},
+		"AccountRecoverySetting": obj{"RecoveryMechanisms": list{
+			obj{"Name": "verified_email", "Priority": 1}}},
 		"Policies": obj{"PasswordPolicy": obj{
 			"MinimumLength": 12, "TemporaryPasswordValidityDays": 1,
 			"RequireLowercase": false, "RequireUppercase": false,

@@ -18,7 +18,9 @@ func (h House) arn(service, path string) sub {
 	return sub("arn:${AWS::Partition}:" + service + ":${AWS::Region}:${AWS::AccountId}:" + path)
 }
 
-func (h House) tableArn(table string) sub { return h.arn("dynamodb", "table/"+string(h.named(table))) }
+func (h House) tableArn(table string) sub {
+	return h.arn("dynamodb", "table/"+string(h.named(table)))
+}
 
 func (h House) queueArn(name string) sub { return h.arn("sqs", string(h.named(name))) }
 

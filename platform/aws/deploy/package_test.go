@@ -78,7 +78,8 @@ func TestBrokenSourceIsNotPackaged(t *testing.T) {
 	t.Parallel()
 	source := program(t)
 	broken := filepath.Join(source, "functions", "api", "main.go")
-	if err := os.WriteFile(broken, []byte("package main\n\nfunc main() { nothing() }\n"), 0o644); err != nil {
+	text := []byte("package main\n\nfunc main() { nothing() }\n")
+	if err := os.WriteFile(broken, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	made, err := deploy.Package(t.Context(), deploy.House{}, deploy.Build{

@@ -23,7 +23,7 @@ func (p *part) parameters() {
 		"Stage": text("Ends the name of everything.", "prod", "^[a-z][a-z0-9]{0,7}$"),
 		"ArtifactBucket": parameter("Bucket with the packaged functions and templates.",
 			"String", obj{"AllowedPattern": "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"}),
-		"ArtifactPrefix": text("Folder in it, with a slash at the end.", "", "^([A-Za-z0-9._-]+/)*$"),
+		"ArtifactPrefix": text("Folder in it, ending in a slash.", "", "^([A-Za-z0-9._-]+/)*$"),
 		"ApiDigest": parameter("SHA-256 of the api function's zip, in base64: a new one publishes "+
 			"a new version.", "String", obj{"AllowedPattern": "^[A-Za-z0-9+/]{43}=$"}),
 		"Bus": parameter("What carries events from the stream to the queues.", "String",
@@ -32,8 +32,8 @@ func (p *part) parameters() {
 			"String", obj{"AllowedPattern": "^[^@\\s]+@[^@\\s]+$"}),
 		"MailDomain": parameter("Domain that SES may send from; empty: no mail is sent.",
 			"String", obj{"Default": "", "AllowedPattern": "^[a-z0-9.-]*$"}),
-		"WebAclArn": parameter("Output WebAclArn of the stack of edge.yaml, in us-east-1.", "String",
-			obj{"AllowedPattern": "^arn:[^:]+:wafv2:us-east-1:[0-9]+:global/webacl/.+$"}),
+		"WebAclArn": parameter("Output WebAclArn of the stack of edge.yaml, in us-east-1.",
+			"String", obj{"AllowedPattern": "^arn:[^:]+:wafv2:us-east-1:[0-9]+:global/webacl/.+$"}),
 		"RecordConfig": parameter("Whether this account has no AWS Config recorder yet.", "String",
 			obj{"Default": "yes", "AllowedValues": list{"yes", "no"}}),
 		"LogDays": parameter("How long logs are kept, in days.", "Number", obj{

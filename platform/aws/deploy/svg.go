@@ -76,8 +76,8 @@ func sign(n int) int {
 // backFlow draws how what rooms decide becomes truth again.
 func (d *drawing) backFlow(bottom int) {
 	d.arrow(32, 760, 12, 760, 12, 418, 40, 418)
-	d.text(32, bottom+36, "muted", "Each function commits to its own room's keys. What it announces "+
-		"leaves by the stream, and the circle begins again.")
+	d.text(32, bottom+36, "muted", "Each function commits to its own room's keys. What it "+
+		"announces leaves by the stream, and the circle begins again.")
 }
 
 func (d *drawing) finish(width, height int) []byte {
@@ -145,6 +145,7 @@ func (c colours) rules() string {
 	} {
 		fmt.Fprintf(&b, ".%s { fill: %s }\n", r[0], r[1])
 	}
-	fmt.Fprintf(&b, ".card { fill: %s; stroke: %s }\n.line { stroke: %s }\n", c.card, c.edge, c.line)
+	fmt.Fprintf(&b, ".card { fill: %s; stroke: %s }\n.line { stroke: %s }\n",
+		c.card, c.edge, c.line)
 	return b.String()
 }

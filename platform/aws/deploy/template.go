@@ -91,12 +91,14 @@ func (t *Template) check() error {
 func logical(parts ...string) string {
 	var b strings.Builder
 	for _, p := range parts {
-		for _, word := range strings.FieldsFunc(p, func(r rune) bool { return r == '.' || r == '-' }) {
+		for _, word := range strings.FieldsFunc(p, separates) {
 			b.WriteString(strings.ToUpper(word[:1]) + word[1:])
 		}
 	}
 	return b.String()
 }
+
+func separates(r rune) bool { return r == '.' || r == '-' }
 
 // dashed makes a physical name of one with dots.
 func dashed(name string) string { return strings.ReplaceAll(name, ".", "-") }

@@ -137,8 +137,8 @@ func (w *yaml) scalar(v any) string {
 }
 
 func (w *yaml) text(s string) string {
-	ambiguous := slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "null", "y", "n"},
-		strings.ToLower(s))
+	words := []string{"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+	ambiguous := slices.Contains(words, strings.ToLower(s))
 	if w.plain.MatchString(s) && !ambiguous && !strings.HasSuffix(s, ":") {
 		return s
 	}
