@@ -86,7 +86,7 @@ func (c *deployAWS) pack(e *env, house deploy.House, all []*deploy.Template) err
 	t := &text{w: e.out}
 	t.line("%d templates and %d functions in %s", len(all), len(made.Zips), c.Package)
 	for _, z := range made.Zips {
-		t.line("  %-8s %6.2f MB  %s", z.Role, float64(z.Bytes)/1e6, z.File)
+		t.line("  %-9s %6.2f MB  %s", z.Role, float64(z.Bytes)/1e6, z.File)
 	}
 	t.line("parameters of the template")
 	for _, p := range made.Parameters {

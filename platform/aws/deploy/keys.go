@@ -13,7 +13,7 @@ func (h House) domains() []domain {
 		{"people", "the keys of persons, each wrapped, and the keys that sign tokens", nil},
 		{"files", "the archive of events, and files", nil},
 		{"audit", "logs, alarms and the trail of who did what", list{
-			"cloudtrail.amazonaws.com", "cloudwatch.amazonaws.com",
+			"cloudtrail.amazonaws.com", "cloudwatch.amazonaws.com", "config.amazonaws.com",
 			sub("logs.${AWS::Region}.${AWS::URLSuffix}")}},
 	}
 	for _, t := range h.tables() {
@@ -49,6 +49,7 @@ func keyPolicy(d domain) obj {
 				"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:CreateGrant", "kms:Decrypt",
 				"kms:DeleteAlias", "kms:DescribeKey", "kms:DisableKey", "kms:EnableKey",
 				"kms:EnableKeyRotation", "kms:Encrypt", "kms:GenerateDataKey",
+				"kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo",
 				"kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListGrants",
 				"kms:ListResourceTags", "kms:PutKeyPolicy", "kms:RevokeGrant",
 				"kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource",
@@ -58,7 +59,8 @@ func keyPolicy(d domain) obj {
 	if len(d.services) > 0 {
 		statements = append(statements, obj{"Sid": "ServicesOfTheAccount", "Effect": "Allow",
 			"Principal": obj{"Service": d.services}, "Resource": "*",
-			"Action": list{"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
+			"Action": list{"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey",
+				"kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"},
 			"Condition": obj{"StringEqualsIfExists": obj{
 				"aws:SourceAccount": ref("AWS::AccountId")}},
 		})
