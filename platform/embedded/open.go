@@ -356,7 +356,7 @@ func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 	}
 	opts.Experimental.SpanPolicyFunc = splitByRegion
 	opts.EventListener = &pebble.EventListener{
-		FlushEnd: func(pebble.FlushInfo) { p.flushed() },
+		FlushEnd: p.flushed,
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			p.log.Error("a stored block is damaged; restore a backup", "path", i.Path, "details",
 				i.Details)
