@@ -243,12 +243,16 @@ func (r *run) readEnvelopes(ctx context.Context, census *census) error {
 	if census != nil {
 		sinks = append(sinks, census)
 	}
+	pacing := uint64(envelopes)
+	if r.in.Envelopes {
+		pacing = 100
+	}
 	for part := range log.parts {
 		if part > 0 {
 			log.begin(part, r.total)
 			sinks = sinks[:1]
 		}
-		from, to := envelopes*part/log.parts, envelopes*(part+1)/log.parts
+		from, to := pacing*part/log.parts, pacing*(part+1)/log.parts
 		n, err := r.readLog(ctx, &pipeline{
 			sinks: sinks, pace: pace{int64(from), int64(to - from)},
 		})

@@ -131,8 +131,8 @@ func (c *cursor) list(each func() bool) bool {
 // maxMembers is how many names an object may have: a bit each.
 const maxMembers = 64
 
-// object calls each for the members of an object, with the place of their names in names. It returns
-// which of them there are. It refuses other names, and a name twice.
+// object calls each for the members of an object, with the place of their names in names. It
+// returns which of them there are. It refuses other names, and a name twice.
 func (c *cursor) object(names []string, each func(i int) bool) (seen uint64, ok bool) {
 	if !c.take('{') {
 		return 0, false

@@ -34,8 +34,8 @@ const (
 	isNull
 )
 
-// glanceOf makes a glance of the schema of a kind; nil if the schema is beyond what a glance knows. A
-// rule can ask only for members whose names are in its text.
+// glanceOf makes a glance of the schema of a kind; nil if the schema is beyond what a glance knows.
+// A rule can ask only for members whose names are in its text.
 func glanceOf(s *Schema, k event.Kind) *glance {
 	named := make(map[string]bool)
 	for _, inv := range k.Invariants {
