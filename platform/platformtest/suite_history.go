@@ -241,7 +241,7 @@ func testSeek(t *testing.T, w *world) {
 
 // Goal: Records yields exactly the records whose partition has the prefix, with the room's name
 // before the partition: each partition's together and in order, and with KeyOrder all in order.
-// Method: strange partitions and places in two rooms, several prefixes, compared with sorting in Go.
+// Method: strange partitions and places in two rooms, several prefixes, compared with sorting.
 func testRecords(t *testing.T, w *world) {
 	var all []platform.Key
 	for _, room := range []string{"alpha", "beta"} {

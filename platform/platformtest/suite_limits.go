@@ -11,7 +11,8 @@ import (
 func runLimits(t *testing.T, a Adapter) {
 	runTrials(t, a, []trial{
 		{"Items", testItems}, {"BatchBytes", testBatchBytes}, {"ItemBytes", testItemBytes},
-		{"CounterBytes", testCounterBytes}, {"Moves", testMoves}, {"Keys", testKeySizes}, {"EventBytes", testEventBytes},
+		{"CounterBytes", testCounterBytes}, {"Moves", testMoves}, {"Keys", testKeySizes},
+		{"EventBytes", testEventBytes},
 		{"Malformed", testMalformed},
 	})
 }

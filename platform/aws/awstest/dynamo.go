@@ -12,7 +12,7 @@ import (
 )
 
 // DynamoDB is a fake of Amazon DynamoDB and of its streams: the calls, expressions and limits that
-// the adapter uses, on tables in memory. Calls are served one at a time, so transactions never meet.
+// the adapter uses, on tables in memory. Calls are served one by one, so transactions never meet.
 // Safe for concurrent use. The zero value has no tables.
 type DynamoDB struct {
 	// FirstReasonOnly makes a cancelled transaction name only its first failing action, as a store
@@ -144,8 +144,9 @@ type request struct {
 	ReturnValuesOnConditionCheckFailure string
 	TransactItems []action
 	RequestItems  map[string]struct {
-		Keys           []item
-		ConsistentRead bool
+		Keys                 []item
+		ConsistentRead       bool
+		ProjectionExpression string
 	}
 
 	AttributeDefinitions      []struct{ AttributeName, AttributeType string }
@@ -160,8 +161,9 @@ type request struct {
 		Enabled       bool
 	}
 
-	StreamArn, ShardId, ShardIterator, ShardIteratorType, SequenceNumber string //nolint:revive // theirs
-	ExclusiveStartShardId                                                string //nolint:revive // theirs
+	StreamArn, ShardIterator, ShardIteratorType, SequenceNumber string
+	Shard                                                       string `json:"ShardId"`
+	StartShard                                                  string `json:"ExclusiveStartShardId"`
 }
 
 // action is one of a transaction's.

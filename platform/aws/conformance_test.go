@@ -1,0 +1,68 @@
+package aws
+
+import (
+	"path"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/platformtest"
+)
+
+// sections are those of the suite that store, history and timers can be judged by.
+func sections() []string {
+	return []string{
+		"Store", "Caller", "Limits", "List", "Rooms", "Concurrency", "Model", "History", "Timers",
+	}
+}
+
+// features asks a platform what it declares.
+func features() platform.Features {
+	o := Options{Table: "t", Bucket: "b", Rooms: []Room{{Name: "r"}}}
+	if err := o.check(); err != nil {
+		panic(err) // the options above are complete
+	}
+	return (&Platform{o: o}).Features()
+}
+
+// Goal: store, history and timers keep the promises of the ports. Method: the suite of all
+// adapters, each world in a cloud of its own in process, on a clock that stands still.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	clouds := make(map[string]*cloud)
+	platformtest.RunSections(t, platformtest.Adapter{
+		Features: features(),
+		Open: func(t *testing.T, o platformtest.Options) platform.Platform {
+			t.Helper()
+			mu.Lock()
+			c := clouds[o.Place]
+			if c == nil {
+				c = newCloud(t)
+				clouds[o.Place] = c
+			}
+			mu.Unlock()
+			opts := options(c.cfg, "souk")
+			opts.Clock, opts.Check = o.Clock, o.Check
+			return openWorld(t, opts)
+		},
+	}, sections()...)
+}
+
+// openWorld makes what is missing and opens a world.
+func openWorld(t *testing.T, o Options) *world {
+	t.Helper()
+	prepare(t, o)
+	p, err := open(t.Context(), o)
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	return &world{Platform: p, observer: &observer{p: p}}
+}
+
+// placeName is a name for tables and bucket made of a world's place.
+func placeName(place string) string {
+	return "souk-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(
+		path.Base(path.Dir(place))+"-"+path.Base(place)))
+}
