@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/souk-commerce/souk/platform"
 )
@@ -22,7 +23,7 @@ const (
 	maxSends    = 8
 	waitBase    = 10 * time.Millisecond
 	waitMost    = 500 * time.Millisecond
-	answerTime  = 5 * time.Second // for one answer
+	answerTime  = 5 * time.Second // for one answer, unless Platform.patience says otherwise
 	tokenWindow = 5 * time.Minute
 )
 
@@ -30,42 +31,108 @@ const (
 func newToken() string { return rand.Text() }
 
 // send makes a transaction happen once, or says what came of it: see platform.Store.Commit. All
-// sends carry one token, so that a send whose answer was lost and the one after it are one effect.
+// sends are the same bytes under one token, so that a send whose answer was lost and the one after
+// it are one effect.
 func (p *Platform) send(ctx context.Context, tx *transaction) error {
-	token, began := newToken(), p.now()
-	inDoubt := false // an earlier send may have happened
-	for n := 0; ; n++ {
-		if err := ctx.Err(); err != nil {
-			return err
+	token := newToken()
+	s := &sending{p: p, tx: tx, began: p.now()}
+	out, err := p.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		TransactItems: tx.actions, ClientRequestToken: &token,
+		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+	}, func(o *dynamodb.Options) {
+		o.Retryer = s
+		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+			return stack.Finalize.Insert(s, "Retry", middleware.After)
+		})
+	})
+	switch {
+	case err == nil:
+		for i := range out.ConsumedCapacity {
+			p.usage.units(true, &out.ConsumedCapacity[i])
 		}
-		outcome, err := p.sendOnce(ctx, tx, token)
-		switch outcome {
-		case done:
-			return nil
-		case refused:
-			return p.confirm(ctx, tx, err)
-		case denied:
-			if inDoubt {
-				return unknown(err)
-			}
-			return err
-		case lost:
-			inDoubt = true
-		case busy:
-		}
-		if n+1 < maxSends {
-			if err := wait(ctx, n); err != nil {
-				return fmt.Errorf("commit: %w", err)
-			}
-		}
-		if n+1 >= maxSends || p.now().Sub(began) > tokenWindow {
-			if inDoubt {
-				return unknown(err)
-			}
-			return err
-		}
+		return nil
+	case ctx.Err() != nil: // the caller gave up while an answer was awaited
+		return fmt.Errorf("commit: %w", errors.Join(context.Cause(ctx), err))
+	case s.sent == 0:
+		return fmt.Errorf("commit: %w", err)
+	case s.outcome == refused:
+		return p.confirm(ctx, tx, s.err)
+	case s.inDoubt:
+		return unknown(s.err)
 	}
+	return s.err
 }
+
+// sending is one transaction on its way: it decides in the SDK's place what is sent again, because
+// only it knows until when the token is remembered and what a cancelled transaction means. It is
+// used by one goroutine.
+type sending struct {
+	p       *Platform
+	tx      *transaction
+	began   time.Time
+	sent    int
+	inDoubt bool    // some send may have happened
+	outcome outcome // of the last send
+	err     error
+}
+
+var (
+	_ aws.RetryerV2                 = (*sending)(nil)
+	_ middleware.FinalizeMiddleware = (*sending)(nil)
+)
+
+// ID implements middleware.FinalizeMiddleware.
+func (s *sending) ID() string { return "SendOnce" }
+
+// HandleFinalize implements middleware.FinalizeMiddleware: it is one send.
+func (s *sending) HandleFinalize(
+	ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+) (out middleware.FinalizeOutput, m middleware.Metadata, err error) {
+	if s.late() { // the process stood still since the last send was judged
+		return out, m, s.err
+	}
+	once, cancel := context.WithTimeout(ctx, s.p.patience)
+	defer cancel()
+	s.sent++
+	s.p.usage.add("dynamodb:TransactWriteItems", true)
+	out, m, err = next.HandleFinalize(once, in)
+	if err == nil {
+		return out, m, nil
+	}
+	s.outcome, s.err = s.tx.outcomeOf(err)
+	s.inDoubt = s.inDoubt || s.outcome == lost
+	return out, m, err
+}
+
+func (s *sending) late() bool { return s.sent > 0 && s.p.now().Sub(s.began) > tokenWindow }
+
+// IsErrorRetryable implements aws.Retryer.
+func (s *sending) IsErrorRetryable(error) bool {
+	return (s.outcome == busy || s.outcome == lost) && !s.late()
+}
+
+// MaxAttempts implements aws.Retryer.
+func (s *sending) MaxAttempts() int { return maxSends }
+
+// RetryDelay implements aws.Retryer.
+func (s *sending) RetryDelay(sent int, _ error) (time.Duration, error) {
+	return delay(sent - 1), nil
+}
+
+// GetRetryToken implements aws.Retryer. What is sent again is bounded by number and time only.
+func (s *sending) GetRetryToken(context.Context, error) (func(error) error, error) {
+	return keepNothing, nil
+}
+
+// GetInitialToken implements aws.Retryer.
+func (s *sending) GetInitialToken() func(error) error { return keepNothing }
+
+// GetAttemptToken implements aws.RetryerV2.
+func (s *sending) GetAttemptToken(context.Context) (func(error) error, error) {
+	return keepNothing, nil
+}
+
+func keepNothing(error) error { return nil }
 
 // unknown words what cannot be told. The cause is not wrapped where it would say that nothing
 // happened.
@@ -77,35 +144,14 @@ func unknown(err error) error {
 	return fmt.Errorf("%s: %w", words, err)
 }
 
-// sendOnce sends a transaction with the SDK's own retries off: only send knows until when the token
-// is remembered.
-func (p *Platform) sendOnce(
-	ctx context.Context, tx *transaction, token string,
-) (outcome, error) {
-	once, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	out, err := p.db.TransactWriteItems(once, &dynamodb.TransactWriteItemsInput{
-		TransactItems: tx.actions, ClientRequestToken: &token,
-		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
-	}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
-	p.usage.add("dynamodb:TransactWriteItems", true)
-	if err == nil {
-		for i := range out.ConsumedCapacity {
-			p.usage.units(true, &out.ConsumedCapacity[i])
-		}
-		return done, nil
-	}
-	if ctx.Err() != nil { // the caller gave up while the answer was awaited
-		return denied, fmt.Errorf("commit: %w", errors.Join(ctx.Err(), err))
-	}
-	return tx.outcomeOf(err)
+// delay is how long to wait after send number n, from 0: full jitter.
+func delay(n int) time.Duration {
+	return time.Duration(randv2.Int64N(int64(min(waitBase<<n, waitMost))))
 }
 
-// wait waits before the send after number n, with full jitter. It lives by the machine's time, like
-// the network that it spares.
+// wait waits after call number n. It lives by the machine's time, like the network that it spares.
 func wait(ctx context.Context, n int) error {
-	most := min(waitBase<<n, waitMost)
-	t := time.NewTimer(time.Duration(randv2.Int64N(int64(most))))
+	t := time.NewTimer(delay(n))
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -154,13 +154,12 @@ func (h history) scan(
 ) error {
 	in := &dynamodb.ScanInput{
 		TableName: &table, ConsistentRead: aws.Bool(true),
-		FilterExpression:          aws.String("begins_with(sk, :mark)"),
-		ExpressionAttributeValues: item{":mark": raw(string(byte(markRecord)))},
-		ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal,
+		FilterExpression:       aws.String("attribute_exists(v)"), // events and timers have none
+		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 	}
 	if prefix != "" {
-		in.FilterExpression = aws.String("begins_with(sk, :mark) AND begins_with(pk, :prefix)")
-		in.ExpressionAttributeValues[":prefix"] = text(wide(prefix))
+		in.FilterExpression = aws.String("attribute_exists(v) AND begins_with(pk, :prefix)")
+		in.ExpressionAttributeValues = item{":prefix": text(wide(prefix))}
 	}
 	for {
 		if h.p.closed.Load() {
@@ -172,6 +171,9 @@ func (h history) scan(
 		}
 		h.p.usage.add("dynamodb:Scan", false, out.ConsumedCapacity)
 		for _, i := range out.Items {
+			if sort := valueOf(i[attrSort]); len(sort) > 0 && sort[0] == markRow {
+				continue // the platform's own
+			}
 			rec, err := decodeRecord(i)
 			if err == nil {
 				err = fn(rec)

@@ -28,6 +28,8 @@ type Platform struct {
 	usage   usage
 	now     func() time.Time // the machine's time, by which tokens age
 
+	patience time.Duration // for one answer to a commit
+
 	archiver *archiver
 	closed   atomic.Bool
 
@@ -49,6 +51,7 @@ func open(ctx context.Context, o Options) (*Platform, error) {
 			so.UsePathStyle = o.Config.BaseEndpoint != nil
 		}),
 		tableOf: o.tableOf(), tables: o.Tables(), now: time.Now, newsCh: make(chan struct{}),
+		patience: answerTime,
 	}
 	p.rows = &rows{p: p, name: o.Table}
 	var readers []*reader

@@ -16,8 +16,8 @@ import (
 
 // How much one sweep takes at a time.
 const (
-	sweepPage     = 100 // due timers read from one shard of one table
-	sweepTogether = 25  // timers fired by one transaction
+	sweepPage     = 100                   // due timers read from one shard of one table
+	sweepTogether = platform.MaxItems / 2 // timers fired by one transaction: two actions each
 )
 
 // Sweep fires every timer that is due now, the earliest first, and returns how many it fired. Any

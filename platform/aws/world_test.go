@@ -10,6 +10,7 @@ import (
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
@@ -59,7 +60,11 @@ func prepare(t *testing.T, o Options) {
 		t.Fatalf("make tables: %v", err)
 	}
 	client := s3.NewFromConfig(o.Config, func(so *s3.Options) { so.UsePathStyle = true })
-	_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &o.Bucket})
+	_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: &o.Bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{
+			LocationConstraint: s3types.BucketLocationConstraint(o.Config.Region),
+		},
+	})
 	if err != nil && codeOf(err) != "BucketAlreadyExists" &&
 		codeOf(err) != "BucketAlreadyOwnedByYou" {
 		t.Fatalf("make the bucket: %v", err)

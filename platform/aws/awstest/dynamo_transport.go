@@ -129,13 +129,13 @@ func (f *Faults) RoundTrip(r *http.Request) (*http.Response, error) {
 // Refuse answers with an error of the service, and the request never happens. The body is JSON
 // beside its type and message, or empty.
 func Refuse(code, message, body string) Fault {
+	if body != "" {
+		body = "," + body
+	}
 	return func(r *http.Request, _ http.RoundTripper) (*http.Response, error) {
 		status := http.StatusBadRequest
 		if code == "InternalServerError" || code == "ServiceUnavailable" {
 			status = http.StatusInternalServerError
-		}
-		if body != "" {
-			body = "," + body
 		}
 		return &http.Response{
 			StatusCode: status, Request: r, ProtoMajor: 1, ProtoMinor: 1,

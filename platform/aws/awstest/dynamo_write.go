@@ -90,10 +90,11 @@ func (d *DynamoDB) apply(c *change) {
 	}
 }
 
-// units is what a write costs outside a transaction, for the table and its indexes.
-func (c *change) units() float64 {
+// units is what a write costs: of the table, twice in a transaction, and once of its indexes, which
+// follow later.
+func (c *change) units(times float64) float64 {
 	kb := func(i item) float64 { return float64((i.size() + 1023) / 1024) }
-	n := max(kb(c.old), kb(c.next), 1)
+	n := times * max(kb(c.old), kb(c.next), 1)
 	for _, x := range c.t.shape.GlobalSecondaryIndexes {
 		was, is := c.old.in(x), c.next.in(x)
 		if was || is {
@@ -123,7 +124,7 @@ func (d *DynamoDB) writeOne(r *request, kind string) (any, error) {
 	}
 	d.apply(c)
 	answer := make(map[string]any)
-	if cost := consumed(r, c.t, c.units(), true); cost != nil {
+	if cost := consumed(r, c.t, c.units(1), true); cost != nil {
 		answer["ConsumedCapacity"] = cost
 	}
 	switch r.ReturnValues {
@@ -154,7 +155,7 @@ func (d *DynamoDB) transactWriteItems(r *request) (any, error) {
 	costs := make(map[*table]float64)
 	for _, c := range changes {
 		d.apply(c)
-		costs[c.t] += 2 * c.units()
+		costs[c.t] += c.units(2)
 	}
 	if r.ClientRequestToken != "" {
 		d.tokens[r.ClientRequestToken] = token{content: string(content), at: time.Now().Add(d.Age)}
