@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -53,19 +54,20 @@ func refusals(n int, f awstest.Fault) []awstest.Fault {
 
 func tooOften(code string) awstest.Fault { return awstest.Refuse(code, "slow down", "") }
 
-// Goal: every way in which a commit can be disturbed ends in the outcome that the port names: it
-// happened once, or it did not and the error says so, or it cannot be told and the error says that.
-// Method: a commit through a transport that breaks its sends as planned; the error, the number of
-// sends, and what is in the table afterwards.
-func TestCommitInBadWeather(t *testing.T) {
-	t.Parallel()
-	unknown := errors.New("unknown") // stands for an error that is not Known
-	for name, c := range map[string]struct {
-		plan  []awstest.Fault
-		want  error
-		sends int
-		sold  int64
-	}{
+// errUnknown stands for an error that is not Known.
+var errUnknown = errors.New("unknown")
+
+// disturbance is how the sends of a commit are broken, and what must come of it.
+type disturbance struct {
+	plan  []awstest.Fault
+	want  error
+	sends int
+	sold  int64
+}
+
+// refusedSends are answers of the service to sends that did not happen.
+func refusedSends() map[string]disturbance {
+	return map[string]disturbance{
 		"throttled for a while": {refusals(3, tooOften("ThrottlingException")), nil, 4, 1},
 		"throttled for long": {
 			refusals(8, tooOften("ThrottlingException")), platform.ErrThrottled, 8, 0,
@@ -104,10 +106,16 @@ func TestCommitInBadWeather(t *testing.T) {
 			refusals(1, awstest.Refuse("ValidationException", "no", "")),
 			platform.ErrInvalid, 1, 0,
 		},
-		"the answer is lost once":               {refusals(1, awstest.LoseAnswer()), nil, 2, 1},
-		"the request is lost once":              {refusals(1, awstest.LoseRequest()), nil, 2, 1},
-		"no answer ever comes, and it happened": {refusals(8, awstest.LoseAnswer()), unknown, 8, 1},
-		"no request ever arrives":               {refusals(8, awstest.LoseRequest()), unknown, 8, 0},
+	}
+}
+
+// doubtfulSends are sends that may have happened, and refusals for other reasons than load.
+func doubtfulSends() map[string]disturbance {
+	return map[string]disturbance{
+		"the answer is lost once":  {refusals(1, awstest.LoseAnswer()), nil, 2, 1},
+		"the request is lost once": {refusals(1, awstest.LoseRequest()), nil, 2, 1},
+		"no answer ever comes":     {refusals(8, awstest.LoseAnswer()), errUnknown, 8, 1},
+		"no request arrives":       {refusals(8, awstest.LoseRequest()), errUnknown, 8, 0},
 		"the service fails once": {
 			refusals(1, awstest.Refuse("InternalServerError", "oh", "")), nil, 2, 1,
 		},
@@ -116,11 +124,11 @@ func TestCommitInBadWeather(t *testing.T) {
 		},
 		"the token is said to be another's": {
 			refusals(8, awstest.Refuse("IdempotentParameterMismatchException", "no", "")),
-			unknown, 8, 0,
+			errUnknown, 8, 0,
 		},
 		"happened, then throttled": {
 			append(refusals(1, awstest.LoseAnswer()),
-				refusals(7, tooOften("ThrottlingException"))...), unknown, 8, 1,
+				refusals(7, tooOften("ThrottlingException"))...), errUnknown, 8, 1,
 		},
 		"the credentials expired": {
 			refusals(1, awstest.Refuse("ExpiredTokenException", "old", "")),
@@ -128,7 +136,7 @@ func TestCommitInBadWeather(t *testing.T) {
 		},
 		"happened, then the credentials expired": {
 			append(refusals(1, awstest.LoseAnswer()),
-				awstest.Refuse("ExpiredTokenException", "old", "")), unknown, 2, 1,
+				awstest.Refuse("ExpiredTokenException", "old", "")), errUnknown, 2, 1,
 		},
 		"the credentials are unknown": {
 			refusals(1, awstest.Refuse("UnrecognizedClientException", "who", "")),
@@ -142,18 +150,29 @@ func TestCommitInBadWeather(t *testing.T) {
 			refusals(1, awstest.Refuse("ResourceNotFoundException", "no table", "")),
 			platform.ErrReadOnly, 1, 0,
 		},
-	} {
+	}
+}
+
+// Goal: every way in which a commit can be disturbed ends in the outcome that the port names: it
+// happened once, or it did not and the error says so, or it cannot be told and the error says that.
+// Method: a commit through a transport that breaks its sends as planned; the error, the number of
+// sends, and what is in the table afterwards.
+func TestCommitInBadWeather(t *testing.T) {
+	t.Parallel()
+	all := refusedSends()
+	maps.Copy(all, doubtfulSends())
+	for name, c := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, cloud := newPlatform(t, nil)
 			cloud.faults.Plan(sends, c.plan...)
 			err := p.Store("alpha").Commit(t.Context(), sale())
 			switch {
-			case c.want == unknown && (err == nil || platform.Known(err)):
+			case c.want == errUnknown && (err == nil || platform.Known(err)):
 				t.Errorf("the outcome %v does not say that it is unknown", err)
-			case c.want != unknown && !errors.Is(err, c.want):
+			case c.want != errUnknown && !errors.Is(err, c.want):
 				t.Errorf("the outcome is %v, want %v", err, c.want)
-			case c.want != unknown && err != nil && !platform.Known(err):
+			case c.want != errUnknown && err != nil && !platform.Known(err):
 				t.Errorf("%v does not say that nothing happened", err)
 			}
 			if n := sold(t, p); n != c.sold {
@@ -361,7 +380,8 @@ func TestRowsInBadWeather(t *testing.T) {
 	if err := p.rows.putRow(t.Context(), r, platform.Absent); err != nil {
 		t.Errorf("written, and its answer lost: %v", err)
 	}
-	if err := p.rows.putRow(t.Context(), r, platform.Absent); !errors.Is(err, platform.ErrConflict) {
+	err := p.rows.putRow(t.Context(), r, platform.Absent)
+	if !errors.Is(err, platform.ErrConflict) {
 		t.Errorf("there already: %v, want a conflict", err)
 	}
 	r.Expires = time.Unix(2_000_000_000, 0).UTC()

@@ -80,6 +80,7 @@ type Faults struct {
 type Seen struct{ Op, Body string }
 
 // Plan breaks the next requests of an operation, such as "TransactWriteItems", one by each fault.
+// Where a service's requests do not name their operation, as those of S3, it is the HTTP method.
 func (f *Faults) Plan(op string, faults ...Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -105,6 +106,9 @@ func (f *Faults) Seen(op string) []Seen {
 // RoundTrip implements http.RoundTripper.
 func (f *Faults) RoundTrip(r *http.Request) (*http.Response, error) {
 	_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	if op == "" {
+		op = r.Method
+	}
 	var body []byte
 	if r.Body != nil {
 		var err error
