@@ -1,8 +1,6 @@
 package aws
 
 import (
-	"path"
-	"strings"
 	"sync"
 	"testing"
 
@@ -14,6 +12,7 @@ import (
 func sections() []string {
 	return []string{
 		"Store", "Caller", "Limits", "List", "Rooms", "Concurrency", "Model", "History", "Timers",
+		"Reopening/Records", "Reopening/Timers",
 	}
 }
 
@@ -51,18 +50,12 @@ func TestConformance(t *testing.T) {
 }
 
 // openWorld makes what is missing and opens a world.
-func openWorld(t *testing.T, o Options) *world {
+func openWorld(t *testing.T, o Options) *Platform {
 	t.Helper()
 	prepare(t, o)
-	p, err := open(t.Context(), o)
+	p, err := open(t.Context(), o, observed)
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
-	return &world{Platform: p, observer: &observer{p: p}}
-}
-
-// placeName is a name for tables and bucket made of a world's place.
-func placeName(place string) string {
-	return "souk-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(
-		path.Base(path.Dir(place))+"-"+path.Base(place)))
+	return p
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -63,11 +64,27 @@ func TestConformanceEmulated(t *testing.T) {
 			cfg.Region, cfg.BaseEndpoint = region, &endpoint
 			opts := options(cfg, "souk-"+region)
 			opts.Clock, opts.Check = o.Clock, o.Check
-			w := openWorld(t, opts)
-			w.patience = time.Minute // it is slow, and forgets tokens: no request may be sent twice
-			return w
+			p := openWorld(t, opts)
+			p.patience = time.Minute // it is slow, and forgets tokens: no request may be sent twice
+			return p
 		},
-	}, sections()...)
+	}, emulatedSections()...)
+}
+
+// emulatedSections are all but one trial: moto takes twenty seconds for a transaction of a hundred
+// timers in a table that has hundreds, so Timers/Many, which fires 700, waits longer than the suite
+// does. Another emulator runs it.
+func emulatedSections() []string {
+	if os.Getenv("SOUK_AWS_ENDPOINT") != "" {
+		return sections()
+	}
+	list := slices.DeleteFunc(sections(), func(s string) bool { return s == "Timers" })
+	for _, trial := range []string{
+		"Once", "Never early", "Past", "Replace", "Cancel", "Refused", "WithoutSubscription",
+	} {
+		list = append(list, "Timers/"+trial)
+	}
+	return list
 }
 
 // startEmulator starts the emulator on a free port of loopback, until the test ends.

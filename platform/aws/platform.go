@@ -31,6 +31,7 @@ type Platform struct {
 	patience time.Duration // for one answer to a commit
 
 	archiver *archiver
+	ports    ports
 	closed   atomic.Bool
 
 	mu      sync.Mutex
@@ -38,9 +39,35 @@ type Platform struct {
 	sweeper *sweeper
 }
 
-// open opens what stands on DynamoDB and S3. It fails where a table is missing, is in another
-// region, or has no stream.
-func open(ctx context.Context, o Options) (*Platform, error) {
+var _ platform.Platform = (*Platform)(nil)
+
+// ports are what stands beside store and history.
+type ports struct {
+	delivery platform.Delivery
+	files    platform.Files
+	keys     platform.Keys
+	queue    func(name string, p platform.QueuePolicy) (platform.Queue, error)
+	close    func() error // stops deliveries and waits for handlers
+}
+
+// open opens a platform whose other ports are built on its store. It fails where a table is
+// missing, is in another region, or has no stream.
+func open(
+	ctx context.Context, o Options, build func(*Platform) (ports, error),
+) (*Platform, error) {
+	p, err := openStore(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if p.ports, err = build(p); err != nil {
+		p.stop()
+		return nil, fmt.Errorf("open: %w", err)
+	}
+	return p, nil
+}
+
+// openStore opens what stands on DynamoDB and S3.
+func openStore(ctx context.Context, o Options) (*Platform, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
@@ -126,9 +153,36 @@ func (p *Platform) start(ctx context.Context) {
 	}
 }
 
-// close stops firing timers and refuses what comes later. Everything that was committed is durable
-// already.
-func (p *Platform) close() {
+// Delivery implements platform.Platform.
+func (p *Platform) Delivery() platform.Delivery { return p.ports.delivery }
+
+// Files implements platform.Platform.
+func (p *Platform) Files() platform.Files { return p.ports.files }
+
+// Keys implements platform.Platform.
+func (p *Platform) Keys() platform.Keys { return p.ports.keys }
+
+// Queue implements platform.Platform.
+func (p *Platform) Queue(name string, policy platform.QueuePolicy) (platform.Queue, error) {
+	if p.closed.Load() {
+		return nil, platform.ErrClosed
+	}
+	return p.ports.queue(name, policy)
+}
+
+// Close implements platform.Platform. Handlers may commit until they have ended. What was
+// committed is durable already.
+func (p *Platform) Close() error {
+	if p.closed.Load() {
+		return nil
+	}
+	err := p.ports.close()
+	p.stop()
+	return err
+}
+
+// stop stops firing timers and refuses what comes later.
+func (p *Platform) stop() {
 	p.closed.Store(true)
 	p.mu.Lock()
 	s := p.sweeper

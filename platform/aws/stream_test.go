@@ -54,11 +54,11 @@ func wantWhole(t *testing.T, p *Platform, want map[string]int64) {
 // another opens a second platform on the same tables and archive, as another process would.
 func another(t *testing.T, p *Platform) *Platform {
 	t.Helper()
-	other, err := open(t.Context(), p.o)
+	other, err := openStore(t.Context(), p.o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(other.close)
+	t.Cleanup(other.stop)
 	return other
 }
 
@@ -70,11 +70,11 @@ func TestOrderSurvivesReshards(t *testing.T) {
 	c.db.Shards = 3
 	o := options(c.cfg, "souk")
 	prepare(t, o)
-	p, err := open(t.Context(), o)
+	p, err := openStore(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.close)
+	t.Cleanup(p.stop)
 	want := make(map[string]int64)
 	for round := range int64(3) {
 		for i := range 10 {

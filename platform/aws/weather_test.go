@@ -363,7 +363,7 @@ func TestReadsInBadWeather(t *testing.T) {
 func TestOpenNamesTheTableThatIsMissing(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
-	_, err := open(t.Context(), options(c.cfg, "nowhere"))
+	_, err := openStore(t.Context(), options(c.cfg, "nowhere"))
 	if err == nil || !strings.Contains(err.Error(), "nowhere") ||
 		!strings.Contains(err.Error(), c.cfg.Region) {
 		t.Errorf("opened on a table that is not there: %v", err)

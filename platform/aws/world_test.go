@@ -80,35 +80,28 @@ func newPlatform(t *testing.T, change func(o *Options)) (*Platform, *cloud) {
 		change(&o)
 	}
 	prepare(t, o)
-	p, err := open(t.Context(), o)
+	p, err := openStore(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.close)
+	t.Cleanup(p.stop)
 	return p, c
 }
 
-// world is a platform as far as this package's store, history and timers make one, with a delivery
-// that only hands events on: it lets the suite see them.
-type world struct {
-	*Platform
-	observer *observer
-}
-
-var _ platform.Platform = (*world)(nil)
-
-func (w *world) Delivery() platform.Delivery { return w.observer }
-func (w *world) Files() platform.Files       { return nil }
-func (w *world) Keys() platform.Keys         { return closedKeys{w.Platform} }
-
-func (w *world) Queue(string, platform.QueuePolicy) (platform.Queue, error) {
-	return nil, platform.ErrInvalid
-}
-
-func (w *world) Close() error {
-	w.observer.close()
-	w.close()
-	return nil
+// observed are ports that only let the suite see store, history and timers: a delivery that hands
+// events on, keys that know whether the platform is closed, and no others.
+func observed(p *Platform) (ports, error) {
+	o := &observer{p: p}
+	return ports{
+		delivery: o, keys: closedKeys{p},
+		queue: func(string, platform.QueuePolicy) (platform.Queue, error) {
+			return nil, platform.ErrInvalid
+		},
+		close: func() error {
+			o.close()
+			return nil
+		},
+	}, nil
 }
 
 // closedKeys knows only whether the platform is closed.

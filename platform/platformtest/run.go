@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,6 +22,8 @@ type Adapter struct {
 	// OwnTime says that the adapter cannot live by Options.Clock. The suite then waits in real time
 	// wherever it would move the clock.
 	OwnTime bool
+
+	only string // the one trial to run; "" is all of them
 }
 
 // Options is how the suite wants a platform to be opened.
@@ -43,16 +46,19 @@ func Run(t *testing.T, a Adapter) {
 	}
 }
 
-// RunSections runs some sections of the suite: for an adapter whose ports come one by one, and for
-// a store that is tried by itself.
+// RunSections runs some sections of the suite, or trials of one, such as "Store" and
+// "Reopening/Timers": for an adapter whose ports come one by one, and for a store that is tried by
+// itself.
 func RunSections(t *testing.T, a Adapter, names ...string) {
 	all := sections()
 	for _, name := range names {
-		i := slices.IndexFunc(all, func(s section) bool { return s.name == name })
+		of, trial, _ := strings.Cut(name, "/")
+		i := slices.IndexFunc(all, func(s section) bool { return s.name == of })
 		if i < 0 {
-			t.Fatalf("the suite has no section %q", name)
+			t.Fatalf("the suite has no section %q", of)
 		}
-		t.Run(name, func(t *testing.T) { all[i].run(t, a) })
+		a.only = trial
+		t.Run(of, func(t *testing.T) { all[i].run(t, a) })
 	}
 }
 
@@ -81,7 +87,14 @@ type trial struct {
 // runTrials runs every trial in parallel on a world of its own.
 func runTrials(t *testing.T, a Adapter, trials []trial) {
 	t.Helper()
+	known := func(tr trial) bool { return tr.name == a.only }
+	if a.only != "" && !slices.ContainsFunc(trials, known) {
+		t.Fatalf("the section has no trial %q", a.only)
+	}
 	for _, tr := range trials {
+		if a.only != "" && tr.name != a.only {
+			continue
+		}
 		t.Run(tr.name, func(t *testing.T) {
 			t.Parallel()
 			tr.run(t, newWorld(t, a))
