@@ -1,10 +1,12 @@
 package aws
 
 import (
+	"math/rand/v2"
 	"sync"
 	"testing"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/aws/awstest"
 	"github.com/souk-commerce/souk/platform/platformtest"
 )
 
@@ -29,9 +31,37 @@ func features() platform.Features {
 // adapters, each world in a cloud of its own in process, on a clock that stands still.
 func TestConformance(t *testing.T) {
 	t.Parallel()
+	platformtest.RunSections(t, inProcess(nil), sections()...)
+}
+
+// Goal: the same promises hold when one send in seven goes wrong: no sale is lost or made twice,
+// whatever was cancelled, throttled, or lost on the way. Method: the suite's sections of commits,
+// with every kind of passing trouble at random.
+func TestConformanceInBadWeather(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	chance := rand.New(rand.NewPCG(3, 14))
+	troubles := []awstest.Fault{
+		awstest.LoseAnswer(), awstest.LoseRequest(), awstest.Cancel("TransactionConflict"),
+		tooOften("ThrottlingException"), awstest.Refuse("InternalServerError", "oh", ""),
+		awstest.Refuse("TransactionInProgressException", "wait", ""),
+	}
+	weather := func(op string) awstest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if op != sends || chance.IntN(7) > 0 {
+			return nil
+		}
+		return troubles[chance.IntN(len(troubles))]
+	}
+	platformtest.RunSections(t, inProcess(weather), "Store", "Concurrency", "Model", "History")
+}
+
+// inProcess is the adapter over a cloud in process, one for each place.
+func inProcess(weather func(op string) awstest.Fault) platformtest.Adapter {
 	var mu sync.Mutex
 	clouds := make(map[string]*cloud)
-	platformtest.RunSections(t, platformtest.Adapter{
+	return platformtest.Adapter{
 		Features: features(),
 		Open: func(t *testing.T, o platformtest.Options) platform.Platform {
 			t.Helper()
@@ -39,6 +69,7 @@ func TestConformance(t *testing.T) {
 			c := clouds[o.Place]
 			if c == nil {
 				c = newCloud(t)
+				c.faults.Weather = weather
 				clouds[o.Place] = c
 			}
 			mu.Unlock()
@@ -46,7 +77,7 @@ func TestConformance(t *testing.T) {
 			opts.Clock, opts.Check = o.Clock, o.Check
 			return openWorld(t, opts)
 		},
-	}, sections()...)
+	}
 }
 
 // openWorld makes what is missing and opens a world.

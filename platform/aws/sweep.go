@@ -107,8 +107,9 @@ func (p *Platform) readTimers(
 		}
 		for _, i := range found {
 			t, err := decodeTimer(i)
-			if err != nil {
-				return nil, err
+			if err != nil { // it must not keep the others from firing
+				p.o.Log.Error("a timer cannot be read; it is left alone", "error", err)
+				continue
 			}
 			if !t.due.After(now) {
 				due = append(due, t)
@@ -133,6 +134,10 @@ func (p *Platform) fire(ctx context.Context, table string, some []dueTimer) (int
 		return len(some), nil
 	case errors.Is(err, platform.ErrConflict) && len(some) == 1:
 		return 0, p.settle(ctx, table, &some[0])
+	case len(some) == 1 && (errors.Is(err, platform.ErrTooLarge) ||
+		errors.Is(err, platform.ErrInvalid)): // it must not keep the others from firing
+		p.o.Log.Error("a timer cannot fire; it is left alone", "error", err)
+		return 0, nil
 	case len(some) > 1 && (errors.Is(err, platform.ErrConflict) ||
 		errors.Is(err, platform.ErrTooLarge) || errors.Is(err, platform.ErrInvalid)):
 		fired := 0

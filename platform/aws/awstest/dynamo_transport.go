@@ -70,6 +70,9 @@ type Fault func(r *http.Request, next http.RoundTripper) (*http.Response, error)
 // Faults is a transport that breaks some of the requests that pass. Safe for concurrent use.
 type Faults struct {
 	Next http.RoundTripper
+	// Weather may break a request for which nothing is planned; nil breaks none. It is called by
+	// several goroutines.
+	Weather func(op string) Fault
 
 	mu      sync.Mutex
 	planned map[string][]Fault
@@ -124,6 +127,9 @@ func (f *Faults) RoundTrip(r *http.Request) (*http.Response, error) {
 		fault, f.planned[op] = list[0], list[1:]
 	}
 	f.mu.Unlock()
+	if fault == nil && f.Weather != nil {
+		fault = f.Weather(op)
+	}
 	if fault != nil {
 		return fault(r, f.Next)
 	}
