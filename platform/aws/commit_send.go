@@ -41,9 +41,7 @@ func (p *Platform) send(ctx context.Context, tx *transaction) error {
 		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 	}, func(o *dynamodb.Options) {
 		o.Retryer = s
-		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
-			return stack.Finalize.Insert(s, "Retry", middleware.After)
-		})
+		o.APIOptions = append(o.APIOptions, s.install)
 	})
 	switch {
 	case err == nil:
@@ -71,6 +69,7 @@ type sending struct {
 	tx      *transaction
 	began   time.Time
 	sent    int
+	left    bool    // the last send was signed and left
 	inDoubt bool    // some send may have happened
 	outcome outcome // of the last send
 	err     error
@@ -80,6 +79,18 @@ var (
 	_ aws.RetryerV2                 = (*sending)(nil)
 	_ middleware.FinalizeMiddleware = (*sending)(nil)
 )
+
+// install puts s around each send, and a look at what leaves at the end of it.
+func (s *sending) install(stack *middleware.Stack) error {
+	leaving := middleware.FinalizeMiddlewareFunc("Leaving", func(
+		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+	) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		s.left = true
+		return next.HandleFinalize(ctx, in)
+	})
+	return errors.Join(stack.Finalize.Insert(s, "Retry", middleware.After),
+		stack.Finalize.Add(leaving, middleware.After))
+}
 
 // ID implements middleware.FinalizeMiddleware.
 func (s *sending) ID() string { return "SendOnce" }
@@ -93,13 +104,15 @@ func (s *sending) HandleFinalize(
 	}
 	once, cancel := context.WithTimeout(ctx, s.p.patience)
 	defer cancel()
-	s.sent++
+	s.sent, s.left = s.sent+1, false
 	s.p.usage.add("dynamodb:TransactWriteItems", true)
 	out, m, err = next.HandleFinalize(once, in)
 	if err == nil {
 		return out, m, nil
 	}
-	s.outcome, s.err = s.tx.outcomeOf(err)
+	if s.outcome, s.err = s.tx.outcomeOf(err); !s.left {
+		s.outcome, s.err = denied, notWritten("there are no credentials to sign with", err)
+	}
 	s.inDoubt = s.inDoubt || s.outcome == lost
 	return out, m, err
 }

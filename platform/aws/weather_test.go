@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -356,6 +357,31 @@ func TestReadsInBadWeather(t *testing.T) {
 	_, err := p.Store("alpha").Get(t.Context(), platform.Key{Part: "p"})
 	if !errors.Is(err, platform.ErrNotFound) {
 		t.Errorf("a read that was lost once: %v", err)
+	}
+}
+
+// Goal: a process that gets no credentials knows that nothing happened. Method: a provider that
+// fails, from one moment on.
+func TestWithoutCredentialsNothingIsSent(t *testing.T) {
+	t.Parallel()
+	var gone atomic.Bool
+	p, cloud := newPlatform(t, func(o *Options) {
+		have := o.Config.Credentials
+		o.Config.Credentials = awssdk.CredentialsProviderFunc(
+			func(ctx context.Context) (awssdk.Credentials, error) {
+				if gone.Load() {
+					return awssdk.Credentials{}, errors.New("the role cannot be assumed")
+				}
+				return have.Retrieve(ctx)
+			})
+	})
+	gone.Store(true)
+	err := p.Store("alpha").Commit(t.Context(), sale())
+	if !errors.Is(err, platform.ErrReadOnly) || !platform.Known(err) {
+		t.Errorf("the outcome is %v, want that nothing could be written", err)
+	}
+	if n := len(cloud.faults.Seen(sends)); n != 0 {
+		t.Errorf("%d sends without credentials", n)
 	}
 }
 

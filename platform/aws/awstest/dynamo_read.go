@@ -94,13 +94,11 @@ func (d *DynamoDB) query(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	hash, sorted, candidates := t.hash, t.sort, []item(nil)
+	hash, candidates := t.hash, t.partitions[hashAsked(r, t.hash)]
 	if r.IndexName != "" {
-		if hash, sorted, candidates, err = t.index(r); err != nil {
+		if hash, candidates, err = t.index(r); err != nil {
 			return nil, err
 		}
-	} else {
-		candidates = t.partitions[hashAsked(r, hash)]
 	}
 	var chosen []item
 	for _, i := range candidates {
@@ -108,7 +106,6 @@ func (d *DynamoDB) query(r *request) (any, error) {
 			chosen = append(chosen, i)
 		}
 	}
-	_ = sorted
 	if r.ScanIndexForward != nil && !*r.ScanIndexForward {
 		chosen = slices.Clone(chosen)
 		slices.Reverse(chosen)
@@ -142,15 +139,16 @@ func hashAsked(r *request, hash string) string {
 }
 
 // index lists the items of an index in its order.
-func (t *table) index(r *request) (hash, sorted string, all []item, err error) {
+func (t *table) index(r *request) (hash string, all []item, err error) {
 	for _, x := range t.shape.GlobalSecondaryIndexes {
 		if x.IndexName != r.IndexName {
 			continue
 		}
 		if r.ConsistentRead {
-			return "", "", nil, invalid("Consistent reads are not supported on indexes")
+			return "", nil, invalid("Consistent reads are not supported on indexes")
 		}
-		hash, sorted = x.KeySchema[0].AttributeName, x.KeySchema[1].AttributeName
+		hash = x.KeySchema[0].AttributeName
+		sorted := x.KeySchema[1].AttributeName
 		for _, items := range t.partitions {
 			for _, i := range items {
 				if i.in(x) {
@@ -165,9 +163,9 @@ func (t *table) index(r *request) (hash, sorted string, all []item, err error) {
 			}
 			return n
 		})
-		return hash, sorted, all, nil
+		return hash, all, nil
 	}
-	return "", "", nil, invalid("The table does not have the index %s", r.IndexName)
+	return "", nil, invalid("The table does not have the index %s", r.IndexName)
 }
 
 func (d *DynamoDB) scan(r *request) (any, error) {
