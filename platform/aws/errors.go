@@ -39,7 +39,7 @@ func (tx *transaction) outcomeOf(err error) (outcome, error) {
 	case isThrottle(code):
 		return busy, fmt.Errorf("commit: %w: %w", platform.ErrThrottled, err)
 	case isSkew(code): // the SDK has learnt the difference from the answer
-		return busy, notWritten("the clock differs from the service's too much", err)
+		return busy, notWritten("the secret is wrong, or the clock differs too much", err)
 	case isDenial(code) != "":
 		return denied, notWritten(isDenial(code), err)
 	case code == "ValidationException" && isSize(err.Error()):
