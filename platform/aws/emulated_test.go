@@ -71,14 +71,17 @@ func TestConformanceEmulated(t *testing.T) {
 	}, emulatedSections()...)
 }
 
-// emulatedSections are all but one trial: moto takes twenty seconds for a transaction of a hundred
-// timers in a table that has hundreds, so Timers/Many, which fires 700, waits longer than the suite
-// does. Another emulator runs it.
+// emulatedSections are all but two trials, which another emulator runs. moto takes twenty seconds for
+// a transaction of a hundred timers in a table that has hundreds, so Timers/Many, which fires 700,
+// waits longer than the suite does. And after a transaction that was cancelled moto's iterators show
+// nothing new any more, which Reopening/Records trips over.
 func emulatedSections() []string {
 	if os.Getenv("SOUK_AWS_ENDPOINT") != "" {
 		return sections()
 	}
-	list := slices.DeleteFunc(sections(), func(s string) bool { return s == "Timers" })
+	list := slices.DeleteFunc(sections(), func(s string) bool {
+		return s == "Timers" || s == "Reopening/Records"
+	})
 	for _, trial := range []string{
 		"Once", "Never early", "Past", "Replace", "Cancel", "Refused", "WithoutSubscription",
 	} {
