@@ -71,10 +71,10 @@ func TestConformanceEmulated(t *testing.T) {
 	}, emulatedSections()...)
 }
 
-// emulatedSections are all but two trials, which another emulator runs. moto takes 20 seconds for
-// a transaction of a hundred timers in a table that has hundreds, so Timers/Many, which fires 700,
-// waits longer than the suite does. And after a transaction that was cancelled moto's iterators show
-// nothing new any more, which Reopening/Records trips over.
+// emulatedSections are all but two trials, which another emulator runs. moto takes 20 seconds for a
+// transaction of a hundred timers in a table that has hundreds, so Timers/Many, which fires 700,
+// waits longer than the suite does. And after a transaction that was cancelled the iterators of
+// moto show nothing new any more, which Reopening/Records trips over.
 func emulatedSections() []string {
 	if os.Getenv("SOUK_AWS_ENDPOINT") != "" {
 		return sections()
