@@ -237,7 +237,7 @@ func TestDoorsFollowTheRooms(t *testing.T) {
 		delete(count, r.ID)
 	}
 	if len(count) > 0 || everywhere == 0 {
-		t.Errorf("%d routes need no room, and these are not in the whole table: %v", everywhere, count)
+		t.Errorf("%d routes need no room; not in the whole table: %v", everywhere, count)
 	}
 }
 

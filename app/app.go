@@ -136,6 +136,9 @@ func Open(cfg Config) (*App, error) {
 		order: a.Order, watch: a.watch, clock: cfg.Clock, meters: a.meters, house: a.house,
 		done: make(chan struct{}),
 	}
+	if cfg.Unwatched {
+		a.health.state.Store(ready) // it has nothing to start
+	}
 	a.mount = sync.OnceFunc(func() { a.house.build(a.routes()) })
 	return a, nil
 }

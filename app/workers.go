@@ -23,6 +23,9 @@ const (
 	lastWait  = 5 * time.Minute
 )
 
+// IntakeRoom is the room that a process opens which takes purchases from the queue.
+const IntakeRoom = "order"
+
 // intakePolicy lets a purchase be tried for about half an hour before an operator is needed.
 func intakePolicy() platform.QueuePolicy {
 	return platform.QueuePolicy{MaxReceives: 15, Retention: 4 * 24 * time.Hour}
