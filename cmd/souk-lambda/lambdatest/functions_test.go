@@ -207,15 +207,16 @@ func apiErrors(t *testing.T, dir string) {
 	if r.StatusCode != 401 || r.Headers["Content-Type"] != "application/problem+json" {
 		t.Errorf("without a token: %+v", r)
 	}
-	id := r.Headers["X-Correlation-Id"]
-	if log := fmt.Sprint(m.api.Log); id == "" || !strings.Contains(log, `"requestId":"`+id+`"`) {
-		t.Errorf("correlation %q is not in the log:\n%s", id, log)
-	}
-	if r := m.ask("GET", "/readyz", "", ""); r.StatusCode != 200 {
-		t.Errorf("ready: %+v", r)
+	if ready := m.ask("GET", "/readyz", "", ""); ready.StatusCode != 200 {
+		t.Errorf("ready: %+v", ready)
 	}
 	if m.api.Starts() != 1 {
 		t.Errorf("it took %d processes", m.api.Starts())
+	}
+	m.api.Close() // and all that it wrote is there
+	id := r.Headers["X-Correlation-Id"]
+	if log := fmt.Sprint(m.api.Log); id == "" || !strings.Contains(log, `"requestId":"`+id+`"`) {
+		t.Errorf("correlation %q is not in the log:\n%s", id, log)
 	}
 }
 

@@ -51,7 +51,7 @@ func Payment(e *function.Env) payment.Options {
 		e.Wrong("SOUK_SANDBOX_URL", "does not begin with http:// or https://")
 	}
 	opt := payment.Options{
-		Name: sandbox.Name, Describe: sandbox.Describe,
+		Name: sandbox.Name, Describe: sandbox.Describe, Apart: true,
 		Provider: sandbox.NewDistant(url, &http.Client{Timeout: callTimeout}),
 	}
 	for _, secret := range strings.Fields(e.Text("SOUK_WEBHOOK_SECRETS", "")) {
