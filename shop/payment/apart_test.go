@@ -42,7 +42,8 @@ func TestApartCallsAtOnce(t *testing.T) {
 	st.pack("ord_1", "shp_1", 1000)
 	each()
 	if st.calls != 2 || len(st.ledger()) != 2 {
-		t.Errorf("after the capture %d calls, %d effects, want two each", st.calls, len(st.ledger()))
+		t.Errorf("with the capture %d calls, %d effects, want two each",
+			st.calls, len(st.ledger()))
 	}
 	expectTypes(t, st, "authorise authorized capture captured")
 }

@@ -19,7 +19,8 @@ const reserve = 5 * time.Second
 // Sweep sweeps until nothing is due any more, or until the time of ctx runs out. What one sweep
 // fired stays fired when a later one fails.
 func Sweep(
-	ctx context.Context, now func() time.Time, sweep func(ctx context.Context) (fired int, err error),
+	ctx context.Context, now func() time.Time,
+	sweep func(ctx context.Context) (fired int, err error),
 ) ([]byte, error) {
 	var out Swept
 	for {

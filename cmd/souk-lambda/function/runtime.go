@@ -70,7 +70,8 @@ func (r *runtime) one(ctx context.Context, h Handler) error {
 	r.log.LogAttrs(work, levelOf(err), "invocation",
 		slog.Duration("took", time.Since(began)), slog.Int("bytes", len(answer)), fault(err))
 	if err == nil && len(answer) > MaxPayload {
-		err = fmt.Errorf("the answer has %d bytes, at most %d can be carried", len(answer), MaxPayload)
+		err = fmt.Errorf("the answer has %d bytes, more than %d are not carried",
+			len(answer), MaxPayload)
 	}
 	if err != nil {
 		return errors.Join(r.post(whole, "/invocation/"+id+"/error", describe(err)), fatal(err))
@@ -92,7 +93,8 @@ func (r *runtime) next(
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return "", deadline, nil, fmt.Errorf("ask for an invocation: the service says %s", resp.Status)
+		return "", deadline, nil,
+			fmt.Errorf("ask for an invocation: the service says %s", resp.Status)
 	}
 	payload, err = io.ReadAll(resp.Body)
 	if err != nil {

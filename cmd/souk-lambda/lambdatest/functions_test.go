@@ -32,6 +32,7 @@ func TestFunctions(t *testing.T) {
 		"the end of a process":                endOfProcess,
 		"a purchase from the queue":           purchaseFromTheQueue,
 		"a sweep":                             sweep,
+		"packages are small":                  packagesAreSmall,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -163,7 +164,8 @@ func wrongEnvironments(t *testing.T, dir string) {
 			"SOUK_REMOTE"}},
 		{function.Relay, []string{"SOUK_ROLE", "worker", "SOUK_REMOTE", "x"},
 			[]string{`is \"worker\" and this binary does \"relay\"`}},
-		{function.Worker, []string{"SOUK_ROLE", "worker"}, []string{"SOUK_SUBSCRIPTION is not set"}},
+		{function.Worker, []string{"SOUK_ROLE", "worker"},
+			[]string{"SOUK_SUBSCRIPTION is not set"}},
 		{function.Worker, []string{"SOUK_ROLE", "worker", "SOUK_REMOTE", "x",
 			"SOUK_SUBSCRIPTION", "app.watch-orders"}, []string{"the rooms are catalog"}},
 		{function.Worker, []string{"SOUK_ROLE", "worker", "SOUK_REMOTE", "x",

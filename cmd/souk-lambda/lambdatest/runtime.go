@@ -102,7 +102,8 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		a.begun[one.id] = one
 		a.turn <- struct{}{}
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", one.id)
-		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(one.deadline.UnixMilli(), 10))
+		w.Header().Set("Lambda-Runtime-Deadline-Ms",
+			strconv.FormatInt(one.deadline.UnixMilli(), 10))
 		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:test:0:function:souk")
 		_, _ = w.Write(one.payload) // a process that is gone is noticed by its exit
 	case <-r.Context().Done():

@@ -1,5 +1,5 @@
-// Command relay is the function that carries committed events from the table's stream to the archive
-// and the bus. It opens no room, and links none.
+// Command relay is the function that carries committed events from the table's stream to the
+// archive and the bus. It opens no room, and links none.
 package main
 
 import (

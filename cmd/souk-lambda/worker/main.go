@@ -1,5 +1,5 @@
-// Command worker is the function that runs one subscription: it opens the room whose reaction it is,
-// and no other.
+// Command worker is the function that runs one subscription: it opens the room whose reaction it
+// is, and no other.
 package main
 
 import (
