@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -51,7 +52,9 @@ func Main(
 		env.Wrong("SOUK_ROLE", "is %q and this binary does %q: deploy the package of the role, "+
 			"or set the role of the package", have, role)
 	}
+	usual := debug.SetGCPercent(-1) // what is made now stays: collecting it would only take time
 	o, err := open(ctx, Start{Env: env, Log: log})
+	debug.SetGCPercent(usual)
 	err = errors.Join(env.Err(), err)
 	if host == "" {
 		log.Error("cannot start", "cause", err)
