@@ -61,7 +61,6 @@ func TestColdStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.far.Sweep = func() (int, error) { return 0, nil }
 	junk := []byte(`{"Records":[{"messageId":"1","body":"junk"}]}`)
 	for _, one := range []struct {
 		name, role string

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -97,19 +98,20 @@ func killedAfterItsCommit(t *testing.T, dir string) {
 	if _, err := f.Invoke(t.Context(), []byte(`{}`)); err == nil { // starts the process
 		t.Fatal("no batch was taken for one")
 	}
-	victim, killed := f.Process(), false
-	m.far.Done = func(room string) {
-		if room == "inventory" && !killed {
-			killed = true
+	victim := f.Process()
+	var killed atomic.Bool
+	m.far.OnCommit(func(room string) {
+		if room == "inventory" && killed.CompareAndSwap(false, true) {
 			if err := syscall.Kill(victim, syscall.SIGKILL); err != nil {
 				t.Errorf("kill: %v", err)
 			}
 		}
-	}
-	for !killed {
+	})
+	for !killed.Load() {
 		taken, _, failed, err := m.pollers[holder].Poll(t.Context())
-		if err != nil || taken == 0 || killed && !errors.Is(failed, lambdatest.ErrExited) {
-			t.Fatalf("%d taken, killed %v, %v, %v", taken, killed, failed, err)
+		if err != nil || taken == 0 ||
+			killed.Load() && !errors.Is(failed, lambdatest.ErrExited) {
+			t.Fatalf("%d taken, killed %v, %v, %v", taken, killed.Load(), failed, err)
 		}
 	}
 	m.carry()
@@ -237,10 +239,10 @@ func endOfProcess(t *testing.T, dir string) {
 	m.list("LAMP")
 	asked, release := make(chan struct{}), make(chan struct{})
 	defer close(release)
-	m.far.Done = func(string) {
+	m.far.OnCommit(func(string) {
 		close(asked)
 		<-release
-	}
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { // ends with the first commit
 		<-asked
@@ -253,7 +255,7 @@ func endOfProcess(t *testing.T, dir string) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("an answer without an end: %v", err)
 	}
-	m.far.Done = nil
+	m.far.OnCommit(func(string) {})
 	if r := m.ask("GET", "/v1/products/RUG", "", ""); r.StatusCode != 200 || m.api.Starts() != 3 {
 		t.Errorf("after it: %+v, %d processes", r, m.api.Starts())
 	}
@@ -295,17 +297,17 @@ func purchaseFromTheQueue(t *testing.T, dir string) {
 func sweep(t *testing.T, dir string) {
 	m := openMarket(t, dir)
 	due := []int{25, 25, 3, 0, 99}
-	m.far.Sweep = func() (int, error) {
+	m.far.OnSweep(func() (int, error) {
 		n := due[0]
 		due = due[1:]
 		return n, nil
-	}
+	})
 	f := m.deploy(function.Sweeper)
 	answer, err := f.Invoke(t.Context(), []byte(`{}`))
 	if err != nil || string(answer) != `{"fired":53,"more":false}` || len(due) != 1 {
 		t.Errorf("%s, %v, not asked for: %v", answer, err, due)
 	}
-	m.far.Sweep = func() (int, error) { return 0, errors.New("the table does not answer") }
+	m.far.OnSweep(func() (int, error) { return 0, errors.New("the table does not answer") })
 	_, err = f.Invoke(t.Context(), []byte(`{}`))
 	if err == nil || !strings.Contains(err.Error(), "does not answer") {
 		t.Errorf("a sweep that failed: %v", err)

@@ -92,7 +92,7 @@ func openMarket(t *testing.T, dir string) *market {
 		pollers: make(map[string]*lambdatest.QueuePoller), types: make(map[string][]string),
 		functions: make(map[string]*lambdatest.Function),
 	}
-	m.far = &remote.Server{Platform: p, Publish: m.publish}
+	m.far = remote.NewServer(p, m.publish)
 	m.address = strings.TrimPrefix(serve(t, m.far), "http://")
 	provider, err := sandbox.Open(sandbox.Options{Clock: function.Clock{}})
 	if err != nil {
