@@ -60,10 +60,6 @@ func (f *Function) Starts() int {
 	return f.starts
 }
 
-// Kill ends the process at once, also in the middle of an invocation. It reports whether there was
-// one.
-func (f *Function) Kill(process int) error { return syscall.Kill(process, syscall.SIGKILL) }
-
 // Process is the id of the process that is there, or 0. It waits for an invocation under way.
 func (f *Function) Process() int {
 	f.mu.Lock()

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -52,11 +51,9 @@ type runtimeAPI struct {
 	work     chan invocation
 	over     chan struct{} // closed when the process is to get nothing more
 	broken   chan error    // takes the report of a start that failed
-	waiting  chan struct{} // receives when the process has asked for work the first time
 
-	begun   map[string]invocation // those that the process has; guarded by the turn
-	turn    chan struct{}         // holds one token
-	signals bool                  // an extension was registered
+	begun map[string]invocation // those that the process has; guarded by the turn
+	turn  chan struct{}         // holds one token
 }
 
 // serveRuntime listens on loopback until close.
@@ -67,8 +64,8 @@ func serveRuntime() (*runtimeAPI, error) {
 	}
 	a := &runtimeAPI{
 		listener: l, work: make(chan invocation), over: make(chan struct{}),
-		broken: make(chan error, 1), waiting: make(chan struct{}, 1),
-		begun: make(map[string]invocation), turn: make(chan struct{}, 1),
+		broken: make(chan error, 1),
+		begun:  make(map[string]invocation), turn: make(chan struct{}, 1),
 	}
 	a.turn <- struct{}{}
 	mux := http.NewServeMux()
@@ -92,10 +89,6 @@ func (a *runtimeAPI) close() {
 }
 
 func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
-	select {
-	case a.waiting <- struct{}{}:
-	default:
-	}
 	select {
 	case one := <-a.work:
 		<-a.turn
@@ -154,9 +147,10 @@ func reported(r *http.Request, start bool) error {
 }
 
 func (a *runtimeAPI) register(w http.ResponseWriter, r *http.Request) {
-	<-a.turn
-	a.signals = strings.TrimSpace(r.Header.Get("Lambda-Extension-Name")) != ""
-	a.turn <- struct{}{}
+	if r.Header.Get("Lambda-Extension-Name") == "" {
+		http.Error(w, "an extension has a name", http.StatusBadRequest)
+		return
+	}
 	w.Header().Set("Lambda-Extension-Identifier", "extension-1")
 	_, _ = io.WriteString(w, `{"functionName":"souk"}`)
 }
