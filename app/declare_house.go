@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/souk-commerce/souk/app/rooms"
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop/event"
 )
@@ -27,47 +28,35 @@ func declaredRooms() []DeclaredRoom {
 	}
 }
 
-// Answer says how a question between rooms is answered where rooms run apart.
-type Answer string
-
-// The answers.
-const (
-	Copied   Answer = "copied by events"   // the asker keeps its own read model
-	ReadOnly Answer = "read-only keys"     // the asker may read the neighbour's records
-	InPerson Answer = "in person"          // the asker opens the neighbour, for the named keys
-	InDoors  Answer = "within the process" // no record is involved
-)
-
-// DeclaredSeam is a question of one room to another.
+// DeclaredSeam is a question of one room to another, and what it is about.
 type DeclaredSeam struct {
-	Name      string // "<asker>.<question>", the question as its type in seams.go is called
-	Asker     string
-	Answerer  string
-	Answer    Answer
-	Keys      []string // partitions that it is about, below the answerer's name; "*" is any rest
+	rooms.Seam
+	Keys      []string // partitions that it is about, below the asked room's name; "*" is any rest
 	Doors     bool     // asked while a request is answered, or a queued one is taken up
 	Reactions bool     // asked while an event is handled
 	Why       string
 }
 
-// declaredSeams lists every question that seams.go answers.
+// declaredSeams lists every question between rooms. One about which nothing is said here is asked
+// by nobody.
 func declaredSeams() []DeclaredSeam {
-	return []DeclaredSeam{
-		{Name: "inventory.owners", Asker: "inventory", Answerer: "catalog", Answer: ReadOnly,
-			Keys: []string{"*"}, Doors: true,
+	said := map[string]DeclaredSeam{
+		"inventory.owners": {Keys: []string{"*"}, Doors: true,
 			Why: "who may count a SKU is asked rarely, and must be true now"},
-		{Name: "order.prices", Asker: "order", Answerer: "catalog", Answer: ReadOnly,
-			Keys: []string{"*"}, Doors: true,
+		"order.prices": {Keys: []string{"*"}, Doors: true,
 			Why: "a price that was copied could be one that the dealer has just raised"},
-		{Name: "order.vault", Asker: "order", Answerer: "payment", Answer: InPerson,
-			Keys: []string{"~vault/*"}, Doors: true,
+		"order.vault": {Keys: []string{"~vault/*"}, Doors: true,
 			Why: "the token must be durable before the checkout that names it"},
-		{Name: "payment.dues", Asker: "payment", Answerer: "order", Answer: ReadOnly,
-			Keys: []string{"*"}, Reactions: true,
+		"payment.dues": {Keys: []string{"*"}, Reactions: true,
 			Why: "money is asked for only while the order is open"},
-		{Name: "order.watcher", Asker: "order", Answerer: theApp, Answer: InDoors, Doors: true,
-			Why: "whoever waits is woken by its own process, or looks again by itself"},
 	}
+	var list []DeclaredSeam
+	for _, s := range rooms.Seams() {
+		d := said[s.Name]
+		d.Seam = s
+		list = append(list, d)
+	}
+	return list
 }
 
 // takersOpen lists the rooms in whose name whoever takes from a queue acts.

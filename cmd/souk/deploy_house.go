@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/souk-commerce/souk/app"
+	"github.com/souk-commerce/souk/app/rooms"
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/platform/aws/deploy"
 	"github.com/souk-commerce/souk/shop/room"
@@ -31,12 +32,10 @@ func houseOf() (deploy.House, error) {
 		}
 	}
 	for _, s := range d.Seams {
-		if s.Answer == app.ReadOnly || s.Answer == app.InPerson {
-			h.Seams = append(h.Seams, deploy.Seam{
-				Asker: s.Asker, Answerer: s.Answerer, Keys: s.Keys,
-				Writes: s.Answer == app.InPerson, Doors: s.Doors, Reactions: s.Reactions,
-			})
-		}
+		h.Seams = append(h.Seams, deploy.Seam{
+			Asker: s.Asker, Answerer: s.Asked, Keys: s.Keys,
+			Writes: s.How == rooms.InPerson(), Doors: s.Doors, Reactions: s.Reactions,
+		})
 	}
 	for _, q := range d.Queues {
 		h.Queues = append(h.Queues, deploy.Queue{

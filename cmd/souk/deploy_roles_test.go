@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/souk-commerce/souk/app"
+	"github.com/souk-commerce/souk/app/rooms"
 	"github.com/souk-commerce/souk/platform/aws/deploy/iamtest"
 )
 
@@ -124,7 +125,8 @@ func judgeKeys(
 	t.Helper()
 	own := r.Name == s.Room
 	asks := slices.ContainsFunc(d.Seams, func(q app.DeclaredSeam) bool {
-		return q.Asker == s.Room && q.Answerer == r.Name && q.Answer == app.ReadOnly && q.Reactions
+		return q.Asker == s.Room && q.Asked == r.Name && q.Reactions &&
+			q.How == rooms.ReadOnlyKeys()
 	})
 	follows := s.Ordered && slices.ContainsFunc(s.Types, func(typ string) bool {
 		return strings.HasPrefix(typ, "souk."+r.Name+".")
