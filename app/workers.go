@@ -88,6 +88,15 @@ func (w *workers) rest(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// Intake is the queue of purchases, for who receives from it by other means than Receive; nil in a
+// process that does not take any.
+func (a *App) Intake() platform.Queue {
+	if a.purchases == nil {
+		return nil
+	}
+	return a.purchases.queue
+}
+
 // TakePurchase takes one purchase that was received from the queue through its checkout, as the
 // app's own workers do after Start, for a process that is handed messages instead of asking for
 // them. It reports whether the message is done and out of the queue; otherwise it comes again.

@@ -13,7 +13,6 @@ import (
 	"github.com/souk-commerce/souk/cmd/souk-lambda/function"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/settings"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/world"
-	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
 )
@@ -39,13 +38,13 @@ func open(ctx context.Context, s function.Start) (function.Opened, error) {
 	if err != nil {
 		return function.Opened{}, err
 	}
-	decode, err := world.OpenPurchases(ctx, s, p)
+	take, err := world.OpenPurchases(ctx, s, p, a.Intake())
 	if err != nil {
 		return function.Opened{}, err
 	}
 	return function.Opened{
 		Handle: func(ctx context.Context, payload []byte) ([]byte, error) {
-			return batch.Messages(ctx, payload, taker(a, s, decode))
+			return batch.Messages(ctx, payload, taker(a, s, take))
 		},
 		Close: p.Close,
 	}, nil
@@ -53,14 +52,12 @@ func open(ctx context.Context, s function.Start) (function.Opened, error) {
 
 // taker takes one purchase after the other. One that cannot be read comes again until it is a dead
 // letter, where an operator sees it.
-func taker(
-	a *app.App, s function.Start, decode func(batch.Message) (platform.Received, error),
-) world.Work {
+func taker(a *app.App, s function.Start, take world.Take) world.Work {
 	return func(ctx context.Context, messages []batch.Message) (failed []string, err error) {
 		for _, m := range messages {
-			done := false
-			r, err := decode(m)
-			if err == nil {
+			r, counts, err := take(ctx, m)
+			done := err == nil && !counts
+			if counts {
 				done, err = a.TakePurchase(ctx, r)
 			}
 			if err != nil {

@@ -43,9 +43,12 @@ func OpenWork(
 	return remote.Work(sub, s.Log), nil
 }
 
-// OpenPurchases tells how a message of the purchase queue is read.
+// OpenPurchases has messages of the purchase queue taken into hand: the far side has done so.
 func OpenPurchases(
-	_ context.Context, _ function.Start, _ platform.Platform,
-) (func(batch.Message) (platform.Received, error), error) {
-	return remote.DecodeMessage, nil
+	context.Context, function.Start, platform.Platform, platform.Queue,
+) (Take, error) {
+	return func(_ context.Context, m batch.Message) (platform.Received, bool, error) {
+		r, err := remote.DecodeMessage(m)
+		return r, err == nil, err
+	}, nil
 }

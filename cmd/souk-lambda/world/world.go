@@ -32,3 +32,7 @@ type Sweeper struct {
 // Work runs messages of a subscription's queue through its handler, and returns the ids of those
 // that must come again. An error says that all must.
 type Work func(ctx context.Context, messages []batch.Message) (failed []string, err error)
+
+// Take takes a message of the purchase queue into the caller's hands. ok is false for one that does
+// not count any more, and may be deleted.
+type Take func(ctx context.Context, m batch.Message) (r platform.Received, ok bool, err error)
