@@ -1,0 +1,2 @@
+// Package aws is the platform on AWS.
+package aws
