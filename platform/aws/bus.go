@@ -86,10 +86,10 @@ func packEvent(
 	return encodeEnvelope(env)
 }
 
-// isCompact reports whether JSON has the form in which an encoder leaves it alone.
+// isCompact reports whether JSON has the form in which an encoder, and SQS, leave it alone.
 func isCompact(data []byte) bool {
 	var b bytes.Buffer
-	return json.Compact(&b, data) == nil && bytes.Equal(b.Bytes(), data)
+	return isMessageText(data) && json.Compact(&b, data) == nil && bytes.Equal(b.Bytes(), data)
 }
 
 func encodeEnvelope(env envelope) (string, error) {

@@ -109,7 +109,8 @@ func (w *Worker) buryOne(ctx context.Context, m types.Message) error {
 		t = &trouble{FirstAt: w.d.o.Clock.Now().UTC(), FirstError: errSilent.Error()}
 	}
 	t.LastAt = w.d.o.Clock.Now().UTC()
-	t.LastError = fmt.Sprintf("%v; it was received %d times", errSilent, receiveCount(m))
+	// SQS counts over all queues, so this receipt is not one of those that failed.
+	t.LastError = fmt.Sprintf("%v; it was received %d times", errSilent, receiveCount(m)-1)
 	t.Attempts++
 	if w.s.Ordered && e.Sequence > 0 {
 		if err := w.skip(ctx, e); err != nil {

@@ -43,8 +43,8 @@ type messages interface {
 // begin with "~platform/".
 type table interface {
 	getRow(ctx context.Context, pk, sk string) (row, error) // platform.ErrNotFound
-	// putRow writes a row if its version is as expected: platform.Absent, platform.Any, or a number;
-	// a ConflictError otherwise. The version then is one more.
+	// putRow writes a row if its version is as expected, like a platform.Write; a ConflictError
+	// otherwise. The version then is one more.
 	putRow(ctx context.Context, r row, expect int64) error
 	deleteRow(ctx context.Context, pk, sk string, expect int64) error
 	// listRows returns rows of a partition in the order of sk.

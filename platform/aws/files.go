@@ -73,8 +73,8 @@ func (f *files) Put(ctx context.Context, r io.Reader) (digest string, err error)
 	return digest, nil
 }
 
-// spool reads r to its end, so that a reader that breaks stores nothing: a little in memory, more in
-// a temporary file that done removes.
+// spool reads r to its end, so that a reader that breaks stores nothing: a little in memory, more
+// in a temporary file that done removes.
 func (f *files) spool(
 	ctx context.Context, r io.Reader,
 ) (body io.ReadSeeker, done func() error, err error) {

@@ -150,7 +150,9 @@ func openJoined(c *cloud, check func(platform.Event) error) (*joined, error) {
 		history: p.History(), rows: j.rows, changed: make(chan struct{}),
 	}
 	j.f = newFiles(filesOptions{S3: c.s3, Bucket: testBucket, Prefix: "files/", Closed: shut})
-	j.k = newKeys(keysOptions{KMS: c.kms, KeyID: testKey, Table: j.rows, Clock: c.clock, Closed: shut})
+	j.k = newKeys(keysOptions{
+		KMS: c.kms, KeyID: testKey, Table: j.rows, Clock: c.clock, Closed: shut,
+	})
 	relay := newRelay(relayOptions{Bus: c.bus(), Files: j.f, Clock: c.clock, Log: discard()})
 	j.d = newDelivery(deliveryOptions{
 		SQS: c.sqs, Table: j.rows, History: p.History(), Files: j.f, Clock: c.clock,
@@ -177,7 +179,9 @@ func (j *joined) sweep(ctx context.Context) {
 	}
 }
 
-func (j *joined) Store(room string) platform.Store { return tapped{j.Platform.Store(room), j.source} }
+func (j *joined) Store(room string) platform.Store {
+	return tapped{j.Platform.Store(room), j.source}
+}
 
 func (j *joined) Delivery() platform.Delivery { return j.d }
 

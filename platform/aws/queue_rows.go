@@ -118,8 +118,8 @@ func (q *queue) forget(ctx context.Context, e entry) error {
 	return err
 }
 
-// bury makes a message a dead one. Broken off anywhere, it is done again when SQS brings the message
-// again.
+// bury makes a message a dead one. Broken off anywhere, it is done again when SQS brings the
+// message again.
 func (q *queue) bury(ctx context.Context, url string, m types.Message, e entry) error {
 	value, err := json.Marshal(buried{
 		Wire: aws.ToString(m.Body), Sent: e.Sent,

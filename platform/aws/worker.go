@@ -201,7 +201,7 @@ func (w *Worker) try(ctx, stop context.Context, it *item) (outcome, error) {
 		}
 	}
 	for {
-		cause, ran := w.attempt(ctx, stop, it)
+		ran, cause := w.attempt(ctx, stop, it)
 		switch {
 		case !ran:
 			return w.halt(ctx, it)
@@ -266,24 +266,24 @@ func (w *Worker) mayStay(ctx context.Context, it *item, wait time.Duration) bool
 
 // attempt calls the handler once, and turns a panic into an error. ran is false if it was not
 // called, because the process stops or the message's time in these hands is over.
-func (w *Worker) attempt(ctx, stop context.Context, it *item) (err error, ran bool) {
+func (w *Worker) attempt(ctx, stop context.Context, it *item) (ran bool, err error) {
 	select {
 	case w.running <- struct{}{}:
 	case <-stop.Done():
-		return nil, false
+		return false, nil
 	}
 	defer func() { <-w.running }()
 	if stop.Err() != nil || w.d.o.Clock.Now().Add(w.d.o.Timeout).After(it.until) {
-		return nil, false
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.d.o.Timeout)
 	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
-			err, ran = fmt.Errorf("the handler panicked: %v", r), true
+			ran, err = true, fmt.Errorf("the handler panicked: %v", r)
 		}
 	}()
-	return w.s.Handle(ctx, it.event), true
+	return true, w.s.Handle(ctx, it.event)
 }
 
 func (w *Worker) enter(it *item) {
