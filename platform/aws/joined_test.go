@@ -27,58 +27,96 @@ import (
 type cloud struct {
 	clock platform.Clock
 	disk  vfs.FS
-	sqs   *awstest.SQS
-	eb    *awstest.EventBridge
-	sns   *awstest.SNS
-	s3    *awstest.S3
-	kms   *awstest.KMS
-	topic bool // the bus is SNS
+	use   services
+	topic bool   // the bus is SNS
+	name  string // before the names of queues and rules
+
+	// The services in the process, for their faults; nil where use is something else.
+	sqs *awstest.SQS
+	eb  *awstest.EventBridge
+	sns *awstest.SNS
+	s3  *awstest.S3
+	kms *awstest.KMS
 }
 
-const (
-	testKey    = "key-1"
-	testBucket = "bucket"
-)
+// services are what the adapter and its deployment call: those of awstest, or the SDK's clients.
+type services struct {
+	queues interface {
+		messages
+		CreateQueue(
+			ctx context.Context, in *sqs.CreateQueueInput, opts ...func(*sqs.Options),
+		) (*sqs.CreateQueueOutput, error)
+	}
+	events interface {
+		eventPutter
+		PutRule(
+			ctx context.Context, in *eventbridge.PutRuleInput, opts ...func(*eventbridge.Options),
+		) (*eventbridge.PutRuleOutput, error)
+		PutTargets(
+			ctx context.Context, in *eventbridge.PutTargetsInput,
+			opts ...func(*eventbridge.Options),
+		) (*eventbridge.PutTargetsOutput, error)
+	}
+	topics interface {
+		publisher
+		Subscribe(
+			ctx context.Context, in *sns.SubscribeInput, opts ...func(*sns.Options),
+		) (*sns.SubscribeOutput, error)
+	}
+	objects  objects
+	keys     dataKeys
+	keyID    string
+	bucket   string
+	bus      string
+	topicARN string
+	queueARN string // before a queue's name
+}
 
 func newCloud(t *testing.T, clock platform.Clock, topic bool) *cloud {
 	t.Helper()
-	key, err := awstest.NewKMS(testKey)
+	key, err := awstest.NewKMS("key-1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	queues := awstest.NewSQS(clock)
-	return &cloud{
+	c := &cloud{
 		clock: clock, disk: vfs.NewMem(), sqs: queues, eb: awstest.NewEventBridge(queues),
 		sns: awstest.NewSNS(queues), s3: awstest.NewS3(), kms: key, topic: topic,
 	}
+	c.use = services{
+		queues: c.sqs, events: c.eb, topics: c.sns, objects: c.s3, keys: c.kms, keyID: "key-1",
+		bucket: "bucket", bus: "souk", topicARN: "arn:aws:sns:test:souk",
+		queueARN: "arn:aws:sqs:test:000000000000:",
+	}
+	return c
 }
 
 func (c *cloud) bus() bus {
 	if c.topic {
-		return topic{client: c.sns, arn: "arn:aws:sns:test:souk"}
+		return topic{client: c.use.topics, arn: c.use.topicARN}
 	}
-	return eventBridge{client: c.eb, name: "souk"}
+	return eventBridge{client: c.use.events, name: c.use.bus}
 }
 
 // makeQueue makes a queue and its dead-letter queue, as a deployment does.
 func (c *cloud) makeQueue(
 	ctx context.Context, name string, receives int, visibility time.Duration,
 ) (place, error) {
-	arn := func(n string) string { return "arn:aws:sqs:test:000000000000:" + n }
-	dead, err := c.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{
+	name = c.name + name
+	dead, err := c.use.queues.CreateQueue(ctx, &sqs.CreateQueueInput{
 		QueueName:  aws.String(name + "-dead"),
 		Attributes: map[string]string{"MessageRetentionPeriod": "1209600"},
 	})
 	if err != nil {
 		return place{}, err
 	}
-	q, err := c.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{
+	q, err := c.use.queues.CreateQueue(ctx, &sqs.CreateQueueInput{
 		QueueName: aws.String(name),
 		Attributes: map[string]string{
 			"VisibilityTimeout":      fmt.Sprint(int(visibility / time.Second)),
 			"MessageRetentionPeriod": "1209600",
 			"RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`,
-				arn(name+"-dead"), receives),
+				c.use.queueARN+name+"-dead", receives),
 		},
 	})
 	if err != nil {
@@ -97,9 +135,10 @@ func (c *cloud) place(ctx context.Context, s platform.Subscription) (place, erro
 	if err != nil {
 		return p, err
 	}
-	arn := "arn:aws:sqs:test:000000000000:sub-" + s.Name
+	arn := c.use.queueARN + c.name + "sub-" + s.Name
 	if c.topic {
-		_, err = c.sns.Subscribe(ctx, &sns.SubscribeInput{
+		_, err = c.use.topics.Subscribe(ctx, &sns.SubscribeInput{
+			TopicArn: aws.String(c.use.topicARN),
 			Protocol: aws.String("sqs"), Endpoint: aws.String(arn),
 			Attributes: map[string]string{
 				"RawMessageDelivery": "true", "FilterPolicy": `{"type":` + string(kinds) + `}`,
@@ -107,14 +146,16 @@ func (c *cloud) place(ctx context.Context, s platform.Subscription) (place, erro
 		})
 		return p, err
 	}
-	_, err = c.eb.PutRule(ctx, &eventbridge.PutRuleInput{
-		Name: aws.String(s.Name), EventPattern: aws.String(`{"detail-type":` + string(kinds) + `}`),
+	_, err = c.use.events.PutRule(ctx, &eventbridge.PutRuleInput{
+		EventBusName: aws.String(c.use.bus), Name: aws.String(c.name + s.Name),
+		EventPattern: aws.String(`{"detail-type":` + string(kinds) + `}`),
 	})
 	if err != nil {
 		return p, err
 	}
-	_, err = c.eb.PutTargets(ctx, &eventbridge.PutTargetsInput{
-		Rule: aws.String(s.Name), Targets: []ebtypes.Target{{
+	_, err = c.use.events.PutTargets(ctx, &eventbridge.PutTargetsInput{
+		EventBusName: aws.String(c.use.bus), Rule: aws.String(c.name + s.Name),
+		Targets: []ebtypes.Target{{
 			Id: aws.String("queue"), Arn: aws.String(arn), InputPath: aws.String("$.detail"),
 		}},
 	})
@@ -149,13 +190,15 @@ func openJoined(c *cloud, check func(platform.Event) error) (*joined, error) {
 	j.source = &logSource{
 		history: p.History(), rows: j.rows, changed: make(chan struct{}),
 	}
-	j.f = newFiles(filesOptions{S3: c.s3, Bucket: testBucket, Prefix: "files/", Closed: shut})
+	j.f = newFiles(filesOptions{
+		S3: c.use.objects, Bucket: c.use.bucket, Prefix: "files/", Closed: shut,
+	})
 	j.k = newKeys(keysOptions{
-		KMS: c.kms, KeyID: testKey, Table: j.rows, Clock: c.clock, Closed: shut,
+		KMS: c.use.keys, KeyID: c.use.keyID, Table: j.rows, Clock: c.clock, Closed: shut,
 	})
 	relay := newRelay(relayOptions{Bus: c.bus(), Files: j.f, Clock: c.clock, Log: discard()})
 	j.d = newDelivery(deliveryOptions{
-		SQS: c.sqs, Table: j.rows, History: p.History(), Files: j.f, Clock: c.clock,
+		SQS: c.use.queues, Table: j.rows, History: p.History(), Files: j.f, Clock: c.clock,
 		Place: c.place, Relay: relay, Source: j.source, Sweep: j.sweep, Closed: shut,
 	})
 	return j, nil
@@ -195,7 +238,7 @@ func (j *joined) Queue(name string, p platform.QueuePolicy) (platform.Queue, err
 		return nil, err
 	}
 	return newQueue(queueOptions{
-		SQS: j.c.sqs, URL: at.URL, DeadURL: at.DeadURL, Name: name, Policy: p, Table: j.rows,
+		SQS: j.c.use.queues, URL: at.URL, DeadURL: at.DeadURL, Name: name, Policy: p, Table: j.rows,
 		Files: j.f, Clock: j.c.clock, Closed: j.d.o.Closed,
 	})
 }

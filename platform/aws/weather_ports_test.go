@@ -235,8 +235,8 @@ func TestDamagedFile(t *testing.T) {
 	}
 }
 
-// Goal: an erased person's key is forgotten by other processes too, in time; a wrapped key opens for
-// its person only. Method: two sets of keys over the same rows; rows that are swapped.
+// Goal: an erased person's key is forgotten by other processes too, in time; a wrapped key opens
+// for its person only. Method: two sets of keys over the same rows; rows that are swapped.
 func TestKeysOfTwoProcesses(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, false)

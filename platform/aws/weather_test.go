@@ -188,7 +188,7 @@ func (s *stage) wantDead(t *testing.T, name string, n int) []platform.DeadLetter
 }
 
 // Goal: an entry that the bus refuses is tried again alone, and nothing is lost or sent twice.
-// Method: each bus refuses the first sight of every third event; the bodies that it saw are counted.
+// Method: each bus refuses the first sight of every third event; what it saw is counted.
 func TestRefusedEntry(t *testing.T) {
 	t.Parallel()
 	for _, topic := range []bool{false, true} {
@@ -284,10 +284,11 @@ func TestStreamOutOfOrder(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, false)
 	free, inOrder := &record{}, &record{}
-	loose := s.declare(t, "free", false, quickly(1), func(_ context.Context, e platform.Event) error {
-		free.add(e.ID)
-		return nil
-	})
+	loose := s.declare(t, "free", false, quickly(1),
+		func(_ context.Context, e platform.Event) error {
+			free.add(e.ID)
+			return nil
+		})
 	strict := s.declare(t, "ordered", true, quickly(1),
 		func(_ context.Context, e platform.Event) error {
 			inOrder.add(e.ID)

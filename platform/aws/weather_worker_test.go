@@ -192,10 +192,11 @@ func TestPausedFunction(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, false)
 	in := &record{}
-	w := s.declare(t, "resting", false, quickly(1), func(_ context.Context, e platform.Event) error {
-		in.add(e.ID)
-		return nil
-	})
+	w := s.declare(t, "resting", false, quickly(1),
+		func(_ context.Context, e platform.Event) error {
+			in.add(e.ID)
+			return nil
+		})
 	if err := s.d.Pause(t.Context(), "resting", true); err != nil {
 		t.Fatal(err)
 	}
