@@ -1,13 +1,13 @@
 package aws
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/souk-commerce/souk/platform"
 )
@@ -34,21 +34,23 @@ const (
 	maxCall      = 10      // messages of one call
 )
 
-// envelope is the JSON form of an event on a bus and in a queue, in the names of CloudEvents.
+// envelope is the JSON form of an event on a bus and in a queue, in the names of CloudEvents. Data
+// is a string that holds the event's JSON: a bus may write a message anew, with other spaces and
+// escapes, and the bytes of an event are not to change.
 type envelope struct {
-	SpecVersion string          `json:"specversion"`
-	ID          string          `json:"id"`
-	Source      string          `json:"source"`
-	Type        string          `json:"type"`
-	Subject     string          `json:"subject,omitempty"`
-	Time        time.Time       `json:"time"`
-	Sequence    int64           `json:"sequence,omitempty"`
-	Correlation string          `json:"correlationid,omitempty"`
-	Causation   string          `json:"causationid,omitempty"`
-	Idempotency string          `json:"idempotencykey,omitempty"`
-	TraceParent string          `json:"traceparent,omitempty"`
-	Data        json.RawMessage `json:"data,omitempty"`
-	DataBase64  []byte          `json:"data_base64,omitempty"` // where data's bytes would not be kept
+	SpecVersion string    `json:"specversion"`
+	ID          string    `json:"id"`
+	Source      string    `json:"source"`
+	Type        string    `json:"type"`
+	Subject     string    `json:"subject,omitempty"`
+	Time        time.Time `json:"time"`
+	Sequence    int64     `json:"sequence,omitempty"`
+	Correlation string    `json:"correlationid,omitempty"`
+	Causation   string    `json:"causationid,omitempty"`
+	Idempotency string    `json:"idempotencykey,omitempty"`
+	TraceParent string    `json:"traceparent,omitempty"`
+	Data        string    `json:"data,omitempty"`
+	DataBase64  []byte    `json:"data_base64,omitempty"` // of data that is no text
 	// Claim is the digest of a file that holds the whole envelope, where that is too large.
 	Claim string `json:"claim,omitempty"`
 	// Again says that an operator has asked for it: it is handled whatever was handled before.
@@ -69,8 +71,8 @@ func packEvent(
 		Causation: e.Causation, Idempotency: e.Idempotency, TraceParent: e.TraceParent,
 		Again: again,
 	}
-	if isCompact(e.Data) {
-		env.Data = e.Data
+	if utf8.Valid(e.Data) {
+		env.Data = string(e.Data)
 	} else {
 		env.DataBase64 = e.Data
 	}
@@ -82,14 +84,8 @@ func packEvent(
 	if err != nil {
 		return "", fmt.Errorf("store event %s, which is too large for a message: %w", e.ID, err)
 	}
-	env.Data, env.DataBase64, env.Claim = nil, nil, digest
+	env.Data, env.DataBase64, env.Claim = "", nil, digest
 	return encodeEnvelope(env)
-}
-
-// isCompact reports whether JSON has the form in which an encoder, and SQS, leave it alone.
-func isCompact(data []byte) bool {
-	var b bytes.Buffer
-	return isMessageText(data) && json.Compact(&b, data) == nil && bytes.Equal(b.Bytes(), data)
 }
 
 func encodeEnvelope(env envelope) (string, error) {
@@ -104,12 +100,21 @@ func encodeEnvelope(env envelope) (string, error) {
 	return strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`).Replace(wire), nil
 }
 
-// unpackEvent decodes what packEvent encoded.
+// unpackEvent decodes what packEvent encoded, also where EventBridge put its own envelope around it
+// because the rule's target has no InputPath.
 func unpackEvent(
 	ctx context.Context, files platform.Files, wire string,
 ) (e platform.Event, again bool, err error) {
-	var env envelope
-	if err := json.Unmarshal([]byte(wire), &env); err != nil || env.ID == "" || env.Type == "" {
+	var message struct {
+		envelope
+		Detail *envelope `json:"detail"`
+	}
+	err = json.Unmarshal([]byte(wire), &message)
+	env := message.envelope
+	if message.Detail != nil {
+		env = *message.Detail
+	}
+	if err != nil || env.ID == "" || env.Type == "" {
 		return e, false, fmt.Errorf("a message is no event: %w", platform.ErrCorrupt)
 	}
 	again = env.Again
@@ -126,7 +131,7 @@ func unpackEvent(
 	e = platform.Event{
 		ID: env.ID, Type: env.Type, Subject: env.Subject, Sequence: env.Sequence, Time: env.Time,
 		Correlation: env.Correlation, Causation: env.Causation, Idempotency: env.Idempotency,
-		TraceParent: env.TraceParent, Data: env.Data,
+		TraceParent: env.TraceParent, Data: []byte(env.Data),
 	}
 	if env.DataBase64 != nil {
 		e.Data = env.DataBase64

@@ -2,11 +2,13 @@ package aws
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -33,17 +35,18 @@ func TestEmulatorConformance(t *testing.T) {
 	}
 	for name, topic := range map[string]bool{"eventbridge": false, "sns": true} {
 		t.Run(name, func(t *testing.T) {
+			run := strings.ToLower(rand.Text()[:8]) // an emulator may outlive a run
 			var mu sync.Mutex
 			places := make(map[string]*cloud)
 			platformtest.Run(t, platformtest.Adapter{
-				Features: joinedFeatures(t), OwnTime: true,
+				Features: joinedFeatures(t), OwnTime: true, Unit: time.Second,
 				Open: func(t *testing.T, o platformtest.Options) platform.Platform {
 					t.Helper()
 					mu.Lock()
 					defer mu.Unlock()
 					c := places[o.Place]
 					if c == nil {
-						c = newEmulated(t, url, topic, fmt.Sprint(name, len(places), "-"))
+						c = newEmulated(t, url, topic, fmt.Sprint(run, len(places), "-"))
 						places[o.Place] = c
 					}
 					p, err := openJoined(c, o.Check)

@@ -233,7 +233,10 @@ func (j *joined) Files() platform.Files { return j.f }
 func (j *joined) Keys() platform.Keys { return j.k }
 
 func (j *joined) Queue(name string, p platform.QueuePolicy) (platform.Queue, error) {
-	at, err := j.c.makeQueue(context.Background(), "q-"+name, max(1, p.MaxReceives), time.Minute)
+	if err := checkPolicy(name, p); err != nil {
+		return nil, err
+	}
+	at, err := j.c.makeQueue(context.Background(), "q-"+name, p.MaxReceives, time.Minute)
 	if err != nil {
 		return nil, err
 	}

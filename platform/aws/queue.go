@@ -48,13 +48,17 @@ const (
 
 // newQueue opens a queue. ErrInvalid for a policy outside the bounds of platform.QueuePolicy.
 func newQueue(o queueOptions) (*queue, error) {
-	p := o.Policy
+	return &queue{o: o}, checkPolicy(o.Name, o.Policy)
+}
+
+// checkPolicy refuses a policy that no queue may have, before a queue is looked for.
+func checkPolicy(name string, p platform.QueuePolicy) error {
 	if p.MaxReceives < 1 || p.MaxReceives > maxReceives ||
 		p.Retention <= 0 || p.Retention > maxRetention {
-		return nil, fmt.Errorf("queue %s: %d receives and %v retention are out of bounds: %w",
-			o.Name, p.MaxReceives, p.Retention, platform.ErrInvalid)
+		return fmt.Errorf("queue %s: %d receives and %v retention are out of bounds: %w",
+			name, p.MaxReceives, p.Retention, platform.ErrInvalid)
 	}
-	return &queue{o: o}, nil
+	return nil
 }
 
 // Send implements platform.Queue. The row is made first, so that of two that send the same id one
@@ -174,7 +178,7 @@ func (q *queue) Receive(
 		}
 		var got []platform.Received
 		for _, m := range out.Messages {
-			r, ok, err := q.accept(ctx, m)
+			r, ok, err := q.accept(ctx, m, visibility)
 			if err != nil { // it comes again after its time-out
 				return got, fmt.Errorf("receive from queue %s: %w", q.o.Name, err)
 			}
@@ -188,9 +192,10 @@ func (q *queue) Receive(
 	}
 }
 
-// accept takes a message into the caller's hands if its row says that it counts.
+// accept takes a message into the caller's hands if its row says that it counts. What SQS hands out
+// a second time soon after the first, as it may, stays with the first.
 func (q *queue) accept(
-	ctx context.Context, m types.Message,
+	ctx context.Context, m types.Message, visibility time.Duration,
 ) (r platform.Received, ok bool, err error) {
 	id, mark, named := idOf(m)
 	if !named {
@@ -213,8 +218,10 @@ func (q *queue) accept(
 			return r, false, q.discard(ctx, q.o.URL, m)
 		case receiveCount(m) > q.o.Policy.MaxReceives:
 			return r, false, q.bury(ctx, q.o.URL, m, e)
+		case now.Before(e.Held):
+			return r, false, nil
 		}
-		e.Sending, e.Message = false, *m.MessageId
+		e.Sending, e.Message, e.Held = false, *m.MessageId, now.Add(visibility/2).UTC()
 		err = q.put(ctx, e, e.version)
 		if errors.Is(err, platform.ErrConflict) {
 			continue // it was just confirmed, or somebody else has it as well
@@ -269,8 +276,8 @@ func (q *queue) Delete(ctx context.Context, receipt string) error {
 	return nil
 }
 
-// Release implements platform.Queue. A message that has no receipt left is dead for the next who
-// looks.
+// Release implements platform.Queue, and ends the receipt. A message that has no receipt left is
+// dead for the next who looks.
 func (q *queue) Release(ctx context.Context, receipt string, delay time.Duration) error {
 	if delay < 0 || delay > platform.MaxQueueDelay {
 		return fmt.Errorf("release after %v: %w", delay, platform.ErrInvalid)
@@ -286,6 +293,14 @@ func (q *queue) Release(ctx context.Context, receipt string, delay time.Duration
 	if e.version != version || e.Dead {
 		return fmt.Errorf("release to queue %s: message %s was received again since: %w",
 			q.o.Name, id, platform.ErrNotFound)
+	}
+	e.Held = time.Time{}
+	err = q.put(ctx, e, version)
+	if errors.Is(err, platform.ErrConflict) {
+		err = fmt.Errorf("message %s was received again since: %w", id, platform.ErrNotFound)
+	}
+	if err != nil {
+		return fmt.Errorf("release to queue %s: %w", q.o.Name, err)
 	}
 	_, err = q.o.SQS.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl: aws.String(q.o.URL), ReceiptHandle: aws.String(handle),

@@ -35,6 +35,7 @@ type entry struct {
 	Mark    string    `json:"mark"`              // only the message that carries it counts
 	Sending bool      `json:"sending,omitempty"` // SQS may not have it yet
 	Message string    `json:"message,omitempty"` // SQS's id, once it was received
+	Held    time.Time `json:"held"`              // until then it is in the hands that have it
 	Dead    bool      `json:"dead,omitempty"`
 	Sent    time.Time `json:"sent"`
 	Expires time.Time `json:"expires"`
