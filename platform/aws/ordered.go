@@ -118,13 +118,17 @@ func (w *Worker) walk(ctx, stop context.Context, it *item, l *lease) (outcome, e
 	if err != nil {
 		return back, err
 	}
-	for more := true; more; {
+	for more, first := true, true; more; {
 		page, err := w.d.o.History.Subject(ctx, it.event.Subject, l.Last, orderedPage)
 		if err != nil {
 			return back, fmt.Errorf("read the history of %s: %w", it.event.Subject, err)
 		}
 		for _, e := range page {
 			if w.types[e.Type] && (l.All || !e.Time.Before(born.Born)) {
+				if !first && !w.mayStay(ctx, it, 0) {
+					return halted, nil // the rest is for whoever gets the message next
+				}
+				first = false
 				what, err := w.step(ctx, stop, it, e, l)
 				if what != settled || err != nil {
 					return what, err

@@ -178,13 +178,15 @@ func (q *queue) Receive(
 		}
 		var got []platform.Received
 		for _, m := range out.Messages {
-			r, ok, err := q.accept(ctx, m, visibility)
-			if err != nil { // it comes again after its time-out
-				return got, fmt.Errorf("receive from queue %s: %w", q.o.Name, err)
-			}
-			if ok {
+			r, ok, acceptErr := q.accept(ctx, m, visibility)
+			if acceptErr != nil {
+				err = acceptErr // it comes again after its time-out
+			} else if ok {
 				got = append(got, r)
 			}
+		}
+		if err != nil && len(got) == 0 {
+			return nil, fmt.Errorf("receive from queue %s: %w", q.o.Name, err)
 		}
 		if len(got) > 0 || len(out.Messages) == 0 && !q.o.Clock.Now().Before(end) {
 			return got, nil

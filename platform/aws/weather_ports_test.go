@@ -336,3 +336,34 @@ func TestSigningKeysRotate(t *testing.T) {
 		t.Errorf("%d keys, want %d without the oldest: %v", len(public), maxSigningKeys, err)
 	}
 }
+
+// Goal: a message that SQS hands out twice at once is in one hand, and gone when that deletes it.
+// Method: a queue that leaves every message visible at its first receipt.
+func TestQueueDoubles(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, false)
+	q := s.queue(t)
+	seen := &record{}
+	s.c.sqs.SetFaults(awstest.SQSFaults{Double: func(body string) bool {
+		return seen.add(body) == 1
+	}})
+	for _, id := range []string{"a", "b", "c"} {
+		m := platform.Message{ID: id, Body: []byte("of " + id)}
+		if err := q.Send(t.Context(), m, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := slices.Concat(s.take(t, q), s.take(t, q))
+	if len(got) != 3 || len(seen.all()) != 6 {
+		t.Fatalf("%d in hand, SQS handed out %d; want 3 of 6", len(got), len(seen.all()))
+	}
+	for _, r := range got {
+		if err := q.Delete(t.Context(), r.Receipt); err != nil {
+			t.Errorf("delete %s: %v", r.ID, err)
+		}
+	}
+	s.clock.Advance(2 * time.Minute)
+	if got := s.take(t, q); len(got) != 0 {
+		t.Errorf("deleted messages came again: %+v", got)
+	}
+}
