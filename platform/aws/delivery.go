@@ -94,6 +94,10 @@ type deliveryOptions struct {
 	// Sweep fires timers until ctx ends; it is run by Start and may be nil.
 	Sweep   func(ctx context.Context)
 	Timeout time.Duration // of a handler; 0 is 30 seconds
+	Poll    time.Duration // how long a receive waits for messages; 0 is the most, 20 seconds
+	// Grace is how much longer a receive may go on that is under way when delivery stops. Given up
+	// at once, it may have hidden messages for their visibility time-out.
+	Grace time.Duration
 	Closed  func() error  // why nothing may be used any more
 }
 
@@ -119,6 +123,9 @@ const handlerTimeout = 30 * time.Second
 func newDelivery(o deliveryOptions) *delivery {
 	if o.Timeout == 0 {
 		o.Timeout = handlerTimeout
+	}
+	if o.Poll == 0 {
+		o.Poll = maxPoll
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -94,6 +94,7 @@ func newEmulated(t *testing.T, url string, topic bool, name string) *cloud {
 	}
 	return &cloud{
 		clock: platformtest.RealClock{}, disk: vfs.NewMem(), topic: topic, name: name,
+		poll: time.Second, grace: 5 * time.Second, // an emulator goes on waiting for who has left
 		use: services{
 			queues: sqs.NewFromConfig(config), events: events, topics: topics, objects: buckets,
 			keys: keys, keyID: *key.KeyMetadata.KeyId, bucket: bucket, bus: busName,

@@ -28,7 +28,9 @@ type cloud struct {
 	clock platform.Clock
 	disk  vfs.FS
 	use   services
-	topic bool   // the bus is SNS
+	topic bool // the bus is SNS
+	poll  time.Duration
+	grace time.Duration
 	name  string // before the names of queues and rules
 
 	// The services in the process, for their faults; nil where use is something else.
@@ -200,6 +202,7 @@ func openJoined(c *cloud, check func(platform.Event) error) (*joined, error) {
 	j.d = newDelivery(deliveryOptions{
 		SQS: c.use.queues, Table: j.rows, History: p.History(), Files: j.f, Clock: c.clock,
 		Place: c.place, Relay: relay, Source: j.source, Sweep: j.sweep, Closed: shut,
+		Poll: c.poll, Grace: c.grace,
 	})
 	return j, nil
 }

@@ -198,7 +198,8 @@ func (r *Relay) batch(ctx context.Context, s source) error {
 func (r *Relay) acknowledge(ctx context.Context, ack func(context.Context) error) error {
 	r.gate.RLock()
 	defer r.gate.RUnlock()
-	if err := ack(ctx); err != nil {
+	// What is on the bus is acknowledged also when the process stops, or it would be sent again.
+	if err := ack(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("acknowledge a batch: %w", err)
 	}
 	r.mu.Lock()

@@ -124,11 +124,17 @@ func (w *Worker) reserve(ctx context.Context) (n int) {
 	return n
 }
 
-// receive waits for messages, at most twenty seconds.
+// receive waits for messages. When ctx ends, it goes on for a grace.
 func (w *Worker) receive(ctx context.Context, url string, limit int) ([]types.Message, error) {
+	if grace := w.d.o.Grace; grace > 0 {
+		late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
+		ctx = late
+	}
 	out, err := w.d.o.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl: aws.String(url), MaxNumberOfMessages: int32(limit),
-		WaitTimeSeconds: wholeSeconds(maxPoll),
+		WaitTimeSeconds: wholeSeconds(w.d.o.Poll),
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
 			types.MessageSystemAttributeNameApproximateReceiveCount,
 		},
