@@ -97,8 +97,8 @@ type deliveryOptions struct {
 	Poll    time.Duration // how long a receive waits for messages; 0 is the most, 20 seconds
 	// Grace is how much longer a receive may go on that is under way when delivery stops. Given up
 	// at once, it may have hidden messages for their visibility time-out.
-	Grace time.Duration
-	Closed  func() error  // why nothing may be used any more
+	Grace  time.Duration
+	Closed func() error // why nothing may be used any more
 }
 
 // delivery is platform.Delivery: it joins the relay, one worker a subscription, and their rows. In

@@ -57,7 +57,7 @@ var _ platform.Keys = (*keys)(nil)
 const (
 	keyMemory     = 5 * time.Minute // how long an unwrapped key, or the signing keys, are believed
 	maxCachedKeys = 10_000
-	keyRounds     = 8 // attempts to agree with concurrent first uses
+	keyRounds     = 50 // attempts to agree with concurrent first uses and rotations
 	sealOverhead  = subtle.AESGCMIVSize + subtle.AESGCMTagSize
 
 	personPart   = "~platform/person/" // of the partition of a person's row
