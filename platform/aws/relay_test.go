@@ -50,7 +50,8 @@ func TestArchiveComesFirst(t *testing.T) {
 	if failed, err = relay.Handle(t.Context(), log); len(failed) != 0 || err != nil {
 		t.Errorf("failed: %v, %v", failed, err)
 	}
-	if n := len(s.receive(t, w.place.URL)); n != 2 || !slices.Equal(kept.ids, []string{"a-1", "b-1"}) {
+	n := len(s.receive(t, w.place.URL))
+	if n != 2 || !slices.Equal(kept.ids, []string{"a-1", "b-1"}) {
 		t.Errorf("%d were published, archived: %v", n, kept.ids)
 	}
 }
