@@ -1,58 +1,79 @@
 package aws
 
 import (
-	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"testing"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/aws/awstest"
 	"github.com/souk-commerce/souk/platform/platformtest"
 )
 
-func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+// features asks a platform what it declares.
+func features() platform.Features {
+	o := Options{Table: "t", Bucket: "b", Rooms: []Room{{Name: "r"}}}
+	if err := o.check(); err != nil {
+		panic(err) // the options above are complete
+	}
+	return (&Platform{o: o}).Features()
+}
 
-// Goal: delivery, queues, files and keys keep every promise of the ports, over either bus. Method:
-// the suite of all adapters, on services in the process; the store is the embedded one.
-func TestDeliveryConformance(t *testing.T) {
+// Goal: the platform keeps every promise of the ports, over either bus. Method: the suite of all
+// adapters, each world in a cloud of its own in process, on a clock that stands still.
+func TestConformance(t *testing.T) {
 	t.Parallel()
 	for name, topic := range map[string]bool{"eventbridge": false, "sns": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var mu sync.Mutex
-			places := make(map[string]*cloud)
-			platformtest.Run(t, platformtest.Adapter{
-				Features: joinedFeatures(t),
-				Open: func(t *testing.T, o platformtest.Options) platform.Platform {
-					t.Helper()
-					mu.Lock()
-					c := places[o.Place]
-					if c == nil {
-						c = newCloud(t, o.Clock, topic)
-						places[o.Place] = c
-					}
-					mu.Unlock()
-					p, err := openJoined(c, o.Check)
-					if err != nil {
-						t.Fatalf("open: %v", err)
-					}
-					return p
-				},
-			})
+			platformtest.Run(t, inProcess(topic, nil))
 		})
 	}
 }
 
-// joinedFeatures is what the embedded store declares.
-func joinedFeatures(t *testing.T) platform.Features {
-	t.Helper()
-	p, err := openJoined(newCloud(t, platformtest.NewClock(platformtest.Start()), false), nil)
-	if err != nil {
-		t.Fatal(err)
+// Goal: the promises of the store hold when one send in seven goes wrong: no sale is lost or made
+// twice, whatever was cancelled, throttled, or lost on the way. Method: the suite's sections of
+// commits, with every kind of passing trouble at random.
+func TestConformanceInBadWeather(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	chance := rand.New(rand.NewPCG(3, 14))
+	troubles := []awstest.Fault{
+		awstest.LoseAnswer(), awstest.LoseRequest(), awstest.Cancel("TransactionConflict"),
+		tooOften("ThrottlingException"), awstest.Refuse("InternalServerError", "oh", ""),
+		awstest.Refuse("TransactionInProgressException", "wait", ""),
 	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
+	weather := func(op string) awstest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if op != sends || chance.IntN(7) > 0 {
+			return nil
+		}
+		return troubles[chance.IntN(len(troubles))]
 	}
-	f := p.Features()
-	f.Name, f.MaxMessageBytes = "aws delivery", maxWireBytes
-	return f
+	platformtest.RunSections(t, inProcess(false, weather),
+		"Store", "Concurrency", "Model", "History")
+}
+
+// inProcess is the adapter over a cloud in process, one for each place.
+func inProcess(topic bool, weather func(op string) awstest.Fault) platformtest.Adapter {
+	var mu sync.Mutex
+	clouds := make(map[string]*cloud)
+	return platformtest.Adapter{
+		Features: features(),
+		Open: func(t *testing.T, o platformtest.Options) platform.Platform {
+			t.Helper()
+			mu.Lock()
+			c := clouds[o.Place]
+			if c == nil {
+				c = newCloud(t, o.Clock, topic)
+				c.faults.Weather = weather
+				clouds[o.Place] = c
+			}
+			mu.Unlock()
+			opts := c.options(o.Clock)
+			opts.Check = o.Check
+			return openDeployed(t, c, opts)
+		},
+	}
 }

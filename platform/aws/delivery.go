@@ -51,18 +51,11 @@ type table interface {
 	listRows(ctx context.Context, pk, prefix, after string, limit int) ([]row, error)
 }
 
-// row is one of the platform's own.
-type row struct {
-	PK, SK  string
-	Version int64
-	Value   []byte
-	Expires time.Time // zero: never. The row may go by itself some time after it
-}
-
-// chronicle is what delivery reads of platform.History.
+// chronicle is what delivery reads of what was committed.
 type chronicle interface {
-	Subject(
-		ctx context.Context, subject string, after int64, limit int,
+	// follow returns events of the subject of an event, in the order of their sequence numbers.
+	follow(
+		ctx context.Context, e platform.Event, after int64, limit int,
 	) ([]platform.Event, error)
 	Log(
 		ctx context.Context, after string, fn func(cursor string, e platform.Event) error,
@@ -99,6 +92,8 @@ type deliveryOptions struct {
 	// at once, it may have hidden messages for their visibility time-out.
 	Grace  time.Duration
 	Closed func() error // why nothing may be used any more
+
+	Functions bool // others run relay, sweep and workers: Start runs nothing
 }
 
 // delivery is platform.Delivery: it joins the relay, one worker a subscription, and their rows. In
@@ -161,7 +156,8 @@ func (d *delivery) worker(ctx context.Context, name string) (*Worker, error) {
 	return w, w.locate(ctx)
 }
 
-// Start implements platform.Delivery.
+// Start implements platform.Delivery. Where functions do the work it only makes what they miss: the
+// subscriptions' rows.
 func (d *delivery) Start(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -176,6 +172,9 @@ func (d *delivery) Start(ctx context.Context) error {
 		if err := w.locate(ctx); err != nil {
 			return err
 		}
+	}
+	if d.o.Functions {
+		return nil
 	}
 	run, cancel := context.WithCancel(ctx)
 	poll, stop := context.WithCancel(run)

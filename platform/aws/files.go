@@ -19,8 +19,8 @@ import (
 	"github.com/souk-commerce/souk/platform"
 )
 
-// objects is the part of S3 that files need; *s3.Client has it.
-type objects interface {
+// fileObjects is the part of S3 that files need; *s3.Client has it.
+type fileObjects interface {
 	PutObject(
 		ctx context.Context, in *s3.PutObjectInput, opts ...func(*s3.Options),
 	) (*s3.PutObjectOutput, error)
@@ -31,7 +31,7 @@ type objects interface {
 
 // filesOptions opens files.
 type filesOptions struct {
-	S3     objects
+	S3     fileObjects
 	Bucket string
 	Prefix string       // of every key, such as "files/"
 	Temp   string       // directory for what does not fit into memory; "" is the machine's
@@ -67,7 +67,7 @@ func (f *files) Put(ctx context.Context, r io.Reader) (digest string, err error)
 		IfNoneMatch:    aws.String("*"),
 		ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(raw)),
 	})
-	if err != nil && serviceCode(err) != "PreconditionFailed" {
+	if err != nil && codeOf(err) != "PreconditionFailed" {
 		return "", fmt.Errorf("store file %s: %w", digest, mapThrottle(err))
 	}
 	return digest, nil

@@ -34,7 +34,7 @@ func (w *Worker) orderedPart() string { return orderedPart + w.s.Name }
 
 // inOrder works on the subject of a message. What an operator asked for again, and what is outside
 // any sequence, is handled by itself, yet not beside another event of its subject.
-func (w *Worker) inOrder(ctx, stop context.Context, it *item) (outcome, error) {
+func (w *Worker) inOrder(ctx, stop context.Context, it *held) (fate, error) {
 	unlock, ok := w.lockSubject(stop, it.event.Subject)
 	if !ok {
 		return halted, nil
@@ -88,7 +88,7 @@ func (w *Worker) lockSubject(stop context.Context, subject string) (unlock func(
 
 // takeLease makes this process the one that is at a subject, for as long as it has the message. It
 // returns nil and what to do with the message if there is nothing to do, or somebody else is at it.
-func (w *Worker) takeLease(ctx context.Context, it *item) (*lease, outcome, error) {
+func (w *Worker) takeLease(ctx context.Context, it *held) (*lease, fate, error) {
 	for range queueRounds {
 		l, err := w.readLease(ctx, it.event.Subject)
 		if err != nil {
@@ -113,13 +113,13 @@ func (w *Worker) takeLease(ctx context.Context, it *item) (*lease, outcome, erro
 }
 
 // walk handles what follows the cursor, up to the end of what is committed.
-func (w *Worker) walk(ctx, stop context.Context, it *item, l *lease) (outcome, error) {
+func (w *Worker) walk(ctx, stop context.Context, it *held, l *lease) (fate, error) {
 	born, err := w.read(ctx)
 	if err != nil {
 		return back, err
 	}
 	for more, first := true, true; more; {
-		page, err := w.d.o.History.Subject(ctx, it.event.Subject, l.Last, orderedPage)
+		page, err := w.d.o.History.follow(ctx, it.event, l.Last, orderedPage)
 		if err != nil {
 			return back, fmt.Errorf("read the history of %s: %w", it.event.Subject, err)
 		}
@@ -147,9 +147,9 @@ func (w *Worker) walk(ctx, stop context.Context, it *item, l *lease) (outcome, e
 
 // step handles one event of a walk with the message that began the walk.
 func (w *Worker) step(
-	ctx, stop context.Context, it *item, e platform.Event, l *lease,
-) (outcome, error) {
-	next := &item{message: it.message, event: e, until: it.until}
+	ctx, stop context.Context, it *held, e platform.Event, l *lease,
+) (fate, error) {
+	next := &held{message: it.message, event: e, until: it.until}
 	if l.Trouble {
 		var err error
 		if next.trouble, err = w.loadTrouble(ctx, e.ID); err != nil {

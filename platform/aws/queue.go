@@ -179,6 +179,9 @@ func (q *queue) Receive(
 		var got []platform.Received
 		for _, m := range out.Messages {
 			r, ok, acceptErr := q.accept(ctx, m, visibility)
+			if errors.Is(acceptErr, errElsewhere) {
+				continue
+			}
 			if acceptErr != nil {
 				err = acceptErr // it comes again after its time-out
 			} else if ok {
@@ -194,8 +197,11 @@ func (q *queue) Receive(
 	}
 }
 
+// errElsewhere is about a message that SQS doubled.
+var errElsewhere = fmt.Errorf("the message is in other hands: %w", platform.ErrThrottled)
+
 // accept takes a message into the caller's hands if its row says that it counts. What SQS hands out
-// a second time soon after the first, as it may, stays with the first.
+// a second time soon after the first, as it may, stays with the first: errElsewhere.
 func (q *queue) accept(
 	ctx context.Context, m types.Message, visibility time.Duration,
 ) (r platform.Received, ok bool, err error) {
@@ -221,7 +227,7 @@ func (q *queue) accept(
 		case receiveCount(m) > q.o.Policy.MaxReceives:
 			return r, false, q.bury(ctx, q.o.URL, m, e)
 		case now.Before(e.Held):
-			return r, false, nil
+			return r, false, errElsewhere
 		}
 		e.Sending, e.Message, e.Held = false, *m.MessageId, now.Add(visibility/2).UTC()
 		err = q.put(ctx, e, e.version)

@@ -25,23 +25,19 @@ type lagger interface {
 	lag(ctx context.Context) ([]platform.Event, error)
 }
 
-// archiver keeps every event for replays and for the history, before it is published. It is given
-// an event again where a relay was broken off.
-type archiver interface {
-	archive(ctx context.Context, events []platform.Event) error
-}
-
 // relayOptions makes a relay.
 type relayOptions struct {
-	Bus     bus
-	Archive archiver // nil: nothing is archived by this relay
+	Bus bus
+	// Archive brings what the streams show into the archive, before Handle publishes it. What run
+	// publishes is from the archive.
+	Archive func(ctx context.Context) error
 	Files   platform.Files
 	Clock   platform.Clock
 	Log     *slog.Logger
 }
 
 // Relay brings committed events to the archive and then to the bus. It is the core of the function
-// that the table's stream drives, and of the loop in a long-lived process. Safe for concurrent use.
+// that a table's stream drives, and of the loop in a long-lived process. Safe for concurrent use.
 type Relay struct {
 	o relayOptions
 
@@ -60,11 +56,12 @@ const (
 
 func newRelay(o relayOptions) *Relay { return &Relay{o: o} }
 
-// Handle archives and publishes a batch of a stream. It returns the indexes of the events that are
-// not on the bus after several tries, in order, and the last reason; the caller reports them to the
-// stream, which brings them again. Entries that were refused are tried again alone.
+// Handle publishes a batch of a stream, after it has archived what the streams show: that includes
+// the batch. It returns the indexes of the events that are not on the bus after several tries, in
+// order, and the last reason; the caller reports them to the stream, which brings them again.
+// Entries that were refused are tried again alone.
 func (r *Relay) Handle(ctx context.Context, events []platform.Event) (failed []int, err error) {
-	if err := r.archive(ctx, events); err != nil {
+	if err := r.archive(ctx, len(events)); err != nil {
 		for i := range events {
 			failed = append(failed, i)
 		}
@@ -73,12 +70,12 @@ func (r *Relay) Handle(ctx context.Context, events []platform.Event) (failed []i
 	return r.publish(ctx, events, relayTries)
 }
 
-func (r *Relay) archive(ctx context.Context, events []platform.Event) error {
-	if r.o.Archive == nil || len(events) == 0 {
+func (r *Relay) archive(ctx context.Context, n int) error {
+	if n == 0 {
 		return nil
 	}
-	if err := r.o.Archive.archive(ctx, events); err != nil {
-		return fmt.Errorf("archive %d events; none was published: %w", len(events), err)
+	if err := r.o.Archive(ctx); err != nil {
+		return fmt.Errorf("archive %d events; none was published: %w", n, err)
 	}
 	return nil
 }
@@ -174,9 +171,6 @@ func (r *Relay) batch(ctx context.Context, s source) error {
 	events, ack, err := s.read(ctx)
 	if err != nil {
 		return fmt.Errorf("read committed events: %w", err)
-	}
-	if err := r.archive(ctx, events); err != nil {
-		return err
 	}
 	for rest := events; len(rest) > 0; {
 		failed, err := r.publish(ctx, rest, relayTries)

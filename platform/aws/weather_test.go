@@ -3,403 +3,358 @@ package aws
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
-	"sync"
+	"maps"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/platform/aws/awstest"
-	"github.com/souk-commerce/souk/platform/platformtest"
 )
 
-const kindA = "souk.alpha.happened.v1"
+const sends = "TransactWriteItems"
 
-// stage is a platform in a cloud, with a clock that stands still.
-type stage struct {
-	*joined
-	clock *platformtest.Clock
+// sale is a batch that would be noticed if it happened twice: it adds without looking.
+func sale() platform.Batch {
+	return platform.Batch{Writes: []platform.Write{{
+		Kind: platform.Add, Key: platform.Key{Part: "p", Sort: "s"}, Expect: platform.Any,
+		Moves: []platform.Move{{Counter: "sold", Delta: 1, Floor: 0}},
+	}, {
+		Kind: platform.Put, Key: platform.Key{Part: "p", Sort: "last"}, Expect: platform.Any,
+		Value: []byte("sale"),
+	}}}
 }
 
-func newStage(t *testing.T, topic bool) *stage {
+// sold is how often a sale happened.
+func sold(t *testing.T, p *Platform) int64 {
 	t.Helper()
-	clock := platformtest.NewClock(platformtest.Start())
-	j, err := openJoined(newCloud(t, clock, topic), nil)
+	rec, err := p.Store("alpha").Get(context.WithoutCancel(t.Context()),
+		platform.Key{Part: "p", Sort: "s"})
+	if errors.Is(err, platform.ErrNotFound) {
+		return 0
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := j.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	return &stage{joined: j, clock: clock}
+	return rec.Counters["sold"]
 }
 
-// until waits for done and moves the clock on to whatever somebody waits for, at most by most.
-func (s *stage) until(t *testing.T, what string, most time.Duration, done func() bool) {
-	t.Helper()
-	platformtest.Poll(t, func() bool {
-		if done() {
-			return true
-		}
-		s.clock.AdvanceToNext(most)
-		return false
-	}, func() string { return "waited in vain for " + what })
-}
-
-const soon = 100 * time.Millisecond
-
-// record keeps what a handler was given. Safe for concurrent use.
-type record struct {
-	mu  sync.Mutex
-	ids []string
-}
-
-func (r *record) add(id string) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ids = append(r.ids, id)
-	n := 0
-	for _, have := range r.ids {
-		if have == id {
-			n++
-		}
+// refusals are n times the same fault.
+func refusals(n int, f awstest.Fault) []awstest.Fault {
+	list := make([]awstest.Fault, n)
+	for i := range list {
+		list[i] = f
 	}
-	return n
+	return list
 }
 
-func (r *record) all() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Clone(r.ids)
+func tooOften(code string) awstest.Fault { return awstest.Refuse(code, "slow down", "") }
+
+// errUnknown stands for an error that is not Known.
+var errUnknown = errors.New("unknown")
+
+// disturbance is how the sends of a commit are broken, and what must come of it.
+type disturbance struct {
+	plan  []awstest.Fault
+	want  error
+	sends int
+	sold  int64
 }
 
-func (r *record) times(id string) (n int) {
-	for _, have := range r.all() {
-		if have == id {
-			n++
-		}
-	}
-	return n
-}
-
-// declare declares a subscription to kindA.
-func (s *stage) declare(
-	t *testing.T, name string, ordered bool, r platform.Retry,
-	handle func(ctx context.Context, e platform.Event) error,
-) *Worker {
-	t.Helper()
-	err := s.d.Subscribe(platform.Subscription{
-		Name: name, Types: []string{kindA}, Ordered: ordered, Retry: r, Handle: handle,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := s.d.worker(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
-
-func quickly(attempts int) platform.Retry {
-	return platform.Retry{
-		Attempts: attempts, Base: time.Millisecond, Most: 5 * time.Millisecond, NotYet: time.Hour,
+// refusedSends are answers of the service to sends that did not happen.
+func refusedSends() map[string]disturbance {
+	return map[string]disturbance{
+		"throttled for a while": {refusals(3, tooOften("ThrottlingException")), nil, 4, 1},
+		"throttled for long": {
+			refusals(8, tooOften("ThrottlingException")), platform.ErrThrottled, 8, 0,
+		},
+		"over the provisioned throughput": {
+			refusals(8, tooOften("ProvisionedThroughputExceededException")),
+			platform.ErrThrottled, 8, 0,
+		},
+		"over the account's limit": {
+			refusals(8, tooOften("RequestLimitExceeded")), platform.ErrThrottled, 8, 0,
+		},
+		"another transaction for a while": {
+			refusals(2, awstest.Cancel("TransactionConflict", "None")), nil, 3, 1,
+		},
+		"another transaction for long": {
+			refusals(8, awstest.Cancel("None", "TransactionConflict")), platform.ErrThrottled, 8, 0,
+		},
+		"cancelled for throttling": {
+			refusals(8, awstest.Cancel("ThrottlingError", "None")), platform.ErrThrottled, 8, 0,
+		},
+		"cancelled for throughput": {
+			refusals(8, awstest.Cancel("None", "ProvisionedThroughputExceeded")),
+			platform.ErrThrottled, 8, 0,
+		},
+		"cancelled for the collection's size": {
+			refusals(1, awstest.Cancel("ItemCollectionSizeLimitExceeded", "None")),
+			platform.ErrTooLarge, 1, 0,
+		},
+		"cancelled as not valid": {
+			refusals(1, awstest.Cancel("None", "ValidationError")), platform.ErrInvalid, 1, 0,
+		},
+		"cancelled without a reason": {
+			refusals(8, awstest.Cancel("None", "None")), platform.ErrThrottled, 8, 0,
+		},
+		"the request is not valid": {
+			refusals(1, awstest.Refuse("ValidationException", "no", "")),
+			platform.ErrInvalid, 1, 0,
+		},
 	}
 }
 
-func happened(subject string, seq int64) platform.Event {
-	return platform.Event{
-		ID: fmt.Sprintf("%s-%d", subject, seq), Type: kindA, Subject: subject, Sequence: seq,
-		Data: fmt.Appendf(nil, `{"n":%d}`, seq),
+// doubtfulSends are sends that may have happened, and refusals for other reasons than load.
+func doubtfulSends() map[string]disturbance {
+	return map[string]disturbance{
+		"the answer is lost once":  {refusals(1, awstest.LoseAnswer()), nil, 2, 1},
+		"the request is lost once": {refusals(1, awstest.LoseRequest()), nil, 2, 1},
+		"no answer ever comes":     {refusals(8, awstest.LoseAnswer()), errUnknown, 8, 1},
+		"no request arrives":       {refusals(8, awstest.LoseRequest()), errUnknown, 8, 0},
+		"the service fails once": {
+			refusals(1, awstest.Refuse("InternalServerError", "oh", "")), nil, 2, 1,
+		},
+		"an earlier send is still running": {
+			refusals(1, awstest.Refuse("TransactionInProgressException", "wait", "")), nil, 2, 1,
+		},
+		"the token is said to be another's": {
+			refusals(8, awstest.Refuse("IdempotentParameterMismatchException", "no", "")),
+			errUnknown, 8, 0,
+		},
+		"happened, then throttled": {
+			append(refusals(1, awstest.LoseAnswer()),
+				refusals(7, tooOften("ThrottlingException"))...), errUnknown, 8, 1,
+		},
+		"the credentials expired": {
+			refusals(1, awstest.Refuse("ExpiredTokenException", "old", "")),
+			platform.ErrReadOnly, 1, 0,
+		},
+		"happened, then the credentials expired": {
+			append(refusals(1, awstest.LoseAnswer()),
+				awstest.Refuse("ExpiredTokenException", "old", "")), errUnknown, 2, 1,
+		},
+		"the credentials are unknown": {
+			refusals(1, awstest.Refuse("UnrecognizedClientException", "who", "")),
+			platform.ErrReadOnly, 1, 0,
+		},
+		"the role may not": {
+			refusals(1, awstest.Refuse("AccessDeniedException", "no", "")),
+			platform.ErrReadOnly, 1, 0,
+		},
+		"the table is in another region": {
+			refusals(1, awstest.Refuse("ResourceNotFoundException", "no table", "")),
+			platform.ErrReadOnly, 1, 0,
+		},
 	}
 }
 
-func (s *stage) start(t *testing.T) {
-	t.Helper()
-	if err := s.d.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (s *stage) announce(t *testing.T, events ...platform.Event) {
-	t.Helper()
-	if err := s.Store("alpha").Commit(t.Context(), platform.Batch{Events: events}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// committed announces events and returns them as they are in the log.
-func (s *stage) committed(t *testing.T, events ...platform.Event) (log []platform.Event) {
-	t.Helper()
-	s.announce(t, events...)
-	err := s.History().Log(t.Context(), "", func(_ string, e platform.Event) error {
-		log = append(log, e)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return log
-}
-
-// receive takes messages of a subscription's queue as a function's event source does.
-func (s *stage) receive(t *testing.T, url string) []types.Message {
-	t.Helper()
-	out, err := s.c.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
-		QueueUrl: aws.String(url), MaxNumberOfMessages: 10,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out.Messages
-}
-
-// acknowledge deletes the messages of a batch that did not fail, as a function's event source does.
-func (s *stage) acknowledge(t *testing.T, url string, batch []types.Message, failed []string) {
-	t.Helper()
-	for _, m := range batch {
-		if slices.Contains(failed, *m.MessageId) {
-			continue
-		}
-		_, err := s.c.sqs.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{
-			QueueUrl: aws.String(url), ReceiptHandle: m.ReceiptHandle,
+// Goal: every way in which a commit can be disturbed ends in the outcome that the port names: it
+// happened once, or it did not and the error says so, or it cannot be told and the error says that.
+// Method: a commit through a transport that breaks its sends as planned; the error, the number of
+// sends, and what is in the table afterwards.
+func TestCommitInBadWeather(t *testing.T) {
+	t.Parallel()
+	all := refusedSends()
+	maps.Copy(all, doubtfulSends())
+	for name, c := range all {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, cloud := newPlatform(t, nil)
+			cloud.faults.Plan(sends, c.plan...)
+			err := p.Store("alpha").Commit(t.Context(), sale())
+			switch {
+			case c.want == errUnknown && (err == nil || platform.Known(err)):
+				t.Errorf("the outcome %v does not say that it is unknown", err)
+			case c.want != errUnknown && !errors.Is(err, c.want):
+				t.Errorf("the outcome is %v, want %v", err, c.want)
+			case c.want != errUnknown && err != nil && !platform.Known(err):
+				t.Errorf("%v does not say that nothing happened", err)
+			}
+			if n := sold(t, p); n != c.sold {
+				t.Errorf("it happened %d times, want %d", n, c.sold)
+			}
+			seen := cloud.faults.Seen(sends)
+			for _, s := range seen {
+				if s.Body != seen[0].Body {
+					t.Errorf("a send differs from the first:\n%s\n%s", s.Body, seen[0].Body)
+				}
+			}
+			if len(seen) != c.sends {
+				t.Errorf("%d sends, want %d", len(seen), c.sends)
+			}
 		})
-		if err != nil {
+	}
+}
+
+// Goal: nothing is sent again when DynamoDB may have forgotten the token. Method: the answer is
+// lost, eleven minutes pass, as in a function that was frozen; the fake would do it again.
+func TestNothingIsSentAgainBeyondTheTokensWindow(t *testing.T) {
+	t.Parallel()
+	p, cloud := newPlatform(t, nil)
+	began := time.Now()
+	passed := time.Duration(0)
+	p.now = func() time.Time { return began.Add(passed) }
+	cloud.faults.Plan(sends, func(
+		r *http.Request, next http.RoundTripper,
+	) (*http.Response, error) {
+		passed = 11 * time.Minute
+		return awstest.LoseAnswer()(r, next)
+	})
+	err := p.Store("alpha").Commit(t.Context(), sale())
+	if err == nil || platform.Known(err) {
+		t.Errorf("the outcome is %v, want that it is unknown", err)
+	}
+	if n := len(cloud.faults.Seen(sends)); n != 1 || sold(t, p) != 1 {
+		t.Errorf("%d sends made %d sales, want one of each", n, sold(t, p))
+	}
+}
+
+// Goal: the fake forgets tokens as the service does, so that the tests above mean something.
+// Method: the same transaction under one token, before and after its window, and another one.
+func TestTheFakeForgetsTokensAsTheServiceDoes(t *testing.T) {
+	t.Parallel()
+	p, cloud := newPlatform(t, nil)
+	send := func(b platform.Batch) error {
+		_, err := p.db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{
+			TransactItems:      p.Store("alpha").(*store).transaction(&b).actions,
+			ClientRequestToken: awssdk.String("one token"),
+		})
+		return err
+	}
+	for i, age := range []time.Duration{0, tokenWindow, 11 * time.Minute} {
+		cloud.db.Age = age
+		if err := send(sale()); err != nil {
 			t.Fatal(err)
 		}
+		if want := []int64{1, 1, 2}[i]; sold(t, p) != want {
+			t.Errorf("after %s it happened %d times, want %d", age, sold(t, p), want)
+		}
+	}
+	other := platform.Batch{Writes: sale().Writes[:1]}
+	if err := send(other); codeOf(err) != "IdempotentParameterMismatchException" {
+		t.Errorf("the token with other actions: %v", err)
 	}
 }
 
-func (s *stage) wantDead(t *testing.T, name string, n int) []platform.DeadLetter {
-	t.Helper()
-	dead, err := s.d.DeadLetters(t.Context(), name, "", 100)
-	if err != nil || len(dead) != n {
-		t.Fatalf("%d dead letters, want %d: %v", len(dead), n, err)
-	}
-	return dead
-}
-
-// Goal: an entry that the bus refuses is tried again alone, and nothing is lost or sent twice.
-// Method: each bus refuses the first sight of every third event; what it saw is counted.
-func TestRefusedEntry(t *testing.T) {
+// Goal: a clock that is wrong is found out and made up for. Method: a service whose clock is an
+// hour ahead refuses signatures that are more than a quarter of an hour old.
+func TestClockSkewIsMadeUpFor(t *testing.T) {
 	t.Parallel()
-	for _, topic := range []bool{false, true} {
-		s := newStage(t, topic)
-		in, seen := &record{}, &record{}
-		s.declare(t, "all", false, quickly(1), func(_ context.Context, e platform.Event) error {
-			in.add(e.ID)
-			return nil
-		})
-		refuse := func(body string) bool {
-			e, _, err := unpackEvent(t.Context(), s.f, body)
-			return err == nil && seen.add(e.ID) == 1 && e.Sequence%3 == 0
+	p, cloud := newPlatform(t, nil)
+	ahead := func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+		now := time.Now().Add(time.Hour)
+		signed, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+		if err != nil {
+			return nil, err
 		}
-		s.c.eb.SetFaults(awstest.EventBridgeFaults{Entry: refuse})
-		s.c.sns.SetFaults(awstest.SNSFaults{Entry: refuse})
-		s.start(t)
-		var events []platform.Event
-		for seq := range int64(30) {
-			events = append(events, happened("thing", seq+1))
+		if now.Sub(signed).Abs() < 15*time.Minute {
+			return next.RoundTrip(r)
 		}
-		s.announce(t, events...)
-		s.until(t, "every event", soon, func() bool { return len(in.all()) >= 30 })
-		for _, e := range events {
-			want := 1
-			if e.Sequence%3 == 0 {
-				want = 2
-			}
-			if seen.times(e.ID) != want || in.times(e.ID) != 1 {
-				t.Errorf("topic %t: the bus saw %s %d times, want %d; it was delivered %d times",
-					topic, e.ID, seen.times(e.ID), want, in.times(e.ID))
-			}
-		}
+		answer, err := awstest.Refuse("InvalidSignatureException",
+			"Signature expired: too old", "")(r, next)
+		answer.Header.Set("Date", now.UTC().Format(http.TimeFormat))
+		return answer, err
+	}
+	cloud.faults.Plan(sends, refusals(8, ahead)...)
+	if err := p.Store("alpha").Commit(t.Context(), sale()); err != nil {
+		t.Errorf("commit: %v", err)
+	}
+	if n := sold(t, p); n != 1 {
+		t.Errorf("it happened %d times, want once", n)
 	}
 }
 
-// Goal: a relay function tells the stream which events are not on the bus, and why. Method: a bus
-// that refuses one event for ever, and a bus that is throttled altogether.
-func TestRelayReports(t *testing.T) {
+// Goal: a counter is blamed only when every version agreed, also where DynamoDB tells but the first
+// reason: a request that is repeated must learn that it was granted, not that the stock is gone.
+// Method: batches that break a floor and a version, with the floor first.
+func TestAHiddenConflictComesBeforeABound(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, false)
-	w := s.declare(t, "all", false, quickly(1), func(context.Context, platform.Event) error {
-		return nil
+	p, cloud := newPlatform(t, nil)
+	s := p.Store("alpha")
+	granted := platform.Batch{
+		Writes: []platform.Write{
+			{Kind: platform.Add, Key: platform.Key{Part: "stock"}, Expect: platform.Any,
+				Moves: []platform.Move{{Counter: "n", Delta: -1, Floor: -1}}},
+			{Kind: platform.Put, Key: platform.Key{Part: "grant"}, Expect: platform.Absent},
+		},
+	}
+	if err := s.Commit(t.Context(), granted); err != nil {
+		t.Fatal(err)
+	}
+	cloud.db.FirstReasonOnly = true
+	if err := s.Commit(t.Context(), granted); !errors.Is(err, platform.ErrConflict) {
+		t.Errorf("granted already, and the stock is gone: %v, want a conflict", err)
+	}
+	granted.Writes[1].Key.Part = "another grant"
+	if err := s.Commit(t.Context(), granted); !errors.Is(err, platform.ErrBound) {
+		t.Errorf("the stock is gone: %v, want a bound", err)
+	}
+	fact := platform.Event{ID: "1", Type: "souk.alpha.done.v1", Subject: "x", Sequence: 1}
+	done := platform.Batch{Writes: granted.Writes[:1], Events: []platform.Event{fact}}
+	done.Writes[0].Moves[0].Floor = -2
+	if err := s.Commit(t.Context(), done); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(t.Context(), done); !errors.Is(err, platform.ErrConflict) {
+		t.Errorf("announced already, and the stock is gone: %v, want a conflict", err)
+	}
+}
+
+// Goal: a caller who gives up learns that the outcome is unknown, and an answer that does not come
+// is not awaited for ever. Method: a request that hangs, under a context that ends, and under one
+// that does not.
+func TestAnswersThatDoNotCome(t *testing.T) {
+	t.Parallel()
+	p, cloud := newPlatform(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cloud.faults.Plan(sends, func(
+		r *http.Request, next http.RoundTripper,
+	) (*http.Response, error) {
+		cancel()
+		return awstest.Hang()(r, next)
 	})
-	log := s.committed(t, happened("a", 1), happened("b", 1), happened("c", 1))
-	s.c.eb.SetFaults(awstest.EventBridgeFaults{Entry: func(detail string) bool {
-		return strings.Contains(detail, `"subject":"b"`)
-	}})
-	relay := s.d.o.Relay
-	type answer struct {
-		failed []int
-		err    error
+	err := p.Store("alpha").Commit(ctx, sale())
+	if !errors.Is(err, context.Canceled) || platform.Known(err) {
+		t.Errorf("the caller gave up and is told %v", err)
 	}
-	handle := func() answer {
-		got := make(chan answer, 1)
-		go func() {
-			failed, err := relay.Handle(t.Context(), log)
-			got <- answer{failed, err}
-		}()
-		var a answer
-		s.until(t, "the relay", relayMost, func() bool {
-			select {
-			case a = <-got:
-				return true
-			default:
-				return false
-			}
-		})
-		return a
-	}
-	if a := handle(); !slices.Equal(a.failed, []int{1}) || a.err == nil {
-		t.Errorf("failed: %v, %v; want the event in the middle", a.failed, a.err)
-	}
-	if n := len(s.receive(t, w.place.URL)); n != 2 {
-		t.Errorf("%d events were delivered, want the two others once", n)
-	}
-	s.c.eb.SetFaults(awstest.EventBridgeFaults{Call: func(string) error {
-		return awstest.Throttled()
-	}})
-	a := handle()
-	if !slices.Equal(a.failed, []int{0, 1, 2}) || !errors.Is(a.err, platform.ErrThrottled) {
-		t.Errorf("failed: %v, %v; want all of them, throttled", a.failed, a.err)
-	}
-	s.c.eb.SetFaults(awstest.EventBridgeFaults{})
-	if a := handle(); len(a.failed) != 0 || a.err != nil {
-		t.Errorf("failed: %v, %v", a.failed, a.err)
-	}
-}
-
-// Goal: stream records that come twice, late and out of order lose nothing, and do not disturb an
-// ordered subscription. Method: a relay function that is given a subject's events backwards, in
-// pieces, and doubled; functions for an ordered and a free subscription, in the same process.
-func TestStreamOutOfOrder(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, false)
-	free, inOrder := &record{}, &record{}
-	loose := s.declare(t, "free", false, quickly(1),
-		func(_ context.Context, e platform.Event) error {
-			free.add(e.ID)
-			return nil
-		})
-	strict := s.declare(t, "ordered", true, quickly(1),
-		func(_ context.Context, e platform.Event) error {
-			inOrder.add(e.ID)
-			return nil
-		})
-	var events []platform.Event
-	var want []string
-	for seq := range int64(20) {
-		events = append(events, happened("thing", seq+1))
-		want = append(want, events[seq].ID)
-	}
-	log := s.committed(t, events...)
-	slices.Reverse(log)
-	for _, batch := range [][]platform.Event{log[:7], log[3:12], log[7:], log[:1]} {
-		if failed, err := s.d.o.Relay.Handle(t.Context(), batch); len(failed) > 0 || err != nil {
-			t.Fatal(failed, err)
-		}
-		for _, w := range []*Worker{loose, strict} {
-			for batch := s.receive(t, w.place.URL); len(batch) > 0; {
-				s.acknowledge(t, w.place.URL, batch, w.Handle(t.Context(), batch))
-				batch = s.receive(t, w.place.URL)
-			}
-		}
-	}
-	if got := inOrder.all(); !slices.Equal(got, want) {
-		t.Errorf("in order: %v, want %v", got, want)
-	}
-	for _, id := range want {
-		if free.times(id) == 0 {
-			t.Errorf("%s was not delivered", id)
-		}
-	}
-}
-
-// Goal: a worker that dies after its handler's commit and before the message is deleted has its
-// effect once, and no attempt is counted. Method: a batch whose messages nobody deletes, until they
-// come again; the handler makes a record of its own for each event.
-func TestKilledBeforeDelete(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, false)
-	calls := &record{}
-	w := s.declare(t, "once", false, quickly(2), func(ctx context.Context, e platform.Event) error {
-		calls.add(e.ID)
-		err := s.Store("alpha").Commit(ctx, platform.Batch{Writes: []platform.Write{{
-			Kind: platform.Put, Key: platform.Key{Part: "effects", Sort: e.ID},
-			Expect: platform.Absent, Value: []byte("done"),
-		}}})
-		if errors.Is(err, platform.ErrConflict) {
-			return nil
-		}
-		return err
+	p.patience = time.Millisecond
+	cloud.faults.Plan(sends, awstest.Hang(), func(
+		r *http.Request, next http.RoundTripper,
+	) (*http.Response, error) {
+		return next.RoundTrip(r.WithContext(context.WithoutCancel(r.Context())))
 	})
-	log := s.committed(t, happened("a", 1), happened("b", 1))
-	if failed, err := s.d.o.Relay.Handle(t.Context(), log); len(failed) > 0 || err != nil {
-		t.Fatal(failed, err)
+	_ = p.Store("alpha").Commit(t.Context(), sale()) // whether it is in time is chance
+	if n := len(cloud.faults.Seen(sends)); n < 3 {
+		t.Errorf("%d sends: the one that hung was not given up", n)
 	}
-	for range 3 {
-		batch := s.receive(t, w.place.URL)
-		if failed := w.Handle(t.Context(), batch); len(batch) != 2 || len(failed) > 0 {
-			t.Fatalf("%d messages, failed: %v", len(batch), failed)
-		}
-		s.clock.Advance(defaultVisibility) // the deletions were lost with the process
-	}
-	effects, err := s.Store("alpha").List(t.Context(), platform.Query{Part: "effects", Limit: 10})
-	if err != nil || len(effects) != 2 || effects[0].Version != 1 || effects[1].Version != 1 {
-		t.Errorf("effects: %+v, %v", effects, err)
-	}
-	status, err := s.d.Status(t.Context())
-	if err != nil || status[0].Failed != 0 || status[0].Waiting != 0 || len(calls.all()) != 6 {
-		t.Errorf("status %+v after %d calls, %v", status, len(calls.all()), err)
-	}
-	s.wantDead(t, "once", 0)
 }
 
-// Goal: a function's batch of which half fails is answered in part, and what failed comes again
-// later, with its failures known. Method: ten messages, every other handler fails once, waits of
-// minutes.
-func TestHalfABatch(t *testing.T) {
+// Goal: a process that gets no credentials knows that nothing happened. Method: a provider that
+// fails, from one moment on.
+func TestWithoutCredentialsNothingIsSent(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, true)
-	s.d.o.Source = nil // the relay is a function
-	calls := &record{}
-	r := platform.Retry{Attempts: 3, Base: time.Hour, Most: time.Hour}
-	w := s.declare(t, "half", false, r, func(_ context.Context, e platform.Event) error {
-		if n := calls.add(e.ID); e.Sequence%2 == 0 && n == 1 {
-			return errors.New("not this time")
-		}
-		return nil
+	var gone atomic.Bool
+	p, cloud := newPlatform(t, func(o *Options) {
+		have := o.Config.Credentials
+		o.Config.Credentials = awssdk.CredentialsProviderFunc(
+			func(ctx context.Context) (awssdk.Credentials, error) {
+				if gone.Load() {
+					return awssdk.Credentials{}, errors.New("the role cannot be assumed")
+				}
+				return have.Retrieve(ctx)
+			})
 	})
-	var events []platform.Event
-	for seq := range int64(10) {
-		events = append(events, happened("thing", seq+1))
+	gone.Store(true)
+	err := p.Store("alpha").Commit(t.Context(), sale())
+	if !errors.Is(err, platform.ErrReadOnly) || !platform.Known(err) {
+		t.Errorf("the outcome is %v, want that nothing could be written", err)
 	}
-	if failed, err := s.d.o.Relay.Handle(t.Context(), s.committed(t, events...)); err != nil {
-		t.Fatal(failed, err)
-	}
-	batch := s.receive(t, w.place.URL)
-	failed := w.Handle(t.Context(), batch)
-	s.acknowledge(t, w.place.URL, batch, failed)
-	status, err := s.d.Status(t.Context())
-	if len(batch) != 10 || len(failed) != 5 || err != nil || status[0].Waiting != 5 ||
-		status[0].Pending != 0 || status[0].Done != 5 || status[0].Failed != 5 {
-		t.Fatalf("%d messages, %d failed, %+v, %v", len(batch), len(failed), status, err)
-	}
-	s.clock.Advance(2 * time.Hour)
-	batch = s.receive(t, w.place.URL)
-	failed = w.Handle(t.Context(), batch)
-	s.acknowledge(t, w.place.URL, batch, failed)
-	status, err = s.d.Status(t.Context())
-	if len(batch) != 5 || len(failed) != 0 || err != nil || status[0].Waiting != 0 ||
-		status[0].Pending != 0 || status[0].Done != 10 {
-		t.Errorf("%d messages again, %d failed, %+v, %v", len(batch), len(failed), status, err)
+	if n := len(cloud.faults.Seen(sends)); n != 0 {
+		t.Errorf("%d sends without credentials", n)
 	}
 }

@@ -33,15 +33,15 @@ type Worker struct {
 	known   existence      // under mu: the subscription's row as it was read last
 	knownAt time.Time      // under mu; zero: never read
 	changed chan struct{}  // under mu: closed and replaced when known changes
-	hand    map[*item]bool // under mu: what is being worked on
+	hand    map[*held]bool // under mu: what is being worked on
 	busy    map[string]chan struct{}
 
 	running chan struct{} // one for each handler that is at work
 	holding chan struct{} // one for each message that a poller has in hand
 }
 
-// item is one message in hand.
-type item struct {
+// held is one message in hand.
+type held struct {
 	message types.Message
 	event   platform.Event
 	again   bool
@@ -51,13 +51,13 @@ type item struct {
 	waits   bool      // for its next attempt; under Worker.mu
 }
 
-// outcome is what became of an attempt, or of several.
-type outcome int
+// fate is what became of an attempt, or of several.
+type fate int
 
 const (
-	settled outcome = iota // handled or given up: the message may go
-	back                   // the message goes back to its queue, until later
-	halted                 // the process stops: the message goes back at once
+	settled fate = iota // handled or given up: the message may go
+	back                // the message goes back to its queue, until later
+	halted              // the process stops: the message goes back at once
 )
 
 const (
@@ -70,7 +70,7 @@ const (
 func newWorker(d *delivery, s platform.Subscription) *Worker {
 	w := &Worker{
 		d: d, s: s, types: make(map[string]bool), me: newHolder(), changed: make(chan struct{}),
-		hand: make(map[*item]bool), busy: make(map[string]chan struct{}),
+		hand: make(map[*held]bool), busy: make(map[string]chan struct{}),
 	}
 	for _, t := range s.Types {
 		w.types[t] = true
@@ -123,7 +123,7 @@ func (w *Worker) Handle(ctx context.Context, batch []types.Message) (failedIDs [
 // one works on a message until it is settled, or goes back. stop ends waiting, ctx ends the handler
 // too.
 func (w *Worker) one(ctx, stop context.Context, m types.Message) bool {
-	it := &item{message: m, until: w.d.o.Clock.Now().Add(w.place.Visibility)}
+	it := &held{message: m, until: w.d.o.Clock.Now().Add(w.place.Visibility)}
 	known, err := w.read(ctx)
 	if err == nil && known.Paused {
 		wait := pausedReturn
@@ -147,7 +147,7 @@ func (w *Worker) one(ctx, stop context.Context, m types.Message) bool {
 	}
 	w.enter(it)
 	defer w.leave(it)
-	var what outcome
+	var what fate
 	if w.s.Ordered {
 		what, err = w.inOrder(ctx, stop, it)
 	} else {
@@ -165,7 +165,7 @@ func (w *Worker) one(ctx, stop context.Context, m types.Message) bool {
 }
 
 // cannot sends a message back because something else than its handler failed. That is no attempt.
-func (w *Worker) cannot(ctx context.Context, it *item, err error) bool {
+func (w *Worker) cannot(ctx context.Context, it *held, err error) bool {
 	wait := jitter(time.Second, time.Minute, receiveCount(it.message))
 	if ctx.Err() != nil || w.d.o.Closed() != nil {
 		wait = 0
@@ -179,7 +179,7 @@ func (w *Worker) cannot(ctx context.Context, it *item, err error) bool {
 
 // putBack lets a message come again after a time, which SQS takes in whole seconds. If that fails,
 // it comes again when its visibility time-out has passed.
-func (w *Worker) putBack(ctx context.Context, it *item, wait time.Duration) {
+func (w *Worker) putBack(ctx context.Context, it *held, wait time.Duration) {
 	wait = max(0, min(wait, maxVisibility))
 	_, err := w.d.o.SQS.ChangeMessageVisibility(context.WithoutCancel(ctx),
 		&sqs.ChangeMessageVisibilityInput{
@@ -194,7 +194,7 @@ func (w *Worker) putBack(ctx context.Context, it *item, wait time.Duration) {
 }
 
 // try attempts an event until it is settled or has to wait for longer than a worker keeps it.
-func (w *Worker) try(ctx, stop context.Context, it *item) (outcome, error) {
+func (w *Worker) try(ctx, stop context.Context, it *held) (fate, error) {
 	if it.trouble != nil {
 		if what, err := w.await(ctx, stop, it); what != settled || err != nil {
 			return what, err
@@ -225,7 +225,7 @@ func (w *Worker) try(ctx, stop context.Context, it *item) (outcome, error) {
 }
 
 // halt ends work on an event because the process stops, or because its time in these hands is over.
-func (w *Worker) halt(ctx context.Context, it *item) (outcome, error) {
+func (w *Worker) halt(ctx context.Context, it *held) (fate, error) {
 	if it.trouble == nil {
 		return halted, nil
 	}
@@ -234,7 +234,7 @@ func (w *Worker) halt(ctx context.Context, it *item) (outcome, error) {
 
 // await waits for an event's next attempt with the message in hand, if that is soon; settled says
 // that it has come. Otherwise what is known is stored and the message is to go back.
-func (w *Worker) await(ctx, stop context.Context, it *item) (outcome, error) {
+func (w *Worker) await(ctx, stop context.Context, it *held) (fate, error) {
 	for {
 		wait := it.trouble.Next.Sub(w.d.o.Clock.Now())
 		if wait <= 0 {
@@ -256,7 +256,7 @@ func (w *Worker) await(ctx, stop context.Context, it *item) (outcome, error) {
 
 // mayStay reports whether an attempt after a wait would end while the message is still hidden from
 // others, and before the function's own time is up.
-func (w *Worker) mayStay(ctx context.Context, it *item, wait time.Duration) bool {
+func (w *Worker) mayStay(ctx context.Context, it *held, wait time.Duration) bool {
 	if w.d.o.Clock.Now().Add(wait + w.d.o.Timeout).After(it.until) {
 		return false
 	}
@@ -266,7 +266,7 @@ func (w *Worker) mayStay(ctx context.Context, it *item, wait time.Duration) bool
 
 // attempt calls the handler once, and turns a panic into an error. ran is false if it was not
 // called, because the process stops or the message's time in these hands is over.
-func (w *Worker) attempt(ctx, stop context.Context, it *item) (ran bool, err error) {
+func (w *Worker) attempt(ctx, stop context.Context, it *held) (ran bool, err error) {
 	select {
 	case w.running <- struct{}{}:
 	case <-stop.Done():
@@ -286,19 +286,19 @@ func (w *Worker) attempt(ctx, stop context.Context, it *item) (ran bool, err err
 	return true, w.s.Handle(ctx, it.event)
 }
 
-func (w *Worker) enter(it *item) {
+func (w *Worker) enter(it *held) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hand[it] = true
 }
 
-func (w *Worker) leave(it *item) {
+func (w *Worker) leave(it *held) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.hand, it)
 }
 
-func (w *Worker) setWaits(it *item, waits bool) {
+func (w *Worker) setWaits(it *held, waits bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	it.waits = waits

@@ -74,8 +74,9 @@ type Platform struct {
 	stop      chan struct{} // closed by Close
 	committed chan struct{} // closed when the committer has ended
 	filling   sync.WaitGroup
-	readers   sync.RWMutex // held for reading around every use of db
-	gone      bool         // db is closed; under readers
+	flushes   chan struct{} // a memtable was written out
+	readers   sync.RWMutex  // held for reading around every use of db
+	gone      bool          // db is closed; under readers
 
 	delivery *delivery
 	stats    stats
@@ -122,8 +123,9 @@ func Open(o Options) (*Platform, error) {
 	go p.runCommitter() // ends in Close
 	go p.runWriter()    // ends after the committer, or is left with a broken Pebble
 	if !p.readOnly {
-		p.filling.Add(1)
+		p.filling.Add(2)
 		go p.fillKnown() // ends in Close at the latest
+		go p.settle()    // ends in Close
 	}
 	return p, nil
 }
@@ -142,7 +144,7 @@ func newPlatform(o Options) *Platform {
 		overlay: newOverlay(), known: newKnown(), queues: make(map[string]*queue),
 		work: make(chan struct{}, 1), writes: make(chan *group), written: make(chan error, 1),
 		stop: make(chan struct{}), committed: make(chan struct{}),
-		fatal:   make(chan struct{}),
+		fatal: make(chan struct{}), flushes: make(chan struct{}, 1),
 		minFree: o.MinFree, readOnly: o.ReadOnly, beside: o.Beside,
 	}
 	if p.fs == nil {
@@ -266,7 +268,7 @@ func (p *Platform) Queue(name string, policy platform.QueuePolicy) (platform.Que
 // Features implements the optional interface that the conformance suite and the console read.
 func (p *Platform) Features() platform.Features {
 	return platform.Features{
-		Name: "embedded", GlobalOrder: true, Snapshot: true, AddsCommute: true,
+		Name: "embedded", GlobalOrder: true, KeyOrder: true, Snapshot: true, AddsCommute: true,
 		Durable: p.dir != "", TimerLateness: idleWait,
 		MaxMessageBytes: platform.MaxItemBytes,
 	}
@@ -346,18 +348,24 @@ func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 		CacheSize:                   cache,
 		MemTableSize:                memTableBytes,
 		MemTableStopWritesThreshold: 3,
-		L0CompactionThreshold:       12,
-		L0StopWritesThreshold:       40,
+		L0CompactionThreshold:       2 * maxDepth, // Pebble takes half of it
+		L0CompactionFileThreshold:   maxLevel0,
+		L0StopWritesThreshold:       stopDepth,
 		LBaseMaxBytes:               256 << 20,
 		FormatMajorVersion:          pebble.FormatNewest,
 	}
+	opts.Experimental.SpanPolicyFunc = splitByRegion
 	opts.EventListener = &pebble.EventListener{
+		FlushEnd: p.flushed,
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			p.log.Error("a stored block is damaged; restore a backup", "path", i.Path, "details",
 				i.Details)
 		},
 	}
 	opts.TargetFileSizes[0] = 8 << 20
+	for i := 1; i < len(opts.TargetFileSizes); i++ {
+		opts.TargetFileSizes[i] = 4 << 20
+	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		opts.Levels[i].BlockSize = 16 << 10

@@ -127,6 +127,21 @@ func (s *SQS) CreateQueue(
 	return &sqs.CreateQueueOutput{QueueUrl: aws.String(urlOf(name))}, nil
 }
 
+// GetQueueUrl implements the client's method.
+func (s *SQS) GetQueueUrl(
+	_ context.Context, in *sqs.GetQueueUrlInput, _ ...func(*sqs.Options),
+) (*sqs.GetQueueUrlOutput, error) {
+	if err := s.fault("GetQueueUrl"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.queues[aws.ToString(in.QueueName)] == nil {
+		return nil, &types.QueueDoesNotExist{Message: in.QueueName}
+	}
+	return &sqs.GetQueueUrlOutput{QueueUrl: aws.String(urlOf(*in.QueueName))}, nil
+}
+
 func urlOf(name string) string { return "https://sqs.test/000000000000/" + name }
 
 func seconds(s string, otherwise int) time.Duration {
@@ -174,6 +189,7 @@ func (s *SQS) GetQueueAttributes(
 	}
 	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{
 		"QueueArn":                              arnPrefix + q.name,
+		"VisibilityTimeout":                     strconv.Itoa(int(q.visibility / time.Second)),
 		"ApproximateNumberOfMessages":           strconv.Itoa(visible),
 		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(hidden),
 		"ApproximateNumberOfMessagesDelayed":    strconv.Itoa(delayed),
