@@ -10,14 +10,6 @@ import (
 	"github.com/souk-commerce/souk/platform/platformtest"
 )
 
-// sections are those of the suite that store, history and timers can be judged by.
-func sections() []string {
-	return []string{
-		"Store", "Caller", "Limits", "List", "Rooms", "Concurrency", "Model", "History", "Timers",
-		"Reopening/Records", "Reopening/Timers",
-	}
-}
-
 // features asks a platform what it declares.
 func features() platform.Features {
 	o := Options{Table: "t", Bucket: "b", Rooms: []Room{{Name: "r"}}}
@@ -27,16 +19,21 @@ func features() platform.Features {
 	return (&Platform{o: o}).Features()
 }
 
-// Goal: store, history and timers keep the promises of the ports. Method: the suite of all
+// Goal: the platform keeps every promise of the ports, over either bus. Method: the suite of all
 // adapters, each world in a cloud of its own in process, on a clock that stands still.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	platformtest.RunSections(t, inProcess(nil), sections()...)
+	for name, topic := range map[string]bool{"eventbridge": false, "sns": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			platformtest.Run(t, inProcess(topic, nil))
+		})
+	}
 }
 
-// Goal: the same promises hold when one send in seven goes wrong: no sale is lost or made twice,
-// whatever was cancelled, throttled, or lost on the way. Method: the suite's sections of commits,
-// with every kind of passing trouble at random.
+// Goal: the promises of the store hold when one send in seven goes wrong: no sale is lost or made
+// twice, whatever was cancelled, throttled, or lost on the way. Method: the suite's sections of
+// commits, with every kind of passing trouble at random.
 func TestConformanceInBadWeather(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -54,11 +51,12 @@ func TestConformanceInBadWeather(t *testing.T) {
 		}
 		return troubles[chance.IntN(len(troubles))]
 	}
-	platformtest.RunSections(t, inProcess(weather), "Store", "Concurrency", "Model", "History")
+	platformtest.RunSections(t, inProcess(false, weather),
+		"Store", "Concurrency", "Model", "History")
 }
 
 // inProcess is the adapter over a cloud in process, one for each place.
-func inProcess(weather func(op string) awstest.Fault) platformtest.Adapter {
+func inProcess(topic bool, weather func(op string) awstest.Fault) platformtest.Adapter {
 	var mu sync.Mutex
 	clouds := make(map[string]*cloud)
 	return platformtest.Adapter{
@@ -68,25 +66,14 @@ func inProcess(weather func(op string) awstest.Fault) platformtest.Adapter {
 			mu.Lock()
 			c := clouds[o.Place]
 			if c == nil {
-				c = newCloud(t)
+				c = newCloud(t, o.Clock, topic)
 				c.faults.Weather = weather
 				clouds[o.Place] = c
 			}
 			mu.Unlock()
-			opts := options(c.cfg, "souk")
-			opts.Clock, opts.Check = o.Clock, o.Check
-			return openWorld(t, opts)
+			opts := c.options(o.Clock)
+			opts.Check = o.Check
+			return openDeployed(t, c, opts)
 		},
 	}
-}
-
-// openWorld makes what is missing and opens a world.
-func openWorld(t *testing.T, o Options) *Platform {
-	t.Helper()
-	prepare(t, o)
-	p, err := open(t.Context(), o, observed)
-	if err != nil {
-		t.Fatalf("open: %v", err)
-	}
-	return p
 }

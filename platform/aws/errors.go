@@ -73,7 +73,8 @@ func isThrottle(code string) bool {
 	switch code {
 	case "ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded",
 		"LimitExceededException", "Throttling", "TooManyRequestsException", "SlowDown",
-		"TransactionConflictException":
+		"TransactionConflictException", "ThrottledException", "RequestThrottled",
+		"RequestThrottledException", "KmsThrottled", "OverLimit":
 		return true
 	}
 	return false

@@ -79,6 +79,16 @@ func (h history) subjectOf(
 	return events, nil
 }
 
+// follow returns the events of an event's subject. Its type names the room that it is in, so a
+// role needs no other room's rights.
+func (h history) follow(
+	ctx context.Context, e platform.Event, after int64, limit int,
+) ([]platform.Event, error) {
+	_, rest, _ := strings.Cut(e.Type, ".")
+	room, _, _ := strings.Cut(rest, ".")
+	return h.subjectOf(ctx, room, e.Subject, after, limit)
+}
+
 // Log implements platform.History. It first brings the archive up to the end of the streams, and
 // then reads the archive to that end. A cursor is the number of a segment and of an event in it.
 func (h history) Log(

@@ -102,7 +102,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"no shards":       func(o *Options) { o.TimerShards = -1 },
 		"a nameless room": func(o *Options) { o.Rooms[0].Name = "" },
 	} {
-		o := options(newCloud(t).cfg, "souk")
+		o := newCloud(t, nil, false).options(nil)
 		change(&o)
 		if _, err := openStore(t.Context(), o); err == nil {
 			t.Errorf("options with %s were taken", name)

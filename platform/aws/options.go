@@ -3,6 +3,7 @@ package aws
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,12 +12,29 @@ import (
 	"github.com/souk-commerce/souk/platform"
 )
 
-// Options opens a platform. Config, Table, Rooms and Bucket have no default.
+// Options opens a platform. Config, Table, Rooms, Bucket, KeyID and one of Bus and Topic have no
+// default.
 type Options struct {
 	Config aws.Config // region, credentials and HTTP client; with a BaseEndpoint, S3 by path
 	Table  string     // of the platform's own rows and of every room that names no other
 	Rooms  []Room     // every room of the shop, also those that this process does not open
 	Bucket string     // of the archive
+	Files  string     // bucket of files; "" is Bucket
+	Bus    string     // name of the EventBridge bus that events are published on
+	Topic  string     // ARN of an SNS topic that takes its place; not both
+	KeyID  string     // of the KMS key that wraps the keys of persons and of tokens
+
+	// Prefix comes before the name of every queue. The queue of the subscription, or queue, a.b is
+	// Prefix + "a-b", and what it gives up on is in a queue named like it with "-dead" behind.
+	Prefix string
+	Queues map[string]string // URLs, by subscription or queue, of those that need not be looked up
+
+	// Functions says that relay, sweeper and workers are functions: Start does nothing, Status
+	// counts what is in queues and not what is on its way there, and a stream is looked for only
+	// when it is read.
+	Functions bool
+	// Serve are the tables whose streams this process reads and whose timers it fires; nil is all.
+	Serve []string
 
 	Clock platform.Clock             // nil is the machine's
 	Check func(platform.Event) error // refuses an event that breaks its contract; may be nil
@@ -66,6 +84,18 @@ func (o *Options) check() error {
 	if o.SweepEvery < 0 || o.TimerShards < 0 || o.TimerShards > 1000 {
 		return fmt.Errorf("a sweep every %s over %d shards: %w", o.SweepEvery, o.TimerShards,
 			platform.ErrInvalid)
+	}
+	if o.Files == "" {
+		o.Files = o.Bucket
+	}
+	if o.Serve == nil {
+		o.Serve = o.Tables()
+	}
+	for _, name := range o.Serve {
+		if !slices.Contains(o.Tables(), name) {
+			return fmt.Errorf("no room is in table %.60q, which is to be served: %w", name,
+				platform.ErrInvalid)
+		}
 	}
 	return nil
 }

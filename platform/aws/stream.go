@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
@@ -26,6 +27,12 @@ type streams interface {
 	GetRecords(
 		context.Context, *dynamodbstreams.GetRecordsInput, ...func(*dynamodbstreams.Options),
 	) (*dynamodbstreams.GetRecordsOutput, error)
+}
+
+// describer tells where a table's stream is.
+type describer interface {
+	DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options),
+	) (*dynamodb.DescribeTableOutput, error)
 }
 
 // DecodeStream returns the event that a record of a table's stream tells of. ok is false for a
@@ -53,7 +60,7 @@ func DecodeStream(r streamtypes.Record) (e platform.Event, ok bool, err error) {
 type reader struct {
 	p     *Platform
 	table string
-	arn   string
+	arn   string // "" until it was found
 
 	shards    []streamtypes.Shard
 	described time.Time
@@ -135,10 +142,30 @@ func parentsFirst(shards []streamtypes.Shard) []streamtypes.Shard {
 	return ordered
 }
 
+// find finds the table's stream.
+func (r *reader) find(ctx context.Context) error {
+	if r.arn != "" {
+		return nil
+	}
+	out, err := r.p.describer.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &r.table})
+	if err != nil {
+		return explain("describe", err)
+	}
+	r.p.usage.add("dynamodb:DescribeTable", false)
+	if r.arn = aws.ToString(out.Table.LatestStreamArn); r.arn == "" {
+		return fmt.Errorf("it has no stream; make it as TableShape says: %w",
+			platform.ErrInvalid)
+	}
+	return nil
+}
+
 // describe reads the list of shards, unless it is fresh.
 func (r *reader) describe(ctx context.Context) error {
 	if !r.described.IsZero() && r.p.now().Sub(r.described) < describeAgain {
 		return nil
+	}
+	if err := r.find(ctx); err != nil {
+		return fmt.Errorf("table %s: %w", r.table, err)
 	}
 	var all []streamtypes.Shard
 	in := &dynamodbstreams.DescribeStreamInput{StreamArn: &r.arn}

@@ -95,3 +95,26 @@ func (f *follower) acknowledge(ctx context.Context, at position, version int64) 
 	}
 	return err
 }
+
+// maxLag is how many segments a source looks at to tell how far behind it is.
+const maxLag = 1000
+
+// lag returns every event that is committed and was not acknowledged; of more than maxLag segments,
+// the first of them. It must not run beside ack.
+func (f *follower) lag(ctx context.Context) (events []platform.Event, err error) {
+	at, _, err := f.place(ctx)
+	if err == nil {
+		err = f.p.archiver.drain(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for n := at.segment; n <= min(f.p.archiver.end(), at.segment+maxLag); n++ {
+		s, err := f.p.archiver.read(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, s.events...)
+	}
+	return events, nil
+}

@@ -58,7 +58,7 @@ func another(t *testing.T, p *Platform) *Platform {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(other.stop)
+	t.Cleanup(func() { _ = other.Close() })
 	return other
 }
 
@@ -66,15 +66,16 @@ func another(t *testing.T, p *Platform) *Platform {
 // which split twice while events come, read while they do and afterwards by a newcomer.
 func TestOrderSurvivesReshards(t *testing.T) {
 	t.Parallel()
-	c := newCloud(t)
+	clock := platformtest.NewClock(platformtest.Start())
+	c := newCloud(t, clock, false)
 	c.db.Shards = 3
-	o := options(c.cfg, "souk")
+	o := c.options(clock)
 	prepare(t, o)
 	p, err := openStore(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
+	t.Cleanup(func() { _ = p.Close() })
 	want := make(map[string]int64)
 	for round := range int64(3) {
 		for i := range 10 {

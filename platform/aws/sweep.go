@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,10 +21,11 @@ const (
 
 // Sweep fires every timer that is due now, the earliest first, and returns how many it fired. Any
 // number of sweeps may run at once: each timer fires once. A timer that was moved or cancelled
-// meanwhile is left alone. It is what a scheduled function calls; Start calls it by itself.
+// meanwhile is left alone. It looks into the tables of Options.Serve. It is what a scheduled
+// function calls; Start calls it by itself.
 func (p *Platform) Sweep(ctx context.Context) (int, error) {
 	fired := 0
-	for _, table := range p.tables {
+	for _, table := range p.o.Serve {
 		for {
 			n, more, err := p.sweepTable(ctx, table)
 			fired += n
@@ -172,34 +172,17 @@ func (p *Platform) settle(ctx context.Context, table string, t *dueTimer) error 
 	return nil
 }
 
-// sweeper sweeps until it is stopped.
-type sweeper struct {
-	p    *Platform
-	stop context.CancelFunc
-	over sync.WaitGroup
-}
-
-// startSweeping sweeps every SweepEvery until ctx ends or the returned sweeper is closed.
-func (p *Platform) startSweeping(ctx context.Context) *sweeper {
-	s := &sweeper{p: p}
-	ctx, s.stop = context.WithCancel(ctx)
-	s.over.Go(func() {
-		for {
-			next := p.o.Clock.After(p.o.SweepEvery)
-			if _, err := p.Sweep(ctx); err != nil && ctx.Err() == nil {
-				p.o.Log.Warn("timers could not be swept; trying again", "error", err)
-			}
-			select {
-			case <-next:
-			case <-ctx.Done():
-				return
-			}
+// sweeping sweeps every SweepEvery until ctx ends.
+func (p *Platform) sweeping(ctx context.Context) {
+	for {
+		next := p.o.Clock.After(p.o.SweepEvery)
+		if _, err := p.Sweep(ctx); err != nil && ctx.Err() == nil {
+			p.o.Log.Warn("timers could not be swept; trying again", "error", err)
 		}
-	})
-	return s
-}
-
-func (s *sweeper) close() {
-	s.stop()
-	s.over.Wait()
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return
+		}
+	}
 }

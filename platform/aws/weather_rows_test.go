@@ -38,8 +38,9 @@ func TestReadsInBadWeather(t *testing.T) {
 // Goal: a platform does not open on a table that is not there. Method: a name that was never made.
 func TestOpenNamesTheTableThatIsMissing(t *testing.T) {
 	t.Parallel()
-	c := newCloud(t)
-	_, err := openStore(t.Context(), options(c.cfg, "nowhere"))
+	c := newCloud(t, nil, false)
+	c.name = "nowhere"
+	_, err := openStore(t.Context(), c.options(nil))
 	if err == nil || !strings.Contains(err.Error(), "nowhere") ||
 		!strings.Contains(err.Error(), c.cfg.Region) {
 		t.Errorf("opened on a table that is not there: %v", err)

@@ -22,6 +22,9 @@ type Adapter struct {
 	// OwnTime says that the adapter cannot live by Options.Clock. The suite then waits in real time
 	// wherever it would move the clock.
 	OwnTime bool
+	// Unit is the shortest time that the adapter can tell from nothing, under OwnTime: a service
+	// that counts in seconds hides a message for no less. 0 is 300 ms.
+	Unit time.Duration
 
 	only string // the one trial to run; "" is all of them
 }
@@ -163,6 +166,9 @@ func (w *world) pass(d time.Duration) {
 func (w *world) span(units int) time.Duration {
 	if w.still != nil {
 		return time.Duration(units) * time.Minute
+	}
+	if w.a.Unit > 0 {
+		return time.Duration(units) * w.a.Unit
 	}
 	return time.Duration(units) * 300 * time.Millisecond
 }

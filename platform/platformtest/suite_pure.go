@@ -168,8 +168,7 @@ func testPureFails(t *testing.T, w *world) {
 		if err := w.answer(ctx, e); err != nil {
 			return err
 		}
-		in.add(e)
-		if e.Subject == "thing/hopeless" || in.count() == 1 {
+		if n := in.add(e); e.Subject == "thing/hopeless" || n == 1 {
 			return errors.New("after the commit")
 		}
 		return nil
