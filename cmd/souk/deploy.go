@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/souk-commerce/souk/cmd/souk/house"
 	"github.com/souk-commerce/souk/platform/aws/deploy"
 	"github.com/souk-commerce/souk/shop"
 )
@@ -25,20 +26,20 @@ type deployAWS struct {
 
 // Run implements the command.
 func (c *deployAWS) Run(e *env) error {
-	house, err := houseOf()
+	declared, err := house.Of()
 	if err != nil {
 		return err
 	}
 	if c.Diagram {
-		_, err := e.out.Write(deploy.Diagram(house))
+		_, err := e.out.Write(deploy.Diagram(declared))
 		return err
 	}
-	all, err := deploy.Generate(house)
+	all, err := deploy.Generate(declared)
 	if err != nil {
 		return err
 	}
 	if c.Package != "" {
-		return c.pack(e, house, all)
+		return c.pack(e, declared, all)
 	}
 	var names []string
 	for _, t := range all {
@@ -64,7 +65,7 @@ func (e *env) template(t *deploy.Template) error {
 }
 
 // pack writes what is sent to AWS: templates and zips side by side.
-func (c *deployAWS) pack(e *env, house deploy.House, all []*deploy.Template) error {
+func (c *deployAWS) pack(e *env, declared deploy.House, all []*deploy.Template) error {
 	if err := os.MkdirAll(c.Package, 0o755); err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (c *deployAWS) pack(e *env, house deploy.House, all []*deploy.Template) err
 			return err
 		}
 	}
-	made, err := deploy.Package(e.ctx, house, deploy.Build{
+	made, err := deploy.Package(e.ctx, declared, deploy.Build{
 		Source: c.Source, Main: c.Main, Into: c.Package,
 	})
 	if err != nil {

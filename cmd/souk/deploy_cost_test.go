@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/souk-commerce/souk/app"
+	"github.com/souk-commerce/souk/cmd/souk/house"
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/platform/aws/deploy"
 	"github.com/souk-commerce/souk/platform/embedded"
@@ -31,7 +32,7 @@ import (
 func TestDeployCostOfOneOrder(t *testing.T) {
 	t.Parallel()
 	lived := oneOrder(t)
-	h, err := houseOf()
+	h, err := house.Of()
 	if err != nil {
 		t.Fatal(err)
 	}

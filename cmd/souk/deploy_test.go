@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/souk-commerce/souk/cmd/souk/house"
 	"github.com/souk-commerce/souk/platform/aws/deploy"
 )
 
@@ -19,7 +20,7 @@ const tree = "../../"
 
 func templates(t *testing.T) []*deploy.Template {
 	t.Helper()
-	h, err := houseOf()
+	h, err := house.Of()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +35,7 @@ func templates(t *testing.T) []*deploy.Template {
 // generations, compared with the files below deploy/aws and with the diagram.
 func TestDeployIsCurrent(t *testing.T) {
 	t.Parallel()
-	h, err := houseOf()
+	h, err := house.Of()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +201,7 @@ func TestDeployQueuesAreWatched(t *testing.T) {
 			}
 		}
 	}
-	h, err := houseOf()
+	h, err := house.Of()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,11 +93,14 @@ func open(ctx context.Context, o Options, s services) (*Platform, error) {
 	return p, nil
 }
 
-// find finds the queue of a subscription, or a queue, by its name.
-func (p *Platform) find(ctx context.Context, name string) (place, error) {
-	at := place{URL: p.o.Queues[name]}
+// address finds a queue by the name of its subscription, or by its own.
+func (p *Platform) address(ctx context.Context, name string) (at place, err error) {
+	at.URL = p.o.Queues[name]
+	full := p.o.Prefix + strings.ReplaceAll(name, ".", "-")
+	if at.URL == "" && strings.Contains(full, "://") {
+		at.URL = full
+	}
 	if at.URL == "" {
-		full := p.o.Prefix + strings.ReplaceAll(name, ".", "-")
 		out, err := p.services.queues.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &full})
 		if err != nil {
 			return at, fmt.Errorf("find queue %s in %s; deploying the shop makes it: %w", full,
@@ -106,6 +109,15 @@ func (p *Platform) find(ctx context.Context, name string) (place, error) {
 		at.URL = aws.ToString(out.QueueUrl)
 	}
 	at.DeadURL = at.URL + "-dead" // an address ends with the queue's name
+	return at, nil
+}
+
+// find finds the queue of a subscription, and for how long it hides messages.
+func (p *Platform) find(ctx context.Context, name string) (place, error) {
+	at, err := p.address(ctx, name)
+	if err != nil {
+		return at, err
+	}
 	out, err := p.services.queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl:       &at.URL,
 		AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameVisibilityTimeout},
@@ -145,7 +157,7 @@ func (p *Platform) Queue(name string, policy platform.QueuePolicy) (platform.Que
 	if err := errors.Join(p.refuse(), checkPolicy(name, policy)); err != nil {
 		return nil, err
 	}
-	at, err := p.find(context.Background(), name)
+	at, err := p.address(context.Background(), name)
 	if err != nil {
 		return nil, err
 	}

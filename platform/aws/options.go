@@ -25,7 +25,9 @@ type Options struct {
 	KeyID  string     // of the KMS key that wraps the keys of persons and of tokens
 
 	// Prefix comes before the name of every queue. The queue of the subscription, or queue, a.b is
-	// Prefix + "a-b", and what it gives up on is in a queue named like it with "-dead" behind.
+	// Prefix + "a-b", and what it gives up on is in a queue named like it with "-dead" behind. A
+	// prefix that begins like an address is what the URL of every queue begins with, and none is
+	// looked up.
 	Prefix string
 	Queues map[string]string // URLs, by subscription or queue, of those that need not be looked up
 

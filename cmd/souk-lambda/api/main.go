@@ -21,6 +21,7 @@ func main() { os.Exit(function.Main(function.API, os.Getenv, os.Stderr, open)) }
 
 // open opens all rooms: the table of routes needs all.
 func open(ctx context.Context, s function.Start) (function.Opened, error) {
+	edge := s.Env.Need("SOUK_EDGE_KEY", "the word that the front says with every request")
 	cat := event.NewCatalogue()
 	cfg := app.Config{
 		Catalogue: cat, Clock: function.Clock{}, Log: s.Log, Unwatched: true,
@@ -40,7 +41,7 @@ func open(ctx context.Context, s function.Start) (function.Opened, error) {
 	if err != nil {
 		return function.Opened{}, err
 	}
-	doors := a.Handler()
+	doors := gateway.Behind(edge, a.Handler())
 	return function.Opened{
 		Handle: func(ctx context.Context, payload []byte) ([]byte, error) {
 			return gateway.Serve(ctx, doors, payload, function.MaxPayload, func(h http.Header) {

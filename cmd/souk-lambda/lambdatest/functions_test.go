@@ -163,7 +163,7 @@ func wrongEnvironments(t *testing.T, dir string) {
 		says   []string
 	}{
 		{function.API, nil, []string{"SOUK_ROLE is not set: set it to api", "SOUK_SANDBOX_URL",
-			"SOUK_REMOTE"}},
+			"SOUK_EDGE_KEY", "SOUK_REMOTE"}},
 		{function.Relay, []string{"SOUK_ROLE", "worker", "SOUK_REMOTE", "x"},
 			[]string{`is \"worker\" and this binary does \"relay\"`}},
 		{function.Worker, []string{"SOUK_ROLE", "worker"},

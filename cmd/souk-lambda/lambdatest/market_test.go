@@ -132,7 +132,7 @@ func (m *market) deploy(role string, more ...string) *lambdatest.Function {
 		Binary: filepath.Join(m.dir, role), Timeout: timeout, Log: &lines{},
 		Env: lambdatest.Environment(append([]string{
 			"SOUK_ROLE", role, "SOUK_REMOTE", m.address, "SOUK_SANDBOX_URL", m.bank,
-			"AWS_LAMBDA_FUNCTION_NAME", "souk-" + role,
+			"AWS_LAMBDA_FUNCTION_NAME", "souk-" + role, "SOUK_EDGE_KEY", edge,
 		}, more...)...),
 	}
 	m.t.Cleanup(f.Close)
@@ -238,9 +238,13 @@ type reply struct {
 	Body       string
 }
 
+// edge is what the front says with every request.
+const edge = "the word of the front"
+
 // payload is a request as the gateway hands it on.
 func payload(method, path, query, token, body string, header ...string) []byte {
-	head := map[string]string{"host": "shop.test", "content-type": "application/json"}
+	head := map[string]string{"host": "shop.test", "content-type": "application/json",
+		"x-souk-edge": edge}
 	if token != "" {
 		head["authorization"] = "Bearer " + token
 	}

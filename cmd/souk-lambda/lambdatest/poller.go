@@ -64,13 +64,17 @@ func (p *QueuePoller) Poll(ctx context.Context) (taken, done int, failed, err er
 func queueRecords(messages []Message) []map[string]any {
 	records := make([]map[string]any, len(messages))
 	for i, m := range messages {
+		attributes := make(map[string]any, len(m.Attributes))
+		for name, v := range m.Attributes {
+			attributes[name] = map[string]string{"stringValue": v, "dataType": "String"}
+		}
 		records[i] = map[string]any{
 			"messageId": m.ID, "receiptHandle": m.Receipt, "body": m.Body,
 			"attributes": map[string]string{
 				"ApproximateReceiveCount": strconv.Itoa(m.Receives),
 				"SentTimestamp":           strconv.FormatInt(m.Sent.UnixMilli(), 10),
 			},
-			"messageAttributes": map[string]any{}, "eventSource": "aws:sqs",
+			"messageAttributes": attributes, "eventSource": "aws:sqs",
 		}
 	}
 	return records

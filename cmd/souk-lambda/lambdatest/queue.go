@@ -26,6 +26,8 @@ type Message struct {
 	Body     string
 	Receives int
 	Sent     time.Time
+	// Attributes are those that its sender gave it, as text; nil is none.
+	Attributes map[string]string
 }
 
 // MemoryQueue is a queue of the test's: at least once, and in no order that anybody may rely on. A

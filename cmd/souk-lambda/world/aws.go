@@ -4,6 +4,7 @@ package world
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,7 +22,8 @@ func OpenPlatform(
 	ctx context.Context, s function.Start, check func(platform.Event) error,
 ) (platform.Platform, error) {
 	o := options(s)
-	o.Check = check
+	o.Check, o.Prefix = check, s.Env.Need("SOUK_QUEUES", "what the address of every queue "+
+		"begins with, as in https://sqs.eu-west-1.amazonaws.com/123456789012/souk-prod-")
 	p, err := open(ctx, s, o)
 	if err != nil {
 		return nil, err // and no nil *Platform in an interface
@@ -115,11 +117,14 @@ func ours(p platform.Platform) (*adapter.Platform, error) {
 	return own, nil
 }
 
+// errUnopened is beside what is wrong with the environment, which is reported as a whole.
+var errUnopened = errors.New("AWS was not asked for anything")
+
 // open reads the region and the credentials from where AWS puts them, and opens a platform.
 // AWS_ENDPOINT_URL leads it to an emulator. Clients connect when they are first used.
 func open(ctx context.Context, s function.Start, o adapter.Options) (*adapter.Platform, error) {
 	if s.Env.Err() != nil {
-		return nil, nil // what is wrong is reported as a whole
+		return nil, errUnopened
 	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {

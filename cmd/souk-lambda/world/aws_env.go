@@ -41,17 +41,6 @@ func roomsOf(e *function.Env) []adapter.Room {
 	return list
 }
 
-// queuesOf is the address of each queue, which begins alike for all.
-func queuesOf(e *function.Env, names ...string) map[string]string {
-	prefix := e.Need("SOUK_QUEUES", "what the address of every queue begins with, as in "+
-		"https://sqs.eu-west-1.amazonaws.com/123456789012/souk-prod-")
-	urls := make(map[string]string)
-	for _, name := range names {
-		urls[name] = prefix + strings.ReplaceAll(name, ".", "-")
-	}
-	return urls
-}
-
 // served reads the tables whose streams or timers a function serves.
 func served(e *function.Env) []string {
 	return strings.Fields(e.Need("SOUK_TABLES",

@@ -138,7 +138,7 @@ func (p *part) api() {
 	settings, after := obj{}, list{}
 	for _, d := range p.house.doors() {
 		d.env = obj{"SOUK_EDGE_KEY": sub("{{resolve:secretsmanager:${EdgeKey}}}"),
-			"SOUK_USER_POOL": ref("Users")}
+			"SOUK_QUEUES": p.house.queueURL("")}
 		p.door(d)
 		for _, r := range d.routes {
 			id := "Route" + routeName(r)

@@ -34,7 +34,7 @@ func (h House) worker(s Subscription, size Size) function {
 	may := append(a.statements(), h.receive(s.Name), h.readFiles(), fileKey())
 	return function{
 		name: s.Name, role: "worker", rooms: []string{s.Room}, size: size,
-		env: obj{"SOUK_SUBSCRIPTION": s.Name, "SOUK_QUEUE_URL": h.queueURL(s.Name)},
+		env: obj{"SOUK_SUBSCRIPTION": s.Name, "SOUK_QUEUES": h.queueURL("")},
 		may: append(may, h.outside(s.Room)...),
 	}
 }
@@ -49,7 +49,7 @@ func (h House) taker(q Queue, size Size) function {
 	a.own(ownQueue+q.Name, ownQueue+q.Name+"/*")
 	return function{
 		name: q.Name, role: q.Name, rooms: append([]string{q.Room}, q.Opens...), size: size,
-		env: obj{"SOUK_QUEUE": q.Name, "SOUK_QUEUE_URL": h.queueURL(q.Name)},
+		env: obj{"SOUK_QUEUES": h.queueURL("")},
 		may: append(a.statements(), h.receive(q.Name), h.send(q.Name), h.readFiles(), fileKey()),
 	}
 }
@@ -60,7 +60,8 @@ func (p *part) relays() {
 		name := beside("relay", t)
 		f := function{
 			name: name, role: "relay", rooms: p.house.in(t), size: p.house.Relay,
-			env: obj{"SOUK_TABLES": p.house.named(t)},
+			env: obj{"SOUK_TABLES": p.house.named(t), "SOUK_BUS": ref("Bus"),
+				"SOUK_BUS_NAME": p.house.named(""), "SOUK_TOPIC": p.house.topicArn()},
 			may: []statement{
 				p.readStream(t), p.house.listStreams(t), p.house.putEvents(), p.house.publish(),
 				p.house.writeFiles(), p.house.writeArchive(), fileKey(), p.house.send(name + dead),
@@ -161,15 +162,8 @@ func (p *part) function(f function) {
 func (p *part) environment(f function) obj {
 	h := p.house
 	env := obj{
-		"SOUK_ROLE": f.role, "SOUK_STAGE": ref("Stage"),
-		"SOUK_ROOMS": strings.Join(f.rooms, ","), "SOUK_TABLE": h.named(shared),
+		"SOUK_ROLE": f.role, "SOUK_ROOMS": h.roomsByTable(), "SOUK_TABLE": h.named(shared),
 		"SOUK_FILES": h.bucket(files), "SOUK_ARCHIVE": h.bucket(archive),
-		"SOUK_BUS": ref("Bus"), "SOUK_BUS_NAME": h.named(""),
-	}
-	for _, t := range h.tables() {
-		if t != shared {
-			env["SOUK_TABLE_"+strings.ToUpper(t)] = h.named(t)
-		}
 	}
 	if slices.Contains(f.domains(), "people") {
 		env["SOUK_PEOPLE_KEY"] = p.key("people")
@@ -214,9 +208,23 @@ func (h House) isQueue(role string) bool {
 	return slices.ContainsFunc(h.Queues, func(q Queue) bool { return q.Name == role })
 }
 
-// queueURL is where SQS takes a queue's messages.
+// roomsByTable lists every room, with its table if it has one.
+func (h House) roomsByTable() sub {
+	var list []string
+	for _, r := range h.Rooms {
+		if r.Apart {
+			list = append(list, r.Name+"="+string(h.named(r.Name)))
+		} else {
+			list = append(list, r.Name)
+		}
+	}
+	return sub(strings.Join(list, " "))
+}
+
+// queueURL is where SQS takes a queue's messages; of no name, what all addresses begin with.
 func (h House) queueURL(name string) sub {
-	return "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/" + h.named(name)
+	return "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/" +
+		sub(h.Name+"-${Stage}-"+dashed(name))
 }
 
 // logs is where all functions of this part of the house write.

@@ -1,4 +1,8 @@
-package main
+// Package house says to the deployment, in its words, what the shop declares.
+//
+// It promises to add nothing: what is not declared is not deployed. Only commands and their tests
+// import it.
+package house
 
 import (
 	"slices"
@@ -10,8 +14,8 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// houseOf says to the deployment, in its words, what the shop declares.
-func houseOf() (deploy.House, error) {
+// Of joins the declarations of every room to one house.
+func Of() (deploy.House, error) {
 	d, err := app.Declarations()
 	if err != nil {
 		return deploy.House{}, err
