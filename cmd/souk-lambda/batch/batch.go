@@ -25,6 +25,7 @@ type Message struct {
 	Body       string
 	Attempts   int       // receives, with this one
 	Sent       time.Time // zero if the source does not say
+	Source     string    // ARN of the queue; empty if the source does not say
 	Attributes map[string]string
 }
 
@@ -34,6 +35,7 @@ type queueEvent struct {
 		ID         string                     `json:"messageId"`
 		Receipt    string                     `json:"receiptHandle"`
 		Body       string                     `json:"body"`
+		Source     string                     `json:"eventSourceARN"`
 		System     map[string]string          `json:"attributes"`
 		Attributes map[string]json.RawMessage `json:"messageAttributes"`
 	} `json:"Records"`
@@ -89,7 +91,7 @@ func decodeMessages(raw []byte) ([]Message, error) {
 		if r.ID == "" {
 			return nil, fmt.Errorf("%w: record %d has no messageId", errNoBatch, i)
 		}
-		m := Message{ID: r.ID, Receipt: r.Receipt, Body: r.Body}
+		m := Message{ID: r.ID, Receipt: r.Receipt, Body: r.Body, Source: r.Source}
 		m.Attempts, _ = strconv.Atoi(r.System["ApproximateReceiveCount"]) // 0: it does not say
 		if ms, err := strconv.ParseInt(r.System["SentTimestamp"], 10, 64); err == nil {
 			m.Sent = time.UnixMilli(ms)

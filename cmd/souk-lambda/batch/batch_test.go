@@ -17,7 +17,7 @@ import (
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	const raw = `{"Records":[
-		{"messageId":"a","receiptHandle":"r-a","body":"one","attributes":
+		{"messageId":"a","receiptHandle":"r-a","body":"one","eventSourceARN":"arn:q","attributes":
 			{"ApproximateReceiveCount":"3","SentTimestamp":"1700000000000"},
 		 "messageAttributes":{"type":{"stringValue":"souk.order.placed.v2","dataType":"String"}}},
 		{"messageId":"b","receiptHandle":"r-b","body":"two"}]}`
@@ -35,6 +35,7 @@ func TestMessages(t *testing.T) {
 			func(_ context.Context, list []batch.Message) ([]string, error) {
 				a := list[0]
 				if len(list) != 2 || a.ID != "a" || a.Receipt != "r-a" || a.Body != "one" ||
+					a.Source != "arn:q" ||
 					a.Attempts != 3 || !a.Sent.Equal(time.UnixMilli(1700000000000)) ||
 					a.Attributes["type"] != "souk.order.placed.v2" || list[1].Attempts != 0 {
 					t.Errorf("the batch: %+v", list)

@@ -21,6 +21,7 @@ type Invoker interface {
 // when it fails, becomes visible again when its visibility ends. One goroutine uses it at a time.
 type QueuePoller struct {
 	Queue      Queue
+	Source     string // ARN of the queue, as the function is told; may be empty
 	Function   Invoker
 	Batch      int           // messages at most in an invocation; 0 is 10
 	Visibility time.Duration // six times the function's time-out or more
@@ -37,7 +38,7 @@ func (p *QueuePoller) Poll(ctx context.Context) (taken, done int, failed, err er
 	if err != nil || len(messages) == 0 {
 		return 0, 0, nil, err
 	}
-	payload, err := json.Marshal(map[string]any{"Records": queueRecords(messages)})
+	payload, err := json.Marshal(map[string]any{"Records": queueRecords(messages, p.Source)})
 	if err != nil {
 		return 0, 0, nil, fmt.Errorf("encode a batch: %w", err)
 	}
@@ -61,7 +62,7 @@ func (p *QueuePoller) Poll(ctx context.Context) (taken, done int, failed, err er
 	return len(messages), len(receipts), nil, p.Queue.DeleteMessages(ctx, receipts)
 }
 
-func queueRecords(messages []Message) []map[string]any {
+func queueRecords(messages []Message, source string) []map[string]any {
 	records := make([]map[string]any, len(messages))
 	for i, m := range messages {
 		attributes := make(map[string]any, len(m.Attributes))
@@ -75,6 +76,7 @@ func queueRecords(messages []Message) []map[string]any {
 				"SentTimestamp":           strconv.FormatInt(m.Sent.UnixMilli(), 10),
 			},
 			"messageAttributes": attributes, "eventSource": "aws:sqs",
+			"eventSourceARN": source,
 		}
 	}
 	return records

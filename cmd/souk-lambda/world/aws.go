@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -79,13 +80,20 @@ func OpenWork(
 		return nil, err
 	}
 	return func(ctx context.Context, messages []batch.Message) ([]string, error) {
-		list := make([]types.Message, len(messages))
-		for i, m := range messages {
-			list[i] = message(m)
+		var live, dead []types.Message
+		for _, m := range messages {
+			if strings.HasSuffix(m.Source, deadQueue) {
+				dead = append(dead, message(m))
+			} else {
+				live = append(live, message(m))
+			}
 		}
-		return w.Handle(ctx, list), nil
+		return append(w.Bury(ctx, dead), w.Handle(ctx, live)...), nil
 	}, nil
 }
+
+// deadQueue ends the name of the queue to which SQS takes what it gave up on.
+const deadQueue = "-dead"
 
 // OpenPurchases has messages of the purchase queue taken into hand, each for as long as its
 // invocation may take.

@@ -19,11 +19,30 @@ func (p *part) alarmTopic() {
 // patience is how old the oldest message of a queue may be, in seconds, by class.
 func patience(class int) int { return []int{60, 300, 1800}[min(class, 2)] }
 
-// alarms says when a message was given up, and when messages wait too long.
+// gaveUp is what a worker writes into its log when it makes a dead letter.
+const gaveUp = "dead letter: a subscription gave up on an event"
+
+// givenUp counts the dead letters of a room's subscriptions, which its workers tell the log.
+func (p *part) givenUp() {
+	p.add("GivenUp", resource{"AWS::Logs::MetricFilter", obj{
+		"LogGroupName":  ref("Logs"),
+		"FilterPattern": `{ $.msg = "` + gaveUp + `" }`,
+		"MetricTransformations": list{obj{
+			"MetricNamespace": p.house.named(""), "MetricName": "GivenUp", "MetricValue": "1",
+			"Dimensions": list{obj{"Key": "subscription", "Value": "$.subscription"}},
+		}},
+	}, nil})
+}
+
+// alarms says when a message was given up, and when messages wait too long. A subscription's are
+// rows by then; those of a queue of work are in the queue beside it.
 func (p *part) alarms(name string, class int) {
 	id := logical(name)
-	p.alarm(id+"DeadAlarm", name+": a message was given up and waits for a person",
-		p.waiting(name+dead), 0, 1)
+	lost := metric{p.house.named(""), "GivenUp", "subscription", sub(name)}
+	if p.house.isQueue(name) {
+		lost = p.waiting(name + dead)
+	}
+	p.alarm(id+"DeadAlarm", name+": a message was given up and waits for a person", lost, 0, 1)
 	p.alarm(id+"AgeAlarm", name+": messages wait longer than they should",
 		metric{"AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", p.house.named(name)},
 		patience(class), 3)
@@ -47,7 +66,7 @@ func (p *part) waiting(queue string) metric {
 
 // metric names one series.
 type metric struct {
-	space, name, dimension string
+	space, name, dimension sub
 	of                     sub
 }
 

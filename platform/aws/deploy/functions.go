@@ -31,7 +31,8 @@ func (h House) worker(s Subscription, size Size) function {
 			a.read(room, rest)
 		}
 	}
-	may := append(a.statements(), h.receive(s.Name), h.readFiles(), fileKey())
+	may := append(a.statements(), h.receive(s.Name, s.Name+dead), h.readFiles(),
+		fileKey())
 	return function{
 		name: s.Name, role: "worker", rooms: []string{s.Room}, size: size,
 		env: obj{"SOUK_SUBSCRIPTION": s.Name, "SOUK_QUEUES": h.queueURL("")},

@@ -65,6 +65,7 @@ func (h House) stack(room string) *Template {
 		"subscription."), h, room, false}
 	p.shared()
 	p.logs()
+	p.givenUp()
 	subs := h.of(room)
 	for _, s := range subs {
 		p.subscription(s)
@@ -86,6 +87,7 @@ func (p *part) subscription(s Subscription) {
 	p.rule(s)
 	p.function(p.house.worker(s, size))
 	p.fromQueue(s.Name, size.Most)
+	p.fromDead(s.Name)
 	p.alarms(s.Name, s.Class)
 }
 

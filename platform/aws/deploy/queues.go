@@ -21,7 +21,7 @@ func (p *part) queue(q queue) {
 	h, id := p.house, logical(q.name)
 	p.add(id+"Dead", resource{"AWS::SQS::Queue", obj{
 		"QueueName": h.named(q.name + dead), "MessageRetentionPeriod": seconds(fourteenDays),
-		"SqsManagedSseEnabled": true,
+		"VisibilityTimeout": seconds(q.hidden), "SqsManagedSseEnabled": true,
 		"RedriveAllowPolicy": obj{"redrivePermission": "byQueue",
 			"sourceQueueArns": list{h.queueArn(q.name)}},
 	}, nil})
@@ -46,6 +46,17 @@ func (p *part) fromQueue(name string, most int) {
 		props["ScalingConfig"] = obj{"MaximumConcurrency": max(most, 2)}
 	}
 	p.add(id+"Source", resource{"AWS::Lambda::EventSourceMapping", props, nil})
+}
+
+// fromDead has the function of a subscription make dead letters, which operators see, of what SQS
+// gave up on because workers died over it without a word.
+func (p *part) fromDead(name string) {
+	id := logical(name)
+	p.add(id+"DeadSource", resource{"AWS::Lambda::EventSourceMapping", obj{
+		"EventSourceArn": att(id + "Dead.Arn"), "FunctionName": ref(id + "Function"),
+		"BatchSize": 10, "FunctionResponseTypes": list{"ReportBatchItemFailures"},
+		"ScalingConfig": obj{"MaximumConcurrency": 2},
+	}, nil})
 }
 
 // intake makes the queues of accepted work, and a function for each.

@@ -19,6 +19,7 @@ const (
 // House is a root template and its nested ones, resolved with parameters.
 type House struct {
 	policies map[string]Policy
+	scopes   []*scope // of the root first
 }
 
 // Functions is the policy of every function, by its physical name.
@@ -35,6 +36,7 @@ func Read(root []byte, nested map[string][]byte, given map[string]string) (House
 	if err := h.add(top); err != nil {
 		return h, err
 	}
+	h.scopes = append(h.scopes, top)
 	for id, r := range top.doc.Resources {
 		if r.Type != "AWS::CloudFormation::Stack" {
 			continue
@@ -57,6 +59,7 @@ func Read(root []byte, nested map[string][]byte, given map[string]string) (House
 		if err := h.add(inner); err != nil {
 			return h, err
 		}
+		h.scopes = append(h.scopes, inner)
 	}
 	return h, nil
 }
@@ -235,6 +238,9 @@ func (s *scope) attribute(id, attribute string) (string, error) {
 	switch r.Type + "." + attribute {
 	case "AWS::KMS::Key.Arn":
 		return KeyARN(id), nil
+	case "AWS::SQS::Queue.Arn":
+		name, err := s.text(r.Properties["QueueName"])
+		return ARN("sqs", name), err
 	case "AWS::DynamoDB::Table.StreamArn":
 		name, err := s.text(r.Properties["TableName"])
 		return ARN("dynamodb", "table/"+name+"/stream/now"), err
