@@ -1,0 +1,231 @@
+//go:build awsemulated
+
+package lambdatest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// buildForAWS makes the binary of every role as it is deployed, but for this machine.
+func buildForAWS(t *testing.T) (dir string) {
+	t.Helper()
+	if dir = os.Getenv("SOUK_FUNCTIONS"); dir != "" {
+		return dir
+	}
+	dir = t.TempDir()
+	for _, role := range roles() {
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w",
+			"-o", filepath.Join(dir, role), "github.com/souk-commerce/souk/cmd/souk-lambda/"+role)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", role, err, out)
+		}
+	}
+	return dir
+}
+
+// Goal: what the templates deploy is the shop, and no function is asked for more than its role
+// allows. Method: tables, queues, rules and functions made from the templates over emulators of the
+// services; real binaries with the templates' environment; an order from checkout to the doorstep,
+// counted; then one whose messages are all handled twice, one with a declined card, one that is
+// promised and taken from the queue, and a message over which workers die. Every call of every
+// function is put to the policy of its role.
+func TestShopEmulated(t *testing.T) {
+	c := openCloud(t, buildForAWS(t))
+	c.open("LAMP")
+	all := c.seen.take()
+	for _, f := range c.functions {
+		f.calls = 0
+	}
+	c.handled = 0
+	first := c.checkout("LAMP", "tok_visa", "k1")
+	c.deliver(first)
+	lived := c.seen.take()
+	holdAgainstThePage(t, c, lived)
+	for _, f := range c.functions {
+		f.twice = !strings.HasPrefix(f.name, "souk-t-api")
+	}
+	good, bad := c.checkout("LAMP", "tok_visa", "k2"), c.checkout("LAMP", "tok_declined", "k3")
+	c.deliver(good)
+	c.until("/v1/orders/"+bad, `"status":"cancelled"`)
+	c.until("/v1/stock/LAMP", `"available":6`)
+	c.until("/v1/ops/ledger/trial-balance", `"balanced":true`)
+	c.until("/v1/ops/ledger/trial-balance", `"account":"dealers:pending","amount":-1836`)
+	c.promised("LAMP")
+	c.poison("inventory.hold-on-order-created")
+	all = append(append(all, lived...), c.seen.take()...)
+	judgeCalls(t, c, all)
+}
+
+// open offers ten units of a thing.
+func (c *cloud) open(sku string) {
+	c.t.Helper()
+	c.want(201, room.Dealer(), "dlr_1", "POST", "/v1/products", fmt.Sprintf(
+		`{"sku":%q,"title":"A thing","price":{"amount":510,"currency":"GBP"}}`, sku), "list")
+	c.want(200, room.Dealer(), "dlr_1", "PUT", "/v1/stock/"+sku, `{"onHand":10}`, "count")
+	c.carry()
+}
+
+const shipTo = `{"name":"A. Buyer","line1":"1 Road","city":"Leeds","country":"GB"}`
+
+func (c *cloud) checkout(sku, card, key string) (id string) {
+	c.t.Helper()
+	body := c.want(201, room.Customer(), "cus_1", "POST", "/v1/orders", fmt.Sprintf(
+		`{"items":[{"sku":%q,"quantity":2}],"payment":{"token":%q},"shipTo":%s}`, sku, card,
+		shipTo), key)
+	var o struct{ ID string }
+	if err := json.Unmarshal([]byte(body), &o); err != nil {
+		c.t.Fatal(err)
+	}
+	return o.ID
+}
+
+// deliver brings an order to the doorstep.
+func (c *cloud) deliver(order string) {
+	c.t.Helper()
+	c.until("/v1/orders/"+order, `"status":"placed"`)
+	parcel := "/v1/shipments/shp_" + strings.TrimPrefix(order, "ord_") + "_1"
+	for _, step := range []struct{ verb, before, state string }{
+		{"pack", "", "cleared"}, {"dispatch", "cleared", "dispatched"},
+		{"deliver", "dispatched", "delivered"},
+	} {
+		c.until(parcel, step.before)
+		c.want(200, room.Dealer(), "dlr_1", "POST", parcel+"/"+step.verb, "", step.verb)
+		c.until(parcel, step.state)
+	}
+	c.until("/v1/orders/"+order, `"fulfilmentStatus":"delivered"`)
+	c.until("/v1/orders/"+order, `"paymentStatus":"captured"`)
+}
+
+// promised orders with respond-async: the purchase waits in its queue.
+func (c *cloud) promised(sku string) {
+	c.t.Helper()
+	r := c.askHeaders(room.Customer(), "cus_1", "POST", "/v1/orders", fmt.Sprintf(
+		`{"items":[{"sku":%q,"quantity":1}],"payment":{"token":"tok_visa"},"shipTo":%s}`, sku,
+		shipTo), "idempotency-key", "k4", "prefer", "respond-async")
+	var o struct{ ID string }
+	if err := json.Unmarshal([]byte(r.Body), &o); err != nil || r.StatusCode != 202 {
+		c.t.Fatalf("a promise: %d %s %v", r.StatusCode, r.Body, err)
+	}
+	c.until("/v1/orders/"+o.ID, `"status":"placed"`)
+	c.until("/v1/purchases/"+o.ID, `"ordered"`)
+}
+
+// poison has workers die over a message until the queue gives it up, and shows that operators see
+// it.
+func (c *cloud) poison(subscription string) {
+	c.t.Helper()
+	name := "souk-t-" + strings.ReplaceAll(subscription, ".", "-")
+	url, body := queueAddress+name, "no event at all"
+	_, err := c.queues.SendMessage(c.t.Context(),
+		&sqs.SendMessageInput{QueueUrl: &url, MessageBody: &body})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for received := 1; received > 0; {
+		out, err := c.queues.ReceiveMessage(c.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		received = len(out.Messages)
+		for _, m := range out.Messages {
+			if _, err := c.queues.ChangeMessageVisibility(c.t.Context(),
+				&sqs.ChangeMessageVisibilityInput{
+					QueueUrl: &url, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: 0,
+				}); err != nil {
+				c.t.Fatal(err)
+			}
+		}
+	}
+	if !c.poll(c.dead[name+"-dead"]) {
+		c.t.Fatal("the dead-letter queue was empty")
+	}
+	c.until("/v1/ops/dead-letters?subscription="+subscription, `"type":"unreadable"`)
+	if r := c.ask(room.Admin(), "adm_1", "GET", "/v1/ops/subscriptions", "", ""); r.StatusCode != 200 {
+		c.t.Errorf("subscriptions: %d %s", r.StatusCode, r.Body)
+	}
+}
+
+// judgeCalls puts every call of every function to its role.
+func judgeCalls(t *testing.T, c *cloud, calls []call) {
+	t.Helper()
+	policies, judged, told := c.house.Functions(), make(map[string]int), make(map[string]bool)
+	for _, one := range calls {
+		p, ok := policies[one.who]
+		if !ok {
+			continue // the test's own, and the event sources'
+		}
+		judged[one.who]++
+		if p.Allows(one.Request) {
+			continue
+		}
+		line := fmt.Sprintf("%s may not %s on %s %v", one.who, one.Action, one.Resource, one.Context)
+		if !told[line] {
+			told[line] = true
+			t.Error(line)
+		}
+	}
+	ran := 0
+	for _, f := range c.functions {
+		if f.Starts() > 0 {
+			ran++
+		}
+	}
+	t.Logf("%d calls of %d functions judged, of %d that ran", len(calls), len(judged), ran)
+	if len(judged) < ran-1 || len(judged) == 0 {
+		t.Errorf("%d functions were judged and %d ran", len(judged), ran)
+	}
+}
+
+// holdAgainstThePage holds what one order took against docs/cost.md: more than the last column of
+// its table fails.
+func holdAgainstThePage(t *testing.T, c *cloud, calls []call) {
+	t.Helper()
+	page, err := os.ReadFile("../../../docs/cost.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]float64{"messages": float64(3 * c.handled)}
+	for _, one := range calls {
+		if !strings.HasPrefix(one.who, "souk-t-") || strings.HasPrefix(one.who, "souk-t-sweeper") {
+			continue // a sweep looks whether there are orders or not
+		}
+		switch {
+		case one.Action == "events:PutEvents":
+			have["events"]++
+		case one.Action == "s3:PutObject":
+			have["segments"]++
+		case !strings.HasPrefix(one.Action, "dynamodb:"):
+		case slices.Contains([]string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem"},
+			one.Action):
+			have["read units"] += one.units
+		default:
+			have["write units"] += one.units
+		}
+	}
+	t.Logf("one order took %v", have)
+	for _, line := range []string{"events", "messages", "write units", "read units", "segments"} {
+		m := regexp.MustCompile(`(?m)^\| ` + line + ` \|[^|]*\| (\d+) \|`).FindSubmatch(page)
+		if m == nil {
+			t.Errorf("docs/cost.md has no line for %s (%v)", line, have[line])
+			continue
+		}
+		most, err := strconv.ParseFloat(string(m[1]), 64)
+		if err != nil || have[line] > most || have[line] == 0 {
+			t.Errorf("%s: %v, docs/cost.md says at most %v (%v)", line, have[line], most, err)
+		}
+	}
+}
