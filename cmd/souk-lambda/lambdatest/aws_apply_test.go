@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -129,7 +130,7 @@ func (a *applier) queues(ctx context.Context) {
 			}
 			for _, name := range []string{"VisibilityTimeout", "MessageRetentionPeriod"} {
 				if v, ok := r.Properties[name]; ok {
-					in.Attributes[name] = fmt.Sprint(v)
+					in.Attributes[name] = strconv.Itoa(int(v.(float64)))
 				}
 			}
 			if ok {
@@ -170,11 +171,7 @@ func (a *applier) rules(ctx context.Context) {
 		out, err := client.PutTargets(ctx, &eventbridge.PutTargetsInput{
 			Rule: &name, EventBusName: &bus, Targets: []eventtypes.Target{{
 				Id: aws.String(target["Id"].(string)), Arn: aws.String(target["Arn"].(string)),
-				// The emulator knows no InputPath; this says the same.
-				InputTransformer: &eventtypes.InputTransformer{
-					InputPathsMap: map[string]string{"it": target["InputPath"].(string)},
-					InputTemplate: aws.String("<it>"),
-				},
+				InputPath: aws.String(target["InputPath"].(string)),
 			}},
 		})
 		a.must(err)

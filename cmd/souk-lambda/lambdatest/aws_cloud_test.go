@@ -55,7 +55,7 @@ type cloud struct {
 	seen      *recorder
 	house     iamtest.House
 	queues    *sqs.Client
-	issuer    *identity.Issuer
+	issuer    *identity.Service
 	functions map[string]*deployed // by the template's name of the function
 	routes    *http.ServeMux
 	relays    []*lambdatest.StreamPoller

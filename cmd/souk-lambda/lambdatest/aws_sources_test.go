@@ -4,6 +4,7 @@ package lambdatest_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -42,7 +43,7 @@ func (q cloudQueue) ReceiveMessages(
 	var list []lambdatest.Message
 	for _, m := range out.Messages {
 		one := lambdatest.Message{
-			ID: *m.MessageId, Receipt: *m.ReceiptHandle, Body: *m.Body,
+			ID: *m.MessageId, Receipt: *m.ReceiptHandle, Body: detail(*m.Body),
 			Attributes: make(map[string]string),
 		}
 		one.Receives, _ = strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
@@ -55,6 +56,18 @@ func (q cloudQueue) ReceiveMessages(
 		list = append(list, one)
 	}
 	return list, nil
+}
+
+// detail is what the rules' InputPath leaves of an event: the emulator takes the path and ignores it.
+func detail(body string) string {
+	var whole struct {
+		Type   string          `json:"detail-type"`
+		Detail json.RawMessage `json:"detail"`
+	}
+	if json.Unmarshal([]byte(body), &whole) != nil || whole.Type == "" {
+		return body
+	}
+	return string(whole.Detail)
 }
 
 // DeleteMessages implements lambdatest.Queue. One that the function has deleted is deleted.

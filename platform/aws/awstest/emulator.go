@@ -45,6 +45,9 @@ func StartEmulator(t testing.TB) (endpoint string) {
 		_ = process.Process.Kill()
 		_ = process.Wait() // it was killed
 		_ = log.Close()
+		if raw, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
+			t.Logf("the emulator's last words: %s", raw[max(0, len(raw)-1500):])
+		}
 	})
 	const patience = time.Minute
 	for end := time.Now().Add(patience); ; {
