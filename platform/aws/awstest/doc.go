@@ -1,4 +1,4 @@
-// Package awstest is AWS in process, as far as the aws adapter uses it. DynamoDB and its streams are
+// Package awstest is AWS in process, as far as the aws adapter uses it. DynamoDB with its streams is
 // a fake that speaks the services' own protocol as an http.Handler, so that the official SDK runs
 // against it unchanged, with a transport that breaks what passes through. SQS, EventBridge, SNS,
 // S3 and KMS are smaller: they stand behind the methods of the SDK's own clients.
