@@ -65,7 +65,8 @@ func TestConformanceEmulated(t *testing.T) {
 	for _, topic := range []bool{false, true} {
 		t.Run(map[bool]string{false: "eventbridge", true: "sns"}[topic], func(t *testing.T) {
 			a := platformtest.Adapter{
-				Features: features(), OwnTime: true, Unit: time.Second, Open: e.opener(topic, seldom),
+				Features: features(), OwnTime: true, Unit: time.Second, Patience: 2 * time.Minute,
+				Open: e.opener(topic, seldom),
 			}
 			a.Features.TimerLateness = 2 * seldomSwept
 			platformtest.RunSections(t, a, e.deliverySections(topic)...)
