@@ -8,7 +8,8 @@ import (
 	"github.com/souk-commerce/souk/platform"
 )
 
-// pollEvery is how long a source waits for news of other processes. News of this one wake it.
+// pollEvery is how long a source waits for news of other processes, unless its field every says
+// otherwise. News of this one wake it.
 const pollEvery = 500 * time.Millisecond
 
 // published is the row that holds how far a source was acknowledged.
@@ -18,14 +19,15 @@ const publishedPart = "~platform/published"
 // of the streams. How far it was acknowledged is a row, so what was not comes again, in this
 // process or another. It is what a relay reads.
 type follower struct {
-	p    *Platform
-	rows *rows
-	name string
+	p     *Platform
+	rows  *rows
+	name  string
+	every time.Duration
 }
 
 // newSource returns a source whose place is kept under a name.
 func (p *Platform) newSource(name string) *follower {
-	return &follower{p: p, rows: p.rows, name: name}
+	return &follower{p: p, rows: p.rows, name: name, every: pollEvery}
 }
 
 // read blocks until there are events after what was acknowledged, or ctx ends. They are those of
@@ -61,7 +63,7 @@ func (f *follower) read(
 }
 
 func (f *follower) await(ctx context.Context, news <-chan struct{}) error {
-	t := time.NewTimer(pollEvery)
+	t := time.NewTimer(f.every)
 	defer t.Stop()
 	select {
 	case <-news:

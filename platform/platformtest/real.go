@@ -28,8 +28,18 @@ func Poll(t interface {
 }, done func() bool, why func() string,
 ) {
 	t.Helper()
+	poll(t, patience, 100*time.Microsecond, done, why)
+}
+
+// poll is Poll with other times.
+func poll(t interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}, patience, every time.Duration, done func() bool, why func() string,
+) {
+	t.Helper()
 	giveUp := time.After(patience)
-	tick := time.NewTicker(100 * time.Microsecond)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for !done() {
 		select {

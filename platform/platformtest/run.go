@@ -26,6 +26,10 @@ type Adapter struct {
 	// that counts in seconds hides a message for no less. 0 is 300 ms.
 	Unit time.Duration
 
+	// Patience is how long the suite waits for what is to happen at an adapter that is slow to ask,
+	// and a thousandth of it how often it asks. 0 is half a minute, and all the time.
+	Patience time.Duration
+
 	only string // the one trial to run; "" is all of them
 }
 
@@ -173,6 +177,16 @@ func (w *world) span(units int) time.Duration {
 	return time.Duration(units) * 300 * time.Millisecond
 }
 
+// poll waits as patiently as the adapter needs it.
+func (w *world) poll(t *testing.T, done func() bool, why func() string) {
+	t.Helper()
+	if w.a.Patience == 0 {
+		Poll(t, done, why)
+		return
+	}
+	poll(t, w.a.Patience, w.a.Patience/1000, done, why)
+}
+
 // soon is how far until moves a still clock at once: to the next attempt of a trial's subscription,
 // but to none of its timers.
 const soon = 100 * time.Millisecond
@@ -180,7 +194,7 @@ const soon = 100 * time.Millisecond
 // until waits for done. A still clock is moved on to the next moment that somebody waits for soon.
 func (w *world) until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	Poll(t, func() bool {
+	w.poll(t, func() bool {
 		if done() {
 			return true
 		}
@@ -196,7 +210,7 @@ func (w *world) until(t *testing.T, what string, done func() bool) {
 func (w *world) untilFired(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	began := w.clock.Now()
-	Poll(t, func() bool {
+	w.poll(t, func() bool {
 		if done() {
 			return true
 		}

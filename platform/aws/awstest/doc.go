@@ -1,7 +1,7 @@
-// Package awstest is AWS in process, as far as the aws adapter uses it. DynamoDB and its streams are
-// a fake that speaks the services' own protocol as an http.Handler, so that the official SDK runs
-// against it unchanged, with a transport that breaks what passes through. SQS, EventBridge, SNS,
-// S3 and KMS are smaller: they stand behind the methods of the SDK's own clients.
+// Package awstest is AWS in process, as far as the aws adapter uses it. DynamoDB with its streams
+// is a fake that speaks the services' own protocol as an http.Handler, so that the official SDK
+// runs against it unchanged, with a transport that breaks what passes through. SQS, EventBridge,
+// SNS, S3 and KMS are smaller: they stand behind the methods of the SDK's own clients.
 //
 // A fake refuses what it does not know instead of guessing: an unknown parameter, function or type
 // is an error. It keeps the limits and outcomes that the adapter relies on, and promises to be as
