@@ -143,9 +143,10 @@ type DeclaredWindow struct {
 }
 
 // declaredSizes says what each kind of function needs. A worker that calls a provider waits for it
-// ten seconds, twice at most; everything else is done in well under one.
+// ten seconds, twice at most; everything else is done in well under one. A handler is given thirty
+// seconds, and its function more, so that it can say that it failed.
 func declaredSizes() []DeclaredSize {
-	const wait = 30 * time.Second
+	const wait = 45 * time.Second
 	return []DeclaredSize{
 		{Role: "api", Memory: 512, Timeout: 29 * time.Second, Windows: []DeclaredWindow{
 			// Seven instances let fewer than one request in a hundred wait for a start at fifty

@@ -191,7 +191,7 @@ func environment(f iamtest.Resource, key string) []string {
 		case name == "SOUK_EDGE_KEY":
 			s = edge
 		case strings.HasPrefix(s, "{{resolve:secretsmanager:"):
-			s = "a secret of the test's own"
+			s = "a-secret-of-the-tests-own"
 		case s == iamtest.KeyARN("PeopleKey"):
 			s = key
 		}

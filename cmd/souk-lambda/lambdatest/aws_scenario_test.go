@@ -103,7 +103,7 @@ func (c *cloud) deliver(order string) {
 		{"deliver", "dispatched", "delivered"},
 	} {
 		c.until(parcel, step.before)
-		c.want(200, room.Dealer(), "dlr_1", "POST", parcel+"/"+step.verb, "", step.verb)
+		c.want(200, room.Dealer(), "dlr_1", "POST", parcel+"/"+step.verb, "", step.verb+order)
 		c.until(parcel, step.state)
 	}
 	c.until("/v1/orders/"+order, `"fulfilmentStatus":"delivered"`)
