@@ -95,13 +95,15 @@ func TestDeployWorkersMayDoWhatTheirRoomsDeclare(t *testing.T) {
 		}
 		judgeQueues(t, d, s, p)
 		own := "~platform/trouble/" + s.Name
-		judge(t, name, p, true, item("PutItem", "", own), item("GetItem", "", own))
+		judge(t, name, p, true, item("PutItem", "", own), item("GetItem", "", own),
+			plain("sqs:ReceiveMessage", queueARN(s.Name+"-dead")))
 		judge(t, name, p, false, item("PutItem", "", "~platform/trouble/another.one"),
 			item("PutItem", "", "~platform/signing"),
 			item("GetItem", "", "~platform/queue/purchases"))
 		judge(t, name, p, false,
 			plain("dynamodb:Scan", iamtest.ARN("dynamodb", mainTable)),
 			plain("dynamodb:Scan", iamtest.ARN("dynamodb", paymentTable)),
+			plain("dynamodb:DescribeTable", iamtest.ARN("dynamodb", mainTable)),
 			plain("dynamodb:DeleteTable", iamtest.ARN("dynamodb", mainTable)),
 			plain("events:PutEvents", iamtest.ARN("events", "event-bus/souk-t")),
 			plain("sns:Publish", iamtest.ARN("sns", "souk-t-events")),
@@ -236,6 +238,10 @@ func TestDeployMachineryIsApart(t *testing.T) {
 			for _, stream := range []string{mainTable, paymentTable} {
 				judge(t, name, p, stream == table, plain("dynamodb:GetRecords",
 					iamtest.ARN("dynamodb", stream+"/stream/now")))
+			}
+			for _, described := range []string{mainTable, paymentTable} {
+				judge(t, name, p, described == table, plain("dynamodb:DescribeTable",
+					iamtest.ARN("dynamodb", described)))
 			}
 			judge(t, name, p, true, plain("s3:PutObject", bucketARN("archive")+"/x"))
 			judge(t, name, p, false, item("GetItem", "order", "order/1"),

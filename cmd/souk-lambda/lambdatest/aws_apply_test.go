@@ -19,42 +19,10 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/souk-commerce/souk/cmd/souk/house"
 	adapter "github.com/souk-commerce/souk/platform/aws"
 	"github.com/souk-commerce/souk/platform/aws/awstest"
-	"github.com/souk-commerce/souk/platform/aws/deploy"
 	"github.com/souk-commerce/souk/platform/aws/deploy/iamtest"
 )
-
-// templates are the shop's own, as a deployment would send them, with their parameters filled in.
-func templates(t *testing.T, sandbox string) iamtest.House {
-	t.Helper()
-	declared, err := house.Of()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := deploy.Generate(declared)
-	if err != nil {
-		t.Fatal(err)
-	}
-	texts := make(map[string][]byte)
-	for _, tpl := range all {
-		if texts[tpl.Name], err = tpl.JSON(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	given := map[string]string{"Stage": "t", "Bus": "eventbridge", "MailDomain": "souk.example",
-		"SandboxUrl": sandbox}
-	for _, name := range []string{"ArtifactBucket", "ApiDigest", "AlarmEmail", "WebAclArn",
-		"ApiCode", "RelayCode", "SweeperCode", "WorkerCode", "PurchasesCode"} {
-		given[name] = name
-	}
-	h, err := iamtest.Read(texts[all[0].Name], texts, given)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
-}
 
 // applier makes by the services' own calls what CloudFormation would make of a template, as far as
 // an emulator has it: tables, buckets, one key, queues, the bus and its rules.
@@ -184,8 +152,7 @@ func (a *applier) rules(ctx context.Context) {
 // environment is what a template gives a function, with its secrets told.
 func environment(f iamtest.Resource, key string) []string {
 	var env []string
-	e := f.Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
-	for name, v := range e {
+	for name, v := range variables(f) {
 		s := fmt.Sprint(v)
 		switch {
 		case name == "SOUK_EDGE_KEY":

@@ -12,19 +12,20 @@ type Usage struct {
 	Reads       float64 // read units
 	Events      float64 // taken by the bus
 	Messages    float64 // requests of SQS: a message is sent, received and deleted
+	Segments    float64 // objects that relays write into the archive
 	LogKB       float64
 	Transitions float64 // of Step Functions
 }
 
 // Bill is what 1,000 orders cost, in US dollars.
 type Bill struct {
-	API, Requests, Duration, Writes, Reads, Bus, Queues, Logs, Workflows float64
+	API, Requests, Duration, Writes, Reads, Bus, Queues, Archive, Logs, Workflows float64
 }
 
 // Total adds up a bill.
 func (b Bill) Total() float64 {
-	return b.API + b.Requests + b.Duration + b.Writes + b.Reads + b.Bus + b.Queues + b.Logs +
-		b.Workflows
+	return b.API + b.Requests + b.Duration + b.Writes + b.Reads + b.Bus + b.Queues + b.Archive +
+		b.Logs + b.Workflows
 }
 
 // The list prices of us-east-1 in US dollars, without any free tier; docs/cost.md says from when.
@@ -37,6 +38,7 @@ const (
 	perRead     = 0.125 / million
 	perEvent    = 1.00 / million
 	perMessage  = 0.40 / million
+	perSegment  = 5.00 / million
 	perLogGB    = 0.50
 	perStep     = 0.025 / 1000
 )
@@ -49,6 +51,7 @@ func Cost(u Usage) Bill {
 		Duration: orders * u.Invocations * u.MemoryMB / 1024 * u.BilledMS / 1000 * perGBSecond,
 		Writes:   orders * u.Writes * perWrite, Reads: orders * u.Reads * perRead,
 		Bus: orders * u.Events * perEvent, Queues: orders * u.Messages * perMessage,
+		Archive:   orders * u.Segments * perSegment,
 		Logs:      orders * u.LogKB / (1 << 20) * perLogGB,
 		Workflows: orders * u.Transitions * perStep,
 	}
@@ -83,6 +86,7 @@ func (h House) Use(s Story) Usage {
 	u := Usage{
 		Requests: float64(s.Doors), Events: float64(len(s.Types)),
 		Messages:    float64(3 * deliveries),
+		Segments:    float64(len(s.Types)),
 		Invocations: float64(s.Doors + len(s.Types) + deliveries),
 		Reads:       float64(deliveries),
 	}

@@ -49,7 +49,7 @@ func TestUseFollowsFromTheDeclarations(t *testing.T) {
 		Writes: []int{100, 1025}, Reads: []int{0, 5000},
 	})
 	want := deploy.Usage{
-		Requests: 1, Events: 2, Messages: 9, Invocations: 6, Writes: 6, Reads: 6,
+		Requests: 1, Events: 2, Messages: 9, Segments: 2, Invocations: 6, Writes: 6, Reads: 6,
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

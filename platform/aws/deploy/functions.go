@@ -64,7 +64,7 @@ func (p *part) relays() {
 			env: obj{"SOUK_TABLES": p.house.named(t), "SOUK_BUS": ref("Bus"),
 				"SOUK_BUS_NAME": p.house.named(""), "SOUK_TOPIC": p.house.topicArn()},
 			may: []statement{
-				p.readStream(t), p.house.listStreams(t), p.house.putEvents(), p.house.publish(),
+				p.house.describe(t), p.readStream(t), p.house.listStreams(t), p.house.putEvents(), p.house.publish(),
 				p.house.writeFiles(), p.house.writeArchive(), fileKey(), p.house.send(name + dead),
 				decryptTable(t), p.house.list(archive),
 			},

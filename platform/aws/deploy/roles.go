@@ -123,7 +123,9 @@ func with(set []string, s string) []string {
 	return append(set, s)
 }
 
-func reading() []string { return []string{"dynamodb:GetItem", "dynamodb:Query"} }
+func reading() []string {
+	return []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
+}
 
 // writing are the actions of which transactions are made too.
 func writing() []string {
@@ -151,7 +153,7 @@ func (a *access) statements() []statement {
 	if a.people {
 		all = append(all, openPeople())
 	}
-	return append(all, a.house.describe())
+	return all
 }
 
 // items allows actions on the items whose partition key matches. A request without a leading key
@@ -195,14 +197,10 @@ func openSigning() statement {
 	}
 }
 
-// describe lets the adapter find the tables' streams when it opens. It shows nothing of what is in
-// them.
-func (h House) describe() statement {
-	s := statement{actions: []string{"dynamodb:DescribeTable"}}
-	for _, t := range h.tables() {
-		s.resources = append(s.resources, h.tableArn(t))
-	}
-	return s
+// describe lets a relay find its table's stream. It shows nothing of what is in the table.
+func (h House) describe(table string) statement {
+	return statement{actions: []string{"dynamodb:DescribeTable"},
+		resources: list{h.tableArn(table)}}
 }
 
 func (h House) queryTimers(table string) statement {

@@ -1,0 +1,142 @@
+package lambdatest_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/souk-commerce/souk/cmd/souk-lambda/function"
+	"github.com/souk-commerce/souk/cmd/souk-lambda/lambdatest"
+	"github.com/souk-commerce/souk/cmd/souk/house"
+	"github.com/souk-commerce/souk/platform/aws/deploy"
+	"github.com/souk-commerce/souk/platform/aws/deploy/iamtest"
+)
+
+// buildForAWS makes the binary of every role as it is deployed, but for this machine.
+// SOUK_FUNCTIONS names a folder where that has been done.
+func buildForAWS(t *testing.T) (dir string) {
+	t.Helper()
+	if dir = os.Getenv("SOUK_FUNCTIONS"); dir != "" {
+		return dir
+	}
+	dir = t.TempDir()
+	for _, role := range roles() {
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w",
+			"-o", filepath.Join(dir, role), "github.com/souk-commerce/souk/cmd/souk-lambda/"+role)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", role, err, out)
+		}
+	}
+	return dir
+}
+
+// templates are the shop's own, as a deployment would send them, with their parameters filled in.
+func templates(t *testing.T, sandbox string) iamtest.House {
+	t.Helper()
+	declared, err := house.Of()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := deploy.Generate(declared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := make(map[string][]byte)
+	for _, tpl := range all {
+		if texts[tpl.Name], err = tpl.JSON(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	given := map[string]string{"Stage": "t", "Bus": "eventbridge", "MailDomain": "souk.example",
+		"SandboxUrl": sandbox}
+	for _, name := range []string{"ArtifactBucket", "ApiDigest", "AlarmEmail", "WebAclArn",
+		"ApiCode", "RelayCode", "SweeperCode", "WorkerCode", "PurchasesCode"} {
+		given[name] = name
+	}
+	h, err := iamtest.Read(texts[all[0].Name], texts, given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// variables is what a template gives a function.
+func variables(f iamtest.Resource) map[string]any {
+	return f.Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
+}
+
+// optional lists what functions do without, or what their other variables ask for.
+func optional(role string) []string {
+	switch role {
+	case function.API:
+		return []string{"SOUK_PEOPLE_KEY", "SOUK_WEBHOOK_SECRETS"}
+	case function.Relay:
+		return []string{"SOUK_BUS_NAME", "SOUK_TOPIC"}
+	case function.Worker:
+		return []string{"SOUK_PEOPLE_KEY", "SOUK_WEBHOOK_SECRETS"}
+	}
+	return []string{"SOUK_PEOPLE_KEY"}
+}
+
+// Goal: a template gives each function what its binary must have, and nothing that it does not
+// read. Method: every function's binary with nothing but its role, and a worker with its
+// subscription: what it says is missing, against the names in the template.
+func TestTemplatesGiveWhatFunctionsRead(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds every function binary")
+	}
+	dir := buildForAWS(t)
+	list, err := templates(t, "http://sandbox.test").Resources("AWS::Lambda::Function")
+	if err != nil || len(list) < 40 {
+		t.Fatalf("%d functions, %v", len(list), err)
+	}
+	asked := make(map[string][]string) // what a binary must have, by role and room
+	for _, f := range list {
+		given := variables(f)
+		role := given["SOUK_ROLE"].(string)
+		sub, _ := given["SOUK_SUBSCRIPTION"].(string)
+		room, _, _ := strings.Cut(sub, ".")
+		if asked[role+room] == nil {
+			asked[role+room] = missing(t.Context(), t, filepath.Join(dir, role), role, sub)
+		}
+		must := append([]string{"SOUK_ROLE"}, asked[role+room]...)
+		if sub != "" {
+			must = append(must, "SOUK_SUBSCRIPTION")
+		}
+		for _, name := range must {
+			if given[name] == nil {
+				t.Errorf("%s is not given %s, which it must have", f.ID, name)
+			}
+		}
+		for name := range given {
+			if !slices.Contains(must, name) && !slices.Contains(optional(role), name) {
+				t.Errorf("%s is given %s, which it does not read", f.ID, name)
+			}
+		}
+	}
+}
+
+// missing is what a binary says is not set.
+func missing(ctx context.Context, t *testing.T, binary, role, sub string) (names []string) {
+	t.Helper()
+	f := &lambdatest.Function{Binary: binary, Timeout: timeout,
+		Env: lambdatest.Environment("SOUK_ROLE", role, "SOUK_SUBSCRIPTION", sub)}
+	defer f.Close()
+	_, err := f.Invoke(ctx, []byte(`{}`))
+	report, ok := errors.AsType[*lambdatest.FunctionError](err)
+	if !ok || !report.AtStart {
+		t.Fatalf("%s without an environment: %v", role, err)
+	}
+	for _, m := range regexp.MustCompile(`(SOUK_\w+) is not set`).FindAllStringSubmatch(report.Body, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
