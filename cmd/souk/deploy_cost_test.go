@@ -46,7 +46,8 @@ func TestDeployCostOfOneOrder(t *testing.T) {
 		got  float64
 	}{
 		{"requests", u.Requests}, {"events", u.Events}, {"messages", u.Messages},
-		{"segments", u.Segments}, {"invocations", u.Invocations}, {"write units", u.Writes}, {"read units", u.Reads},
+		{"segments", u.Segments},
+		{"invocations", u.Invocations}, {"write units", u.Writes}, {"read units", u.Reads},
 	} {
 		m := regexp.MustCompile(`(?m)^\| ` + line.name + ` \|[^|]*\| (\d+) \|`).FindSubmatch(page)
 		if m == nil {

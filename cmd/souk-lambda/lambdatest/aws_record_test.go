@@ -56,11 +56,11 @@ func openRecorder(t *testing.T) (r *recorder, endpoint string) {
 }
 
 // signer finds who signed a request, and for which service.
-var signer = regexp.MustCompile(`Credential=([^/]+)/[0-9]+/[^/]+/([^/]+)/aws4_request`)
+const signer = `Credential=([^/]+)/[0-9]+/[^/]+/([^/]+)/aws4_request`
 
 // ServeHTTP implements http.Handler.
 func (r *recorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
-	m := signer.FindStringSubmatch(in.Header.Get("Authorization"))
+	m := regexp.MustCompile(signer).FindStringSubmatch(in.Header.Get("Authorization"))
 	if m == nil {
 		http.Error(w, "nobody signed this", http.StatusForbidden)
 		return

@@ -58,7 +58,8 @@ func (q cloudQueue) ReceiveMessages(
 	return list, nil
 }
 
-// detail is what the rules' InputPath leaves of an event: the emulator takes the path and ignores it.
+// detail is what the rules' InputPath leaves of an event. The emulator takes the path and ignores
+// it.
 func detail(body string) string {
 	var whole struct {
 		Type   string          `json:"detail-type"`

@@ -18,11 +18,11 @@ import (
 func message(m batch.Message) types.Message {
 	out := types.Message{
 		MessageId: &m.ID, ReceiptHandle: &m.Receipt, Body: &m.Body,
-		Attributes: map[string]string{
-			string(types.MessageSystemAttributeNameApproximateReceiveCount): strconv.Itoa(m.Attempts),
-		},
+		Attributes:        make(map[string]string),
 		MessageAttributes: make(map[string]types.MessageAttributeValue, len(m.Attributes)),
 	}
+	received := string(types.MessageSystemAttributeNameApproximateReceiveCount)
+	out.Attributes[received] = strconv.Itoa(m.Attempts)
 	if !m.Sent.IsZero() {
 		out.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)] =
 			strconv.FormatInt(m.Sent.UnixMilli(), 10)

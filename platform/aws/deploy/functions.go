@@ -64,7 +64,8 @@ func (p *part) relays() {
 			env: obj{"SOUK_TABLES": p.house.named(t), "SOUK_BUS": ref("Bus"),
 				"SOUK_BUS_NAME": p.house.named(""), "SOUK_TOPIC": p.house.topicArn()},
 			may: []statement{
-				p.house.describe(t), p.readStream(t), p.house.listStreams(t), p.house.putEvents(), p.house.publish(),
+				p.house.describe(t), p.readStream(t), p.house.listStreams(t),
+				p.house.putEvents(), p.house.publish(),
 				p.house.writeFiles(), p.house.writeArchive(), fileKey(), p.house.send(name + dead),
 				decryptTable(t), p.house.list(archive),
 			},
@@ -172,6 +173,7 @@ func (p *part) environment(f function) obj {
 	maps.Copy(env, f.env)
 	for _, s := range h.Settings {
 		switch {
+		case f.role == "relay" || f.role == "sweeper": // they do not look into what they carry
 		case !slices.Contains(f.rooms, s.Room) && !slices.Contains(s.Roles, f.role):
 		case s.Parameter != "":
 			env[s.Env] = ref(s.Parameter)
