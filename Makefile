@@ -27,7 +27,7 @@ test-api: ## a real API fuzzer against a running server (needs PyPI; exit code 3
 
 test-aws: ## the suite over an emulator of AWS on loopback (needs PyPI; exit code 3 without)
 	go test -tags awsemulated -c -o bin/aws.test ./platform/aws
-	bin/aws.test -test.v -test.parallel 1 -test.run Emulated
+	bin/aws.test -test.v -test.parallel 3 -rapid.checks 20 -test.run Emulated
 
 soak: ## long campaigns: crashes, kill -9, lying providers; see docs/faults.md for the last results
 	SOUK_SOAK=1 go test -timeout 4h ./...

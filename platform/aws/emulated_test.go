@@ -138,16 +138,16 @@ func (e *emulation) storeSections() []string {
 	return append(list, "Reopening/Timers")
 }
 
-// deliverySections are all but Operation/Backlog, whose hundreds of events take moto longer than
-// the suite waits; over SNS, those for which the bus is a difference.
+// deliverySections are all but Operation/Backlog and Pure, whose hundreds of events take moto
+// minutes; over SNS, those for which the bus is a difference.
 func (e *emulation) deliverySections(topic bool) []string {
 	list := []string{"Delivery", "Ordered"}
 	if topic && !e.whole {
 		return list
 	}
-	list = append(list, "Pure", "Failures", "Queue", "Files", "Keys")
+	list = append(list, "Failures", "Queue", "Files", "Keys")
 	if e.whole {
-		return append(list, "Operation")
+		return append(list, "Pure", "Operation")
 	}
 	for _, trial := range []string{"Status", "Pause", "Replay", "ReplayFrom", "ReplayPaused"} {
 		list = append(list, "Operation/"+trial)
