@@ -27,7 +27,7 @@ test-api: ## a real API fuzzer against a running server (needs PyPI; exit code 3
 
 test-aws: ## the suite over an emulator of AWS on loopback (needs PyPI; exit code 3 without)
 	go test -tags awsemulated -c -o bin/aws.test ./platform/aws
-	bin/aws.test -test.v -test.parallel 1 -test.run Emulated
+	bin/aws.test -test.v -test.parallel 3 -rapid.checks 20 -test.run Emulated
 	go test -tags awsemulated -c -o bin/functions.test ./cmd/souk-lambda/lambdatest
 	cd cmd/souk-lambda/lambdatest && ../../../bin/functions.test -test.v -test.run Emulated
 

@@ -4,11 +4,8 @@ package aws
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -23,11 +20,6 @@ import (
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/platform/aws/awstest"
 	"github.com/souk-commerce/souk/platform/platformtest"
-)
-
-const (
-	emulator   = "moto[server]==5.2.5"
-	exitNoTool = 3 // there is nothing to test against, which says nothing about the adapter
 )
 
 // oneByOne sends one request at a time to DynamoDB: the emulator's transactions are not safe for
@@ -53,7 +45,7 @@ func TestConformanceEmulated(t *testing.T) {
 	endpoint := os.Getenv("SOUK_AWS_ENDPOINT")
 	whole := endpoint != ""
 	if !whole {
-		endpoint = startEmulator(t)
+		endpoint = awstest.StartEmulator(t)
 	}
 	e := &emulation{endpoint: endpoint, whole: whole, clouds: make(map[string]*cloud)}
 	// A connection that the emulator closed between two requests would make one be sent again.
@@ -138,16 +130,16 @@ func (e *emulation) storeSections() []string {
 	return append(list, "Reopening/Timers")
 }
 
-// deliverySections are all but Operation/Backlog, whose hundreds of events take moto longer than
-// the suite waits; over SNS, those for which the bus is a difference.
+// deliverySections are all but Operation/Backlog and Pure, whose hundreds of events take moto
+// minutes; over SNS, those for which the bus is a difference.
 func (e *emulation) deliverySections(topic bool) []string {
 	list := []string{"Delivery", "Ordered"}
 	if topic && !e.whole {
 		return list
 	}
-	list = append(list, "Pure", "Failures", "Queue", "Files", "Keys")
+	list = append(list, "Failures", "Queue", "Files", "Keys")
 	if e.whole {
-		return append(list, "Operation")
+		return append(list, "Pure", "Operation")
 	}
 	for _, trial := range []string{"Status", "Pause", "Replay", "ReplayFrom", "ReplayPaused"} {
 		list = append(list, "Operation/"+trial)
@@ -192,72 +184,4 @@ func emulatedSections(topic bool) []string {
 		"Store", "Caller", "Limits", "List", "Rooms", "Concurrency", "Model", "History", "Delivery",
 		"Ordered", "Pure", "Failures", "Operation", "Timers", "Queue", "Files", "Keys", "Reopening",
 	}
-}
-
-// startEmulator starts the emulator on a free port of loopback, until the test ends.
-func startEmulator(t *testing.T) string {
-	t.Helper()
-	tool := emulatorTool(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(t.TempDir(), "emulator.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	host, port, _ := strings.Cut(address, ":")
-	process := exec.Command(tool, "-H", host, "-p", port)
-	process.Env = append(os.Environ(), "MOTO_ALLOW_NONEXISTENT_REGION=true")
-	process.Stdout, process.Stderr = log, log
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = process.Process.Kill()
-		_ = process.Wait() // it was killed
-		_ = log.Close()
-	})
-	platformtest.Poll(t, func() bool {
-		answer, err := http.Get("http://" + address + "/moto-api/")
-		if err == nil {
-			_ = answer.Body.Close()
-		}
-		return err == nil
-	}, func() string { return "the emulator does not answer; its log is " + log.Name() })
-	return "http://" + address
-}
-
-// emulatorTool installs the emulator into the user's cache, once, and returns its path.
-func emulatorTool(t *testing.T) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(cache, "souk", "moto-5.2.5")
-	tool := filepath.Join(dir, "bin", "moto_server")
-	if exec.Command(tool, "--help").Run() == nil {
-		return tool
-	}
-	for _, step := range [][]string{
-		{"python3", "-m", "venv", "--clear", dir},
-		{filepath.Join(dir, "bin", "pip"), "install", "--quiet", "--retries", "1",
-			"--timeout", "20", "--disable-pip-version-check", emulator},
-	} {
-		out, err := exec.Command(step[0], step[1:]...).CombinedOutput()
-		if err == nil {
-			continue
-		}
-		fmt.Fprintf(os.Stderr, "%s\nNOT TESTED: %s could not be installed (%v).\n"+
-			"It needs python3 with venv, and the registry that pip is configured for.\n"+
-			"Nothing was tried, so this says nothing about the adapter: exit code %d.\n",
-			out, emulator, err, exitNoTool)
-		os.Exit(exitNoTool)
-	}
-	return tool
 }

@@ -135,13 +135,15 @@ func testPureOrdered(t *testing.T, w *world) {
 			t.Errorf("%s came after %d", e.ID, last[e.Subject])
 		}
 		last[e.Subject] = e.Sequence
-		n++
 		mu.Unlock()
 		err := w.alpha().Commit(ctx, writes(
 			put("p", e.Subject, fmt.Sprint(e.Sequence), e.Sequence-1)))
 		if err != nil {
 			t.Errorf("%s did not find what the one before it wrote: %v", e.ID, err)
 		}
+		mu.Lock()
+		defer mu.Unlock()
+		n++
 		return nil
 	})
 	w.start(t)

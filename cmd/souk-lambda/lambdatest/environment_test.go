@@ -85,15 +85,23 @@ func optional(role string) []string {
 	return []string{"SOUK_PEOPLE_KEY"}
 }
 
-// Goal: a template gives each function what its binary must have, and nothing that it does not
-// read. Method: every function's binary with nothing but its role, and a worker with its
-// subscription: what it says is missing, against the names in the template.
-func TestTemplatesGiveWhatFunctionsRead(t *testing.T) {
+// Goal: what is deployed can be. Method: the binaries as they are deployed, built once.
+func TestDeployedFunctions(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds every function binary")
 	}
 	dir := buildForAWS(t)
+	t.Run("packages are small", func(t *testing.T) { packagesAreSmall(t, dir) })
+	t.Run("templates give what functions read", func(t *testing.T) {
+		templatesGiveWhatFunctionsRead(t, dir)
+	})
+}
+
+// Goal: a template gives each function what its binary must have, and nothing that it does not
+// read. Method: every function's binary with nothing but its role, and a worker with its
+// subscription: what it says is missing, against the names in the template.
+func templatesGiveWhatFunctionsRead(t *testing.T, dir string) {
 	list, err := templates(t, "http://sandbox.test").Resources("AWS::Lambda::Function")
 	if err != nil || len(list) < 40 {
 		t.Fatalf("%d functions, %v", len(list), err)
@@ -135,7 +143,8 @@ func missing(ctx context.Context, t *testing.T, binary, role, sub string) (names
 	if !ok || !report.AtStart {
 		t.Fatalf("%s without an environment: %v", role, err)
 	}
-	for _, m := range regexp.MustCompile(`(SOUK_\w+) is not set`).FindAllStringSubmatch(report.Body, -1) {
+	absent := regexp.MustCompile(`(SOUK_\w+) is not set`)
+	for _, m := range absent.FindAllStringSubmatch(report.Body, -1) {
 		names = append(names, m[1])
 	}
 	return names
