@@ -38,7 +38,7 @@ func (p *part) givenUp() {
 // rows by then; those of a queue of work are in the queue beside it.
 func (p *part) alarms(name string, class int) {
 	id := logical(name)
-	lost := metric{p.house.named(""), "GivenUp", "subscription", sub(name)}
+	lost := metric{p.house.named(""), "GivenUp", "subscription", name}
 	if p.house.isQueue(name) {
 		lost = p.waiting(name + dead)
 	}
@@ -66,8 +66,9 @@ func (p *part) waiting(queue string) metric {
 
 // metric names one series.
 type metric struct {
-	space, name, dimension sub
-	of                     sub
+	space           any // text, or text with references
+	name, dimension string
+	of              any
 }
 
 // alarm goes off when a series was above a bound for so many minutes.
