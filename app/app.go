@@ -33,6 +33,8 @@ type Config struct {
 	Log       *slog.Logger
 	Payment   payment.Options // the provider, and what the room's operator decides
 	Policy    Policy
+	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
+	Notification notification.Options
 	// Backups copies the running market under a name of a-z, 0-9 and "-". It refuses a name that
 	// exists with shop.Conflict, and stops when ctx ends. nil: the market cannot be backed up.
 	Backups func(ctx context.Context, name string) error

@@ -73,7 +73,7 @@ func (a *App) openLedger() {
 }
 
 func (a *App) openNotification() {
-	a.Notification = notification.New(a.desk("notification"))
+	a.Notification = notification.New(a.desk("notification"), a.cfg.Notification)
 	a.rooms = append(a.rooms, a.Notification)
 }
 
