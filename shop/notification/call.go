@@ -193,7 +193,7 @@ func (s *Service) follow(
 	_, asks := s.carrier(channel).(Asker)
 	switch {
 	case send.State == Waiting:
-		return tx.SetTimer(timerKey(id, channel), tx.Now().Add(p.wait(send.Attempt)), due)
+		return tx.SetTimer(timerKey(id, channel), tx.Now().Add(s.opt.wait(send.Attempt)), due)
 	case send.State == InDoubt && asks && round < p.Questions:
 		due.Round = round
 		return tx.SetTimer(timerKey(id, channel), tx.Now().Add(p.AskAfter), due)

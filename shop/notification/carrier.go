@@ -2,6 +2,7 @@ package notification
 
 import (
 	"context"
+	"strings"
 
 	"github.com/souk-commerce/souk/shop"
 )
@@ -59,9 +60,11 @@ type Outcome struct {
 	Reference string // the vendor's name for the letter
 }
 
-// word keeps a vendor's word when it is one. Whatever else a vendor writes may hold an address.
+// word keeps a vendor's word when it is one: letters, digits, '_' and '-', and not digits alone,
+// which could be taken for the number of a card or of a phone. Whatever else a vendor writes may
+// hold an address.
 func word(s, otherwise string) string {
-	if _, err := shop.ParseID(s); err != nil {
+	if _, err := shop.ParseID(s); err != nil || strings.Trim(s, "0123456789-") == "" {
 		return otherwise
 	}
 	return s

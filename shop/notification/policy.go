@@ -11,6 +11,9 @@ type Options struct {
 	Mail   Carrier // nil: nothing is mailed
 	SMS    Carrier // nil: nothing is sent by SMS
 	Policy Policy
+	// Jitter chooses a wait between nothing and most; nil chooses at random. Chance decides only
+	// when, never what.
+	Jitter func(most time.Duration) time.Duration
 }
 
 // Policy bounds sending. A zero field has the value of DefaultPolicy.
@@ -58,9 +61,11 @@ func (p Policy) orDefault() Policy {
 // moment, and in this one the timer before may just have fired.
 const soonest = time.Millisecond
 
-// wait chooses the time until the attempt after so many, between nothing and a bound that doubles:
-// full jitter. Chance decides only when, never what.
-func (p Policy) wait(attempts int) time.Duration {
-	most := min(p.Base<<min(max(attempts-1, 0), 20), p.Most)
-	return soonest + time.Duration(rand.Int64N(int64(max(most, 1))))
+// anyWait is the Jitter of an operator who has none: full jitter.
+func anyWait(most time.Duration) time.Duration { return time.Duration(rand.Int64N(int64(most))) }
+
+// wait is the time until the attempt after so many: between nothing and a bound that doubles.
+func (o *Options) wait(attempts int) time.Duration {
+	most := min(o.Policy.Base<<min(max(attempts-1, 0), 20), o.Policy.Most)
+	return soonest + o.Jitter(max(most, 1))
 }

@@ -26,6 +26,9 @@ var _ room.Room = (*Service)(nil)
 // New opens the room at its desk, whose Apply it sets to its own.
 func New(desk *room.Desk, opt Options) *Service {
 	opt.Policy = opt.Policy.orDefault()
+	if opt.Jitter == nil {
+		opt.Jitter = anyWait
+	}
 	s := &Service{desk: desk, opt: opt}
 	desk.Apply = s.Apply
 	return s

@@ -66,7 +66,9 @@ func Do(
 	if err == nil {
 		return notification.Outcome{Verdict: notification.Taken, Reference: reference}
 	}
-	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+	// The SDK makes an empty response, of status 0, where there was none.
+	answer, ok := errors.AsType[*awshttp.ResponseError](err)
+	if ok && answer.HTTPStatusCode() != 0 {
 		return refusal(answer.HTTPStatusCode(), err, final)
 	}
 	if note.Load() {

@@ -23,7 +23,7 @@ const MaxText = 1600
 
 // Options is what the operator decides.
 type Options struct {
-	Sender string // shown instead of a number where the country allows it: 1 to 11 letters or digits
+	Sender string // at most 11 letters or digits, shown instead of a number where that is allowed
 }
 
 // Carrier is a notification.Carrier. It is safe for concurrent use.
