@@ -18,7 +18,7 @@ func unseen() map[string]string {
 		"souk.inventory.rejected.v1.available":   "it was true at the moment of refusal only",
 		"souk.notification.attempted.v1.at":      "the next attempt forgets it",
 		"souk.notification.attempted.v1.claim":   "the next attempt forgets it",
-		"souk.notification.refused.v1.reason":    "a word for a person; the next attempt forgets it",
+		"souk.notification.refused.v1.reason":    "a word; the next attempt forgets it",
 		"souk.notification.send_due.v1.attempt":  "the room compares it to decide what it does",
 		"souk.notification.send_due.v1.order":    "it only says whose story the timer belongs to",
 		"souk.order.held.v1.by":                  "the approval forgets it",

@@ -68,9 +68,9 @@ func TestPlaces(t *testing.T) {
 func TestWords(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
-		"throttled": "throttled", "010001897ecb9e4e-2fa8b0a9-000000": "010001897ecb9e4e-2fa8b0a9-000000",
-		"ada@example.org": "?", "+442079460123": "?", "442079460123": "?", "4111-1111-1111-1111": "?",
-		"no <x> here": "?", "": "?",
+		"throttled": "throttled", "01000189-2fa8b0a9-000000": "01000189-2fa8b0a9-000000",
+		"ada@example.org": "?", "+442079460123": "?", "442079460123": "?",
+		"4111-1111-1111-1111": "?", "no <x> here": "?", "": "?",
 	} {
 		if got := word(given, "?"); got != want {
 			t.Errorf("of %q %q is kept", given, got)
