@@ -3,7 +3,7 @@
 # One binary with nothing to install; and without cgo all memory is the collector's to bound.
 export CGO_ENABLED ?= 0
 
-.PHONY: help demo test test-fast test-race test-api soak bench generate lint fmt check
+.PHONY: help demo test test-fast test-race test-api test-aws soak bench generate lint fmt check
 
 help: ## this page
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ test-race: ## the fast suite under the race detector
 test-api: ## a real API fuzzer against a running server (needs PyPI; exit code 3 without)
 	go test -tags apifuzz -c -o bin/api.test ./cmd/souk
 	bin/api.test -test.v -test.run TestAPIFuzz
+
+test-aws: ## the suite over an emulator of AWS on loopback (needs PyPI; exit code 3 without)
+	go test -tags awsemulated -c -o bin/aws.test ./platform/aws
+	bin/aws.test -test.v -test.parallel 1 -test.run Emulated
 
 soak: ## long campaigns: crashes, kill -9, lying providers; see docs/faults.md for the last results
 	SOUK_SOAK=1 go test -timeout 4h ./...

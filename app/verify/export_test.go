@@ -3,6 +3,8 @@ package verify
 import (
 	"context"
 	"hash/maphash"
+
+	"github.com/souk-commerce/souk/shop/event/contract"
 )
 
 // RunWithin is Run with less room: so many ids in one reading, so many records in one comparison.
@@ -15,7 +17,7 @@ func RunWithin(ctx context.Context, in Input, ids int64, records int) (*Report, 
 func Kept(ctx context.Context, in Input) (int, error) {
 	r := newRun(in, &hints{
 		limits: limits{ids: 1 << 20, records: 1 << 20}, seed: maphash.MakeSeed(),
-		joins: make(joins),
+		joins: make(joins), reader: contract.NewReader(),
 	})
 	if err := r.findTotal(ctx); err != nil {
 		return 0, err

@@ -65,6 +65,3 @@ func titles() [lawCount]title {
 		secrecy:         {"I34", "secrecy", secrets_},
 	}
 }
-
-// structural reports whether a law is checked when only the structure is asked for.
-func (l law) structural() bool { return l == gapless || l == foldIsState || l == causality }

@@ -188,8 +188,8 @@ func (r *run) prepare(it *item, s *sheet) {
 		s.broken(contracts, it.at, "no contract knows this type", "type", it.e.Type)
 		return
 	}
-	f := kind.New()
-	if err := json.Unmarshal(it.e.Data, f); err != nil {
+	f, err := r.decode(&kind, it.e.Data)
+	if err != nil {
 		s.broken(contracts, it.at, "the payload cannot be decoded: "+err.Error(),
 			"type", it.e.Type, "payload", string(it.e.Data))
 		return
@@ -215,6 +215,15 @@ func (r *run) prepare(it *item, s *sheet) {
 	id := orderOf(it.fact)
 	it.order = r.census.of(id)
 	r.together(it, id)
+}
+
+// decode reads a payload, fast if it is written as this build writes.
+func (r *run) decode(kind *event.Kind, data []byte) (event.Fact, error) {
+	if f := kind.New(); r.hints.reader.Read(data, f) {
+		return f, nil
+	}
+	f := kind.New()
+	return f, json.Unmarshal(data, f)
 }
 
 // together finds facts that speak of orders which are not looked at together with them, so that

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -51,13 +52,17 @@ func TestReport(t *testing.T) {
 		}
 	})
 	t.Run("the structure alone", func(t *testing.T) { structure(t, tp) })
+	t.Run("the envelopes alone", func(t *testing.T) { envelopes(t, tp) })
 	t.Run("progress", func(t *testing.T) {
 		var last, of int64
-		tp.verify(t, func(in *verify.Input) {
-			in.Progress = func(done, total int64) { last, of = done, total }
-		})
-		if n := int64(len(tp.events)); last != n || of != n {
-			t.Errorf("told %d of %d, there are %d", last, of, n)
+		for _, envelopes := range []bool{false, true} {
+			tp.verify(t, func(in *verify.Input) {
+				in.Envelopes = envelopes
+				in.Progress = func(done, total int64) { last, of = done, total }
+			})
+			if n := int64(len(tp.events)); last != n || of != n {
+				t.Errorf("told %d of %d, there are %d", last, of, n)
+			}
 		}
 	})
 	t.Run("an old version", func(t *testing.T) { oldVersion(t, tp) })
@@ -166,6 +171,35 @@ func structure(t *testing.T, tp *tape) {
 	bad.events[at].Data = []byte("{")
 	if r := bad.verify(t, only); !broken(r, "I5") {
 		t.Errorf("an event cannot be read:\n%s", r)
+	}
+}
+
+// envelopes finds what the envelopes show, and reads nothing else.
+func envelopes(t *testing.T, tp *tape) {
+	only := func(in *verify.Input) { in.Envelopes = true }
+	r := tp.verify(t, only)
+	if !r.Clean() || len(r.Invariants) != 2 || r.Records != 0 || r.Events == 0 {
+		t.Errorf("a clean history:\n%s", r)
+	}
+	bad := tp.copy()
+	at, _ := find[*event.OrderPlaced](bad, nil)
+	bad.events[at].Data = []byte("{")
+	if r := bad.verify(t, only); !r.Clean() {
+		t.Errorf("a payload was read:\n%s", r)
+	}
+	bad = tp.copy()
+	bad.cut(at, at+1)
+	if r := bad.verify(t, only); !broken(r, "I1") || !broken(r, "I7") {
+		t.Errorf("an event was lost:\n%s", r)
+	}
+	whole, part := bad.verify(t, nil), bad.verify(t, only)
+	for _, i := range part.Invariants {
+		at := slices.IndexFunc(whole.Invariants, func(w verify.Invariant) bool {
+			return w.ID == i.ID
+		})
+		if !reflect.DeepEqual(whole.Invariants[at], i) {
+			t.Errorf("the whole says %+v, the envelopes say %+v", whole.Invariants[at], i)
+		}
 	}
 }
 

@@ -22,11 +22,20 @@ import (
 // verifyCommand checks a data directory that no server has open, or a backup that was restored.
 type verifyCommand struct {
 	Data       string `default:"./data" help:"Data directory; no server may have it open." type:"path"`
-	Structural bool   `help:"Check only that the log is whole and the records are its fold."`
+	Structural bool   `help:"Check only that the log is whole and the records are its fold." xor:"part"`
+	Envelopes  bool   `help:"Check only that the log is whole: its order, ids, sequences, times and causes." xor:"part"`
+	Profile    string `help:"Write a CPU profile of the whole run to this file." type:"path"`
 }
 
 // Run implements the command.
 func (c *verifyCommand) Run(e *env) (err error) {
+	if c.Profile != "" {
+		stop, err := profileTo(c.Profile)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	p, err := openOffline(e, c.Data, true)
 	if err != nil {
 		return err
@@ -64,7 +73,8 @@ func (c *verifyCommand) check(e *env, p *embedded.Platform) (*verify.Report, err
 	}
 	in := verify.Input{
 		History: p.History(), Delivery: p.Delivery(), Rooms: a.Rooms(), Catalogue: cat,
-		Quiescent: quiet, Structural: c.Structural, Progress: e.progress("events"),
+		Quiescent: quiet, Structural: c.Structural, Envelopes: c.Envelopes,
+		Progress: e.progress("events"),
 	}
 	ledger := filepath.Join(c.Data, ledgerFile)
 	if _, err := os.Stat(ledger); err == nil {

@@ -200,10 +200,15 @@ func decodeEvent(raw []byte) (platform.Event, error) {
 	d := decoder{raw: raw[8:]}
 	e.Sequence = d.varint()
 	flags := d.byte()
-	for _, s := range [...]*string{
+	begin, texts := len(raw)-len(d.raw), [7]span{}
+	for i := range texts {
+		texts[i] = d.span(raw)
+	}
+	all := string(raw[begin : len(raw)-len(d.raw)]) // one copy for all of them
+	for i, s := range [...]*string{
 		&e.ID, &e.Type, &e.Subject, &e.Correlation, &e.Causation, &e.Idempotency, &e.TraceParent,
 	} {
-		*s = d.string()
+		*s = all[texts[i].from-begin : texts[i].to-begin]
 	}
 	if flags&derivedID != 0 {
 		e.ID = e.Subject + "/" + strconv.FormatInt(e.Sequence, 10)
@@ -257,6 +262,23 @@ func (d *decoder) varint() int64 {
 	}
 	d.raw = d.raw[n:]
 	return v
+}
+
+// span is where a string lies.
+type span struct{ from, to int }
+
+// span moves over a string and says where in raw it lies, of which d reads the rest.
+func (d *decoder) span(raw []byte) span {
+	n := d.uvarint()
+	if n > uint64(len(d.raw)) {
+		d.fail()
+	}
+	if d.err != nil {
+		return span{len(raw), len(raw)}
+	}
+	from := len(raw) - len(d.raw)
+	d.raw = d.raw[n:]
+	return span{from, from + int(n)}
 }
 
 func (d *decoder) string() string {

@@ -268,7 +268,7 @@ func (p *Platform) Queue(name string, policy platform.QueuePolicy) (platform.Que
 // Features implements the optional interface that the conformance suite and the console read.
 func (p *Platform) Features() platform.Features {
 	return platform.Features{
-		Name: "embedded", GlobalOrder: true, Snapshot: true, AddsCommute: true,
+		Name: "embedded", GlobalOrder: true, KeyOrder: true, Snapshot: true, AddsCommute: true,
 		Durable: p.dir != "", TimerLateness: idleWait,
 		MaxMessageBytes: platform.MaxItemBytes,
 	}
@@ -356,7 +356,7 @@ func (p *Platform) pebbleOptions(o Options) *pebble.Options {
 	}
 	opts.Experimental.SpanPolicyFunc = splitByRegion
 	opts.EventListener = &pebble.EventListener{
-		FlushEnd: func(pebble.FlushInfo) { p.flushed() },
+		FlushEnd: p.flushed,
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			p.log.Error("a stored block is damaged; restore a backup", "path", i.Path, "details",
 				i.Details)

@@ -14,22 +14,25 @@ import (
 // region has appended moved on, once it is settleFrom files. If the number of all files made Pebble
 // choose, it would choose the deepest region, and rewrite keys without order again and again.
 const (
-	maxDepth    = 12
-	settleFrom  = 24    // files of one region
-	settleEvery = 8     // memtables written between looks
-	stopDepth   = 120   // level 0 so deep holds writes up; two orders at work make one step of it
-	maxLevel0   = 2_000 // files; some 40 regions stay far below it
+	maxDepth   = 12
+	settleFrom = 24    // files of one region
+	stopDepth  = 120   // level 0 so deep holds writes up; orders at work add a step with each file
+	maxLevel0  = 2_000 // files; some 40 regions stay far below it
 )
 
-// flushed is told by Pebble, and must not wait.
-func (p *Platform) flushed() {
+// flushed is told by Pebble, and must not wait. Memtables that were cut short do not count: what
+// settling itself cuts short must not be a reason to settle.
+func (p *Platform) flushed(i pebble.FlushInfo) {
+	if i.InputBytes < memTableBytes/2 {
+		return
+	}
 	select {
 	case p.flushes <- struct{}{}:
 	default:
 	}
 }
 
-// settle moves on what was appended, until the platform closes.
+// settle moves on what was appended, one region with each memtable, until the platform closes.
 func (p *Platform) settle() {
 	defer p.filling.Done()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -37,54 +40,51 @@ func (p *Platform) settle() {
 		<-p.stop
 		cancel()
 	}()
-	for n := 1; ; n++ {
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-p.flushes:
 		}
-		if n%settleEvery != 0 {
-			continue
-		}
-		err := p.guard(func() error { return p.settleOnce(ctx, settleFrom) })
+		err := p.guard(func() error { return p.settleOne(ctx, settleFrom) })
 		if err != nil && ctx.Err() == nil {
 			p.log.Warn("old data was not settled; it is tried again", "error", err)
 		}
 	}
 }
 
-// settleOnce compacts every region that has at least n files in level 0, but for its newest two,
-// whose end is still being written to.
-func (p *Platform) settleOnce(ctx context.Context, n int) error {
+// settleOne compacts the region that has the most files in level 0, if they are at least n: all of
+// it but the end of the newest two, which is still being written to.
+func (p *Platform) settleOne(ctx context.Context, n int) error {
 	tables, err := p.db.SSTables()
 	if err != nil {
 		return err
 	}
 	regions := make(map[string][]pebble.SSTableInfo)
+	most := ""
 	for _, t := range tables[0] {
 		end := string(regionEnd(t.Smallest.UserKey))
 		regions[end] = append(regions[end], t)
-	}
-	for _, files := range regions {
-		if len(files) < n {
-			continue
-		}
-		slices.SortFunc(files, func(a, b pebble.SSTableInfo) int {
-			return bytes.Compare(a.Largest.UserKey, b.Largest.UserKey)
-		})
-		from, to := files[0].Smallest.UserKey, files[len(files)-3].Largest.UserKey
-		for _, f := range files {
-			if bytes.Compare(f.Smallest.UserKey, from) < 0 {
-				from = f.Smallest.UserKey
-			}
-		}
-		if bytes.Compare(from, to) >= 0 {
-			continue
-		}
-		// Taken apart, what lies on nothing is moved instead of written.
-		if err := p.db.Compact(ctx, from, to, true); err != nil {
-			return err
+		if len(regions[end]) > len(regions[most]) {
+			most = end
 		}
 	}
-	return nil
+	files := regions[most]
+	if len(files) < n {
+		return nil
+	}
+	slices.SortFunc(files, func(a, b pebble.SSTableInfo) int {
+		return bytes.Compare(a.Largest.UserKey, b.Largest.UserKey)
+	})
+	from, to := files[0].Smallest.UserKey, files[len(files)-3].Largest.UserKey
+	for _, f := range files {
+		if bytes.Compare(f.Smallest.UserKey, from) < 0 {
+			from = f.Smallest.UserKey
+		}
+	}
+	if bytes.Compare(from, to) >= 0 {
+		return nil
+	}
+	// Taken apart, what lies on nothing is moved instead of written.
+	return p.db.Compact(ctx, from, to, true)
 }
