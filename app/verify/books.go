@@ -46,6 +46,7 @@ type life struct {
 	purse   purse
 	parcels []parcel // as placed; the n-th is at n-1
 	told    told
+	sends   map[letter]sent // nil until a message leaves the mailbox
 }
 
 // parcel is one dealer's part of an order.
