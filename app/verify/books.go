@@ -70,8 +70,7 @@ type parcel struct {
 func newBooks(r *run) *books {
 	b := &books{
 		sheet: r.sheet(), census: r.census, quiescent: r.in.Quiescent,
-		ordered: r.in.ordered(),
-		lives: make(map[number]*life), excused: make(map[shop.ID]bool),
+		ordered: r.in.ordered(), lives: make(map[number]*life), excused: make(map[shop.ID]bool),
 	}
 	b.stock = newStock(b)
 	b.money = newMoney(b)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"hash/maphash"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ type logCheck struct {
 	known       bool // all ids of this part are known: this reading is for the causes
 	seen        ids
 	part, parts uint64 // of the ids: this reading's, and of how many
+	most        int    // ids of a log whose length is not known
+	over        bool   // there are more: it has to be read again in parts
 	last        int64  // position
 	time        time.Time
 	buf         []byte
@@ -32,6 +35,9 @@ func newLogCheck(s *sheet, h *hints, events int64, ordered bool) *logCheck {
 	c := &logCheck{
 		sheet: s, seed: h.seed, parts: uint64(max(1, (events+h.limits.ids-1)/h.limits.ids)),
 		ordered: ordered, seen: ids{timed: !ordered},
+	}
+	if c.most = math.MaxInt; events == 0 {
+		c.most = int(h.limits.ids)
 	}
 	c.begin(0, events)
 	return c
@@ -48,11 +54,8 @@ func (c *logCheck) readings() int {
 // begin prepares the reading for one part of the ids.
 func (c *logCheck) begin(part uint64, events int64) {
 	c.part, c.known = part, false
-	switch {
-	case events > 0:
+	if events > 0 {
 		c.seen.room(int(events/int64(c.parts)) + 1)
-	case part > 0:
-		c.seen = ids{timed: c.seen.timed}
 	}
 }
 
@@ -79,7 +82,7 @@ func (c *logCheck) take(items []item) {
 		if it.e.Sequence == 0 {
 			c.timer(it, again)
 		}
-		if mine {
+		if c.over = c.over || c.seen.used > c.most; mine && !c.over {
 			c.seen.put(id, uint32(c.hash(chainOf(it.e.Correlation, it.e.ID))))
 			if !c.ordered && !again {
 				c.seen.stamp(id, it.e.Time.Unix())

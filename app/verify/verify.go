@@ -269,7 +269,8 @@ const envelopes = 25
 
 // readEnvelopes checks the log, and has census see it once, which may be nil.
 func (r *run) readEnvelopes(ctx context.Context, census *census) error {
-	log := newLogCheck(r.sheet(), r.hints, r.total, r.in.ordered())
+	s := r.sheet()
+	log := newLogCheck(s, r.hints, r.total, r.in.ordered())
 	sinks := []sink{log}
 	if census != nil {
 		sinks = append(sinks, census)
@@ -278,8 +279,8 @@ func (r *run) readEnvelopes(ctx context.Context, census *census) error {
 	if r.in.Envelopes {
 		pacing = 100
 	}
-	readings := int(log.parts) * log.readings()
-	for i := range readings {
+	for i := 0; i < int(log.parts)*log.readings(); i++ {
+		readings := int(log.parts) * log.readings()
 		if part := i / log.readings(); i%log.readings() == 1 {
 			log.known = true
 		} else if i > 0 {
@@ -296,6 +297,11 @@ func (r *run) readEnvelopes(ctx context.Context, census *census) error {
 			return err
 		}
 		sinks = sinks[:1]
+		if log.over { // now its length is known
+			*s, r.total, i = sheet{}, n, -1
+			log = newLogCheck(s, r.hints, n, r.in.ordered())
+			sinks[0] = log
+		}
 	}
 	return nil
 }
