@@ -2,8 +2,8 @@ package verify
 
 // law is one invariant. Its number is its place in laws.
 //
-// What a law needs of a platform: each subject's events in their order, and every cause somewhere in
-// the log; then an order's facts can be read in an order that may have been. What else the log's
+// What a law needs of a platform: each subject's events in their order, and every cause somewhere
+// in the log; then an order's facts can be read in an order that may have been. What else the log's
 // order tells is listed in unordered. foldIsState and what compares with records (conservation,
 // doubleEntry, frozenTotals) need records of one moment, or a log that did not grow meanwhile.
 type law uint8

@@ -161,8 +161,8 @@ func (c *logCheck) sequence(it *item, again bool) {
 // how long a commit may take; in seconds.
 const skew = int64(grace / time.Second)
 
-// backwards reports whether an event that must come before another one was recorded after it, as far
-// as the clocks can tell. In an ordered log the order is looked at itself.
+// backwards reports whether an event that must come before another one was recorded after it, as
+// far as the clocks can tell. In an ordered log the order is looked at itself.
 func (c *logCheck) backwards(before uint64, it *item) bool {
 	return !c.ordered && c.seen.second(before) > it.e.Time.Unix()+skew
 }

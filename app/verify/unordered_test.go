@@ -196,7 +196,8 @@ func TestLongLogsInAnyOrder(t *testing.T) {
 		bad.verify(t, func(in *verify.Input) {
 			shuffle(in, 1)
 			var err error
-			if b, err = verify.RunWithin(t.Context(), *in, int64(len(tp.events)/4), 60); err != nil {
+			b, err = verify.RunWithin(t.Context(), *in, int64(len(tp.events)/4), 60)
+			if err != nil {
 				t.Fatal(err)
 			}
 		})
