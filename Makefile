@@ -3,7 +3,7 @@
 # One binary with nothing to install; and without cgo all memory is the collector's to bound.
 export CGO_ENABLED ?= 0
 
-.PHONY: help demo test test-fast test-race test-api soak bench generate lint fmt check
+.PHONY: help demo test test-fast test-race test-api test-aws lint-aws soak bench generate lint fmt check
 
 help: ## this page
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,14 +25,23 @@ test-api: ## a real API fuzzer against a running server (needs PyPI; exit code 3
 	go test -tags apifuzz -c -o bin/api.test ./cmd/souk
 	bin/api.test -test.v -test.run TestAPIFuzz
 
+test-aws: ## the suite over an emulator of AWS on loopback (needs PyPI; exit code 3 without)
+	go test -tags awsemulated -c -o bin/aws.test ./platform/aws
+	bin/aws.test -test.v -test.parallel 1 -test.run Emulated
+
+lint-aws: ## cfn-lint over the CloudFormation templates (needs PyPI; exit code 3 without)
+	go test -tags cfnlint -c -o bin/lint.test ./cmd/souk
+	cd cmd/souk && ../../bin/lint.test -test.v -test.run TestDeployLints
+
 soak: ## long campaigns: crashes, kill -9, lying providers; see docs/faults.md for the last results
 	SOUK_SOAK=1 go test -timeout 4h ./...
 
 bench: ## orders a second, latencies, fsyncs, bytes and CPU per order on this machine
 	go run ./cmd/souk bench
 
-generate: ## rewrite what is generated: schemas, AsyncAPI, OpenAPI, docs/events.md
+generate: ## rewrite what is generated: schemas, AsyncAPI, OpenAPI, docs/events.md, deploy/aws
 	go test ./shop/event/contract ./app -run 'Golden|Current' -update
+	go test ./cmd/souk -run DeployIsCurrent -update
 
 lint: ## the optional second reader
 	golangci-lint run

@@ -9,30 +9,31 @@ import (
 	"sync"
 	"time"
 
+	"github.com/souk-commerce/souk/app/rooms"
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
-	"github.com/souk-commerce/souk/shop/analytics"
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/event"
-	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/identity"
-	"github.com/souk-commerce/souk/shop/inventory"
-	"github.com/souk-commerce/souk/shop/ledger"
-	"github.com/souk-commerce/souk/shop/notification"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
-	"github.com/souk-commerce/souk/shop/room"
 )
 
 // Config is everything that the app is given. Platform, Clock, IDs and Log are required.
 type Config struct {
+	// Rooms names those that this process opens, with their reactions and their doors; none named:
+	// all. What they ask of others is answered as rooms.Seams says.
+	Rooms     []string
 	Platform  platform.Platform // not closed by the app
 	Catalogue *event.Catalogue  // nil makes one; give the one that the platform's check uses
 	Clock     platform.Clock
 	IDs       shop.IDs
 	Log       *slog.Logger
-	Payment   payment.Options // the provider, and what the room's operator decides
+	Payment   payment.Options // the provider, and what the room's operator decides; of payment
 	Policy    Policy
+	// Unwatched is for a process that takes no part in delivery: nobody is woken when an order
+	// moves. Whoever waits for one looks again by itself, and histories are not streamed.
+	Unwatched bool
 	// Backups copies the running market under a name of a-z, 0-9 and "-". It refuses a name that
 	// exists with shop.Conflict, and stops when ctx ends. nil: the market cannot be backed up.
 	Backups func(ctx context.Context, name string) error
@@ -81,19 +82,11 @@ func (p Policy) withDefaults() Policy {
 
 // App is the shop on one platform. Its methods are safe for concurrent use.
 type App struct {
-	cfg   Config
-	rooms []room.Room
+	*rooms.Row // those that are open here; the others are nil
 
-	Identity     *identity.Service
-	Catalog      *catalog.Service
-	Inventory    *inventory.Service
-	Order        *order.Service
-	Payment      *payment.Service
-	Fulfilment   *fulfilment.Service
-	Ledger       *ledger.Service
-	Notification *notification.Service
-	Analytics    *analytics.Service
+	Identity *identity.Service
 
+	cfg    Config
 	meters *meters
 	health *health
 	watch  *watch
@@ -101,19 +94,18 @@ type App struct {
 	ops    *ops
 	copies *backups
 	house  *house
+	mount  func() // makes the doors, the first time that anybody comes to them
 
-	purchases *purchases
+	purchases *purchases // nil without the order room, like workers
 	workers   *workers
 	streams   *streams
 	drained   sync.Once
 }
 
-// Open builds the rooms, subscribes their reactions and mounts the doors. Nothing runs before
+// Open builds the rooms and subscribes their reactions. The doors are made when they are first
+// needed, so that a process which has none to open does not pay for them. Nothing runs before
 // Start.
 func Open(cfg Config) (*App, error) {
-	if cfg.Payment.Provider == nil || cfg.Payment.Name == "" {
-		return nil, shop.Errorf(shop.Internal, "the app needs a payment provider and its name")
-	}
 	if cfg.Platform == nil || cfg.Clock == nil || cfg.IDs == nil || cfg.Log == nil {
 		return nil, shop.Errorf(shop.Internal, "the app needs a platform, a clock, ids and a log")
 	}
@@ -130,7 +122,9 @@ func Open(cfg Config) (*App, error) {
 	a.ops = &ops{delivery: cfg.Platform.Delivery()}
 	a.copies = newBackups(cfg)
 	a.meters.registry.MustRegister(newWorld(cfg.Platform))
-	a.openRooms()
+	if err := a.openRooms(); err != nil {
+		return nil, err
+	}
 	if err := a.openIntake(); err != nil {
 		return nil, err
 	}
@@ -142,8 +136,27 @@ func Open(cfg Config) (*App, error) {
 		order: a.Order, watch: a.watch, clock: cfg.Clock, meters: a.meters, house: a.house,
 		done: make(chan struct{}),
 	}
-	a.house.build(a.routes())
+	if cfg.Unwatched {
+		a.health.state.Store(ready) // it has nothing to start
+	}
+	a.mount = sync.OnceFunc(func() { a.house.build(a.routes()) })
 	return a, nil
+}
+
+// openRooms opens the rooms that this process wants, and identity, which every door needs.
+func (a *App) openRooms() error {
+	cfg := a.cfg
+	a.Identity = identity.New(cfg.Platform.Keys(), cfg.Clock, cfg.Policy.Issuer)
+	of := rooms.Config{
+		Platform: cfg.Platform, Catalogue: cfg.Catalogue, Clock: cfg.Clock, IDs: cfg.IDs,
+		Catalog: cfg.Policy.Catalog, Order: cfg.Policy.Order, Payment: cfg.Payment,
+	}
+	if !cfg.Unwatched {
+		of.Watcher = watcher{a.watch, a.pace}
+	}
+	var err error
+	a.Row, err = rooms.Open(of, cfg.Rooms...)
+	return err
 }
 
 // newHouse makes what the doors share.
@@ -155,29 +168,33 @@ func (a *App) newHouse() *house {
 	}
 }
 
-// openIntake opens the purchase queue.
+// openIntake opens the purchase queue, where there are orders.
 func (a *App) openIntake() error {
+	if a.Order == nil {
+		return nil
+	}
 	q, err := a.cfg.Platform.Queue("purchases", intakePolicy())
 	if err != nil {
 		return fmt.Errorf("open the purchase queue: %w", err)
 	}
 	a.ops.queue = q
 	a.purchases = &purchases{
-		queue: q, desk: a.desk("app"), order: a.Order, vault: vault{a}, pace: a.pace,
+		queue: q, desk: a.Desk("app"), order: a.Order, vault: a.Vault(), pace: a.pace,
 	}
 	a.workers = &workers{purchases: a.purchases, log: a.cfg.Log, count: a.cfg.Policy.Workers}
 	return nil
 }
 
-// subscribe declares every reaction of every room, and the app's own.
+// subscribe declares every reaction of every room that is open, and the app's own.
 func (a *App) subscribe() error {
 	delivery := a.cfg.Platform.Delivery()
-	for _, r := range a.rooms {
-		for _, reaction := range r.Reactions() {
-			if err := delivery.Subscribe(reaction.Subscription(a.cfg.Catalogue)); err != nil {
-				return fmt.Errorf("subscribe %s: %w", reaction.Name, err)
-			}
+	for _, s := range a.Subscriptions() {
+		if err := delivery.Subscribe(s); err != nil {
+			return fmt.Errorf("subscribe %s: %w", s.Name, err)
 		}
+	}
+	if a.Order == nil || a.cfg.Unwatched {
+		return nil
 	}
 	if err := delivery.Subscribe(a.watch.subscription()); err != nil {
 		return fmt.Errorf("subscribe the app's watch: %w", err)
@@ -190,13 +207,18 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.cfg.Platform.Delivery().Start(ctx); err != nil {
 		return fmt.Errorf("start delivery: %w", err)
 	}
-	a.workers.start(ctx)
+	if a.workers != nil {
+		a.workers.start(ctx)
+	}
 	a.health.state.Store(ready)
 	return nil
 }
 
-// Handler serves every route.
-func (a *App) Handler() http.Handler { return a.house }
+// Handler serves every route of the rooms that are open.
+func (a *App) Handler() http.Handler {
+	a.mount()
+	return a.house
+}
 
 // AdminHandler serves what belongs on a listener that only the operator reaches: /metrics without
 // a token, /healthz and /readyz.
@@ -222,10 +244,10 @@ func (a *App) Server(h http.Handler) *http.Server {
 }
 
 // Document returns the OpenAPI document.
-func (a *App) Document() ([]byte, error) { return a.house.document() }
-
-// Rooms lists every room, for checkers and rebuilders.
-func (a *App) Rooms() []room.Room { return a.rooms }
+func (a *App) Document() ([]byte, error) {
+	a.mount()
+	return a.house.document()
+}
 
 // Drain makes /readyz say no and ends the streams; requests are still served. Call it before the
 // HTTP server is shut down.
@@ -241,13 +263,15 @@ func (a *App) Drain() {
 func (a *App) Close(ctx context.Context) error {
 	a.Drain()
 	a.copies.shut()
-	if a.workers.stop != nil { // it was started
+	if a.workers != nil && a.workers.stop != nil { // it was started
 		a.workers.stop()
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		a.workers.done.Wait()
+		if a.workers != nil {
+			a.workers.done.Wait()
+		}
 		a.copies.work.Wait()
 	}()
 	select {
@@ -264,6 +288,7 @@ func (a *App) Routes() []Route { return a.routes() }
 // PatternOf is the line of the router that a request would meet: the router's own view of the
 // table.
 func (a *App) PatternOf(method, path string) string {
+	a.mount()
 	_, pattern := a.house.mux.Handler(&http.Request{Method: method, URL: &url.URL{Path: path}})
 	return pattern
 }

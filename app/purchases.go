@@ -18,7 +18,7 @@ type purchases struct {
 	queue platform.Queue
 	desk  *room.Desk // of the app's own aux records: what became of each purchase
 	order *order.Service
-	vault vault
+	vault order.Vault
 	pace  *pace
 }
 

@@ -2,7 +2,6 @@ package app
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/catalog"
@@ -27,13 +26,26 @@ type codes = []shop.Code
 // unchanged says what 304 means, in the document.
 const unchanged = "What the client has is what there is"
 
-// routes is the table: the whole of what the doors do, and for whom.
+// routes is the table: the whole of what the doors do, and for whom, as far as the rooms behind
+// them are open here.
 func (a *App) routes() []Route {
-	return slices.Concat(
-		a.catalogRoutes(), a.stockRoutes(), a.orderRoutes(), a.purchaseRoutes(),
-		a.paymentRoutes(), a.shipmentRoutes(), a.messageRoutes(), a.opsRoutes(),
-		a.intakeRoutes(), a.systemRoutes(),
-	)
+	var table []Route
+	for _, part := range []struct {
+		open   bool
+		routes func() []Route
+	}{
+		{a.Catalog != nil, a.catalogRoutes}, {a.Inventory != nil, a.stockRoutes},
+		{a.Order != nil, a.orderRoutes}, {a.Order != nil, a.purchaseRoutes},
+		{a.Payment != nil, a.paymentRoutes}, {a.Fulfilment != nil, a.shipmentRoutes},
+		{a.Notification != nil, a.messageRoutes}, {a.Analytics != nil, a.countRoutes},
+		{a.Ledger != nil, a.bookRoutes}, {a.Payment != nil, a.caseRoutes}, {true, a.opsRoutes},
+		{a.Order != nil, a.intakeRoutes}, {true, a.systemRoutes},
+	} {
+		if part.open {
+			table = append(table, part.routes()...)
+		}
+	}
+	return table
 }
 
 func (a *App) catalogRoutes() []Route {
@@ -84,8 +96,7 @@ func (a *App) orderRoutes() []Route {
 		{get, "/v1/orders/{id}", "getOrder", "Show an order", readers, 200,
 			codes{shop.NotFound}, Carry, false, handle(a.Order.GetOrder)},
 		{get, "/v1/orders/{id}/events", "getEvents", "An order's history, or its life live",
-			readers, 200, codes{shop.NotFound}, Carry, false,
-			handle(a.Order.GetEvents).lively(a.streams.ServeHTTP)},
+			readers, 200, codes{shop.NotFound}, Carry, false, a.history()},
 		{post, "/v1/orders/{id}/cancel", "postCancel", "Cancel an order of which nothing has left",
 			readers, 200, moved, Carry, true, answers[order.View](a.Order.PostCancel)},
 		{post, "/v1/orders/{id}/hold", "postHold", "Stop an order", admins, 200, moved, Carry, true,
@@ -93,6 +104,15 @@ func (a *App) orderRoutes() []Route {
 		{post, "/v1/orders/{id}/approve", "postApprove", "Let a held order go on", admins, 200,
 			moved, Carry, true, answers[order.View](a.Order.PostApprove)},
 	}
+}
+
+// history serves an order's events, and streams them where somebody hears when there are more.
+func (a *App) history() serving {
+	s := handle(a.Order.GetEvents)
+	if a.cfg.Unwatched {
+		return s
+	}
+	return s.lively(a.streams.ServeHTTP)
 }
 
 func (a *App) purchaseRoutes() []Route {
@@ -153,17 +173,32 @@ func (a *App) messageRoutes() []Route {
 	}
 }
 
+func (a *App) countRoutes() []Route {
+	return []Route{
+		{get, "/v1/ops/analytics", "getAnalytics", "What happened, counted",
+			[]room.Role{room.Admin()}, 200, nil, Browse, false, handle(a.Analytics.GetAnalytics)},
+	}
+}
+
+func (a *App) bookRoutes() []Route {
+	return []Route{
+		{get, "/v1/ops/ledger/trial-balance", "getTrialBalance", "Whether the books balance",
+			[]room.Role{room.Admin()}, 200, nil, Browse, false, handle(a.Ledger.GetTrialBalance)},
+	}
+}
+
+func (a *App) caseRoutes() []Route {
+	return []Route{
+		{get, "/v1/ops/cases", "getCases", "Payments at which a person has to look",
+			[]room.Role{room.Admin(), room.ServiceRole()}, 200, nil, Carry, false,
+			handle(a.Payment.GetCases)},
+	}
+}
+
 func (a *App) opsRoutes() []Route {
 	admins := []room.Role{room.Admin()}
 	missing := codes{shop.NotFound}
 	return []Route{
-		{get, "/v1/ops/analytics", "getAnalytics", "What happened, counted", admins, 200, nil,
-			Browse, false, handle(a.Analytics.GetAnalytics)},
-		{get, "/v1/ops/ledger/trial-balance", "getTrialBalance", "Whether the books balance",
-			admins, 200, nil, Browse, false, handle(a.Ledger.GetTrialBalance)},
-		{get, "/v1/ops/cases", "getCases", "Payments at which a person has to look",
-			append(admins, room.ServiceRole()), 200, nil, Carry, false,
-			handle(a.Payment.GetCases)},
 		{get, "/v1/ops/subscriptions", "getSubscriptions", "The state of every subscription",
 			admins, 200, nil, Carry, false, handle(a.ops.GetSubscriptions)},
 		{post, "/v1/ops/subscriptions/{name}/pause", "postPause", "Let its events wait",

@@ -98,6 +98,26 @@ func (w *watch) shard(order shop.ID) *shard {
 	return &w.shards[h%shardCount]
 }
 
+// watcher answers order with the app's watch.
+type watcher struct {
+	watch *watch
+	pace  *pace
+}
+
+// Watch implements order.Watcher. When too many wait already the channel never receives, and
+// whoever asked falls back to looking by itself.
+func (w watcher) Watch(id shop.ID) (<-chan struct{}, func()) {
+	resume := w.pace.rest()
+	moved, leave, err := w.watch.Join(id)
+	if err != nil {
+		return nil, resume
+	}
+	return moved, func() {
+		leave()
+		resume()
+	}
+}
+
 // persons counts the streams of each person, so that one cannot take all that there are. Machines
 // and administrators speak for many, and are not counted.
 type persons struct {

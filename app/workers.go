@@ -23,6 +23,9 @@ const (
 	lastWait  = 5 * time.Minute
 )
 
+// IntakeRoom is the room that a process opens which takes purchases from the queue.
+const IntakeRoom = "order"
+
 // intakePolicy lets a purchase be tried for about half an hour before an operator is needed.
 func intakePolicy() platform.QueuePolicy {
 	return platform.QueuePolicy{MaxReceives: 15, Retention: 4 * 24 * time.Hour}
@@ -85,8 +88,22 @@ func (w *workers) rest(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// TakePurchase takes one purchase that was received from the queue through its checkout, as the
+// app's own workers do after Start, for a process that is handed messages instead of asking for
+// them. It reports whether the message is done and out of the queue; otherwise it comes again.
+// Unavailable without the order room.
+func (a *App) TakePurchase(ctx context.Context, m platform.Received) (done bool, err error) {
+	if a.purchases == nil {
+		return false, shop.Errorf(shop.Unavailable,
+			"no purchase can be taken without the order room; nothing was done")
+	}
+	return a.purchases.work(ctx, a.cfg.Log, m), nil
+}
+
 // work takes one purchase to its end, or gives it back to the queue.
-func (p *purchases) work(ctx context.Context, log *slog.Logger, m platform.Received) {
+func (p *purchases) work(
+	ctx context.Context, log *slog.Logger, m platform.Received,
+) (done bool) {
 	ctx, cancel := context.WithTimeout(ctx, handOver/atOnce)
 	defer cancel()
 	var msg purchase
@@ -98,7 +115,7 @@ func (p *purchases) work(ctx context.Context, log *slog.Logger, m platform.Recei
 		err = p.queue.Delete(ctx, m.Receipt)
 	}
 	if err == nil || errors.Is(err, platform.ErrNotFound) {
-		return // done, or somebody else has it since the hand-over passed
+		return true // or somebody else has it since the hand-over passed
 	}
 	wait := min(firstWait<<min(m.Attempts, 20), lastWait)
 	log.Warn("a purchase goes back to the queue",
@@ -106,6 +123,7 @@ func (p *purchases) work(ctx context.Context, log *slog.Logger, m platform.Recei
 	if err := p.queue.Release(ctx, m.Receipt, rand.N(wait)+1); err != nil {
 		log.Warn("it comes back by itself later", "order", m.ID, "cause", err)
 	}
+	return false
 }
 
 // checkout makes the order of a purchase and keeps what became of it. A refusal that stands is an

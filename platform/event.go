@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Event is one fact on its way: the transport form of the shop's envelope. ID is unique for ever.
-// The adapter stamps Time; everything else is the committer's.
+// Event is one fact on its way: the transport form of the shop's envelope. ID is unique for ever,
+// and a subject belongs to one room. All strings are UTF-8. The adapter stamps Time; everything
+// else is the committer's.
 type Event struct {
 	ID          string
 	Type        string    // such as "souk.order.placed.v2"
@@ -141,7 +142,8 @@ type History interface {
 	Log(ctx context.Context, after string, fn func(cursor string, e Event) error) error
 	// Seek returns the cursor before the first event that was committed at or after t.
 	Seek(ctx context.Context, t time.Time) (string, error)
-	// Records calls fn for every record whose Part starts with prefix, in the order of keys, as
-	// they were at one moment where Features.Snapshot says so.
+	// Records calls fn for every record whose Part starts with prefix, the records of one
+	// partition together and in order, all of them in the order of keys where Features.KeyOrder
+	// says so, and as they were at one moment where Features.Snapshot says so.
 	Records(ctx context.Context, prefix string, fn func(r Record) error) error
 }

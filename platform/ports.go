@@ -106,6 +106,7 @@ const (
 type Features struct {
 	Name            string        `json:"name"`
 	GlobalOrder     bool          `json:"globalOrder"`     // History.Log is in commit order across subjects
+	KeyOrder        bool          `json:"keyOrder"`        // History.Records is in the order of keys
 	Snapshot        bool          `json:"snapshot"`        // History.Records shows one moment
 	AddsCommute     bool          `json:"addsCommute"`     // concurrent Adds to one record never conflict
 	Durable         bool          `json:"durable"`         // survives the process

@@ -9,9 +9,10 @@ import (
 const (
 	MaxItems      = 100       // writes, events and timers (set or cancelled) in one Batch, together
 	MaxBatchBytes = 4_000_000 // keys, values, counters and events of one Batch
-	MaxItemBytes  = 400_000   // one record's or event's key, value and counters
-	MaxPartBytes  = 1024      // Key.Part; a room's prefix comes on top
+	MaxItemBytes  = 400_000   // one record's or event's key, value and counters; see Move
+	MaxPartBytes  = 1000      // Key.Part; a room's prefix comes on top
 	MaxSortBytes  = 1000      // Key.Sort
+	MaxMoves      = 32        // counters that one Write moves
 	MaxList       = 1000      // records of one List
 )
 
@@ -50,7 +51,9 @@ const (
 const NoFloor int64 = math.MinInt64
 
 // Move changes one counter of a record. The commit is refused with a BoundError when the counter
-// would fall below Floor or leave int64; a counter that does not exist counts as 0.
+// would fall below Floor or leave int64; a counter that does not exist counts as 0. Where counters
+// that earlier commits made take a record over MaxItemBytes, a store may let up to 9,600 bytes more
+// pass before it refuses: not every store can add up what it already holds.
 type Move struct {
 	Counter string
 	Delta   int64

@@ -41,6 +41,7 @@ type commands struct {
 	Contracts contractsCommand `cmd:"" help:"Check or write what is generated from the event contracts."`
 	Bench     benchCommand     `cmd:"" help:"Measure orders a second, latencies, fsyncs, bytes and CPU."`
 	Backup    backupCommand    `cmd:"" help:"Copy a data directory, with every checksum; a running server does it by POST /v1/ops/backups."`
+	Deploy    deployCommand    `cmd:"" help:"Make what a cloud is told to run the shop."`
 	Restore   restoreCommand   `cmd:"" help:"Make a data directory from a backup."`
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/souk-commerce/souk/platform"
 )
@@ -130,6 +131,10 @@ func checkWrite(w *platform.Write) (size int, err error) {
 		return 0, fmt.Errorf("a write with parts that its kind does not have: %w",
 			platform.ErrInvalid)
 	}
+	if len(w.Moves) > platform.MaxMoves {
+		return 0, fmt.Errorf("%d counters moved in one write, at most %d: %w",
+			len(w.Moves), platform.MaxMoves, platform.ErrTooLarge)
+	}
 	size = len(w.Key.Part) + len(w.Key.Sort) + len(w.Value)
 	for i, m := range w.Moves {
 		size += len(m.Counter) + counterBytes
@@ -175,6 +180,8 @@ func (p *Platform) checkEvent(prefix string, e *platform.Event, timer bool) (siz
 		return 0, fmt.Errorf("a timer's event with a sequence: %w", platform.ErrInvalid)
 	case len(e.Subject) > platform.MaxSubjectBytes:
 		return 0, fmt.Errorf("a subject of %d bytes: %w", len(e.Subject), platform.ErrTooLarge)
+	case !isText(e):
+		return 0, fmt.Errorf("an event with a string that is not UTF-8: %w", platform.ErrInvalid)
 	case prefix != "" && !ownType(prefix, e.Type):
 		return 0, fmt.Errorf("room %s cannot announce %s: %w", prefix, e.Type, platform.ErrInvalid)
 	}
@@ -190,6 +197,13 @@ func (p *Platform) checkEvent(prefix string, e *platform.Event, timer bool) (siz
 		}
 	}
 	return size, nil
+}
+
+// isText reports whether every string of e is UTF-8.
+func isText(e *platform.Event) bool {
+	return utf8.ValidString(e.ID) && utf8.ValidString(e.Type) && utf8.ValidString(e.Subject) &&
+		utf8.ValidString(e.Correlation) && utf8.ValidString(e.Causation) &&
+		utf8.ValidString(e.Idempotency) && utf8.ValidString(e.TraceParent)
 }
 
 // ownType reports whether typ is "souk.<room>.…" for the prefix "<room>/".

@@ -268,7 +268,7 @@ func (p *Platform) Queue(name string, policy platform.QueuePolicy) (platform.Que
 // Features implements the optional interface that the conformance suite and the console read.
 func (p *Platform) Features() platform.Features {
 	return platform.Features{
-		Name: "embedded", GlobalOrder: true, Snapshot: true, AddsCommute: true,
+		Name: "embedded", GlobalOrder: true, KeyOrder: true, Snapshot: true, AddsCommute: true,
 		Durable: p.dir != "", TimerLateness: idleWait,
 		MaxMessageBytes: platform.MaxItemBytes,
 	}

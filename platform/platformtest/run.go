@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +22,8 @@ type Adapter struct {
 	// OwnTime says that the adapter cannot live by Options.Clock. The suite then waits in real time
 	// wherever it would move the clock.
 	OwnTime bool
+
+	only string // the one trial to run; "" is all of them
 }
 
 // Options is how the suite wants a platform to be opened.
@@ -37,24 +41,41 @@ type Options struct {
 // Run tests that the adapter keeps what package platform promises. Every subtest has a platform of
 // its own, or several.
 func Run(t *testing.T, a Adapter) {
-	t.Run("Store", func(t *testing.T) { runStore(t, a) })
-	t.Run("Caller", func(t *testing.T) { runCaller(t, a) })
-	t.Run("Limits", func(t *testing.T) { runLimits(t, a) })
-	t.Run("List", func(t *testing.T) { runList(t, a) })
-	t.Run("Rooms", func(t *testing.T) { runRooms(t, a) })
-	t.Run("Concurrency", func(t *testing.T) { runConcurrency(t, a) })
-	t.Run("Model", func(t *testing.T) { runModel(t, a) })
-	t.Run("History", func(t *testing.T) { runHistory(t, a) })
-	t.Run("Delivery", func(t *testing.T) { runDelivery(t, a) })
-	t.Run("Ordered", func(t *testing.T) { runOrdered(t, a) })
-	t.Run("Pure", func(t *testing.T) { runPure(t, a) })
-	t.Run("Failures", func(t *testing.T) { runFailures(t, a) })
-	t.Run("Operation", func(t *testing.T) { runOperation(t, a) })
-	t.Run("Timers", func(t *testing.T) { runTimers(t, a) })
-	t.Run("Queue", func(t *testing.T) { runQueue(t, a) })
-	t.Run("Files", func(t *testing.T) { runFiles(t, a) })
-	t.Run("Keys", func(t *testing.T) { runKeys(t, a) })
-	t.Run("Reopening", func(t *testing.T) { runReopening(t, a) })
+	for _, s := range sections() {
+		t.Run(s.name, func(t *testing.T) { s.run(t, a) })
+	}
+}
+
+// RunSections runs some sections of the suite, or trials of one, such as "Store" and
+// "Reopening/Timers": for an adapter whose ports come one by one, and for a store that is tried by
+// itself.
+func RunSections(t *testing.T, a Adapter, names ...string) {
+	all := sections()
+	for _, name := range names {
+		of, trial, _ := strings.Cut(name, "/")
+		i := slices.IndexFunc(all, func(s section) bool { return s.name == of })
+		if i < 0 {
+			t.Fatalf("the suite has no section %q", of)
+		}
+		a.only = trial
+		t.Run(of, func(t *testing.T) { all[i].run(t, a) })
+	}
+}
+
+type section struct {
+	name string
+	run  func(t *testing.T, a Adapter)
+}
+
+func sections() []section {
+	return []section{
+		{"Store", runStore}, {"Caller", runCaller}, {"Limits", runLimits}, {"List", runList},
+		{"Rooms", runRooms}, {"Concurrency", runConcurrency}, {"Model", runModel},
+		{"History", runHistory}, {"Delivery", runDelivery}, {"Ordered", runOrdered},
+		{"Pure", runPure}, {"Failures", runFailures}, {"Operation", runOperation},
+		{"Timers", runTimers}, {"Queue", runQueue}, {"Files", runFiles}, {"Keys", runKeys},
+		{"Reopening", runReopening},
+	}
 }
 
 // trial is one named subtest. The comment above each trial function states its goal and method.
@@ -66,7 +87,14 @@ type trial struct {
 // runTrials runs every trial in parallel on a world of its own.
 func runTrials(t *testing.T, a Adapter, trials []trial) {
 	t.Helper()
+	known := func(tr trial) bool { return tr.name == a.only }
+	if a.only != "" && !slices.ContainsFunc(trials, known) {
+		t.Fatalf("the section has no trial %q", a.only)
+	}
 	for _, tr := range trials {
+		if a.only != "" && tr.name != a.only {
+			continue
+		}
 		t.Run(tr.name, func(t *testing.T) {
 			t.Parallel()
 			tr.run(t, newWorld(t, a))

@@ -11,7 +11,8 @@ import (
 func runLimits(t *testing.T, a Adapter) {
 	runTrials(t, a, []trial{
 		{"Items", testItems}, {"BatchBytes", testBatchBytes}, {"ItemBytes", testItemBytes},
-		{"CounterBytes", testCounterBytes}, {"Keys", testKeySizes}, {"EventBytes", testEventBytes},
+		{"CounterBytes", testCounterBytes}, {"Moves", testMoves}, {"Keys", testKeySizes},
+		{"EventBytes", testEventBytes},
 		{"Malformed", testMalformed},
 	})
 }
@@ -81,11 +82,12 @@ func testItemBytes(t *testing.T, w *world) {
 	w.wantRecord(t, "part", "sort", 1, fits, nil)
 }
 
-// Goal: MaxItemBytes bounds value and counters together, however they came to be there. Method: a
-// record that is nearly full of value, then counters by and by; and the other way about.
+// Goal: value and counters together are bounded, however they came to be there: at the latest 9,600
+// bytes over MaxItemBytes. Method: a record that is nearly full of value, then counters by and by;
+// and the other way about.
 func testCounterBytes(t *testing.T, w *world) {
-	nearly := strings.Repeat("x", platform.MaxItemBytes-10_000)
-	long := func(i int) string { return strings.Repeat("n", 6000) + fmt.Sprint(i) }
+	nearly := strings.Repeat("x", platform.MaxItemBytes-20_000)
+	long := func(i int) string { return strings.Repeat("n", 18_000) + fmt.Sprint(i) }
 	w.commit(t, writes(put("p", "s", nearly, platform.Any)))
 	w.commit(t, writes(add("p", "s", platform.Any, move(long(1), 1, 0))))
 	err := w.try(t, writes(add("p", "s", platform.Any, move(long(2), 1, 0))))
@@ -95,7 +97,36 @@ func testCounterBytes(t *testing.T, w *world) {
 	w.commit(t, writes(add("p", "c", platform.Any, move(long(1), 1, 0), move(long(2), 1, 0))))
 	err = w.try(t, writes(put("p", "c", nearly, platform.Any)))
 	wantError(t, "a value that makes the record too large", err, platform.ErrTooLarge)
-	w.commit(t, writes(put("p", "c", nearly[:len(nearly)-10_000], platform.Any)))
+	w.commit(t, writes(put("p", "c", nearly[:len(nearly)-20_000], platform.Any)))
+}
+
+// Goal: one write moves up to MaxMoves counters, each with a floor of its own. Method: that many in
+// one write, twice, the second time with one that would pass its floor; then one more.
+func testMoves(t *testing.T, w *world) {
+	moves, counters := make([]platform.Move, 0, platform.MaxMoves), make(map[string]int64)
+	for i := range platform.MaxMoves {
+		name := fmt.Sprint("counter-", i)
+		moves = append(moves, move(name, int64(i)+1, 0))
+		counters[name] = int64(i) + 1
+	}
+	w.commit(t, writes(add("p", "s", platform.Absent, moves...)))
+	w.wantRecord(t, "p", "s", 1, "", counters)
+	back := make([]platform.Move, len(moves))
+	for i, m := range moves {
+		back[i] = move(m.Counter, -m.Delta, 0)
+	}
+	over := back[len(back)-1]
+	back[len(back)-1].Delta--
+	err := w.try(t, writes(add("p", "s", platform.Any, back...)))
+	wantError(t, "the last of many passes its floor", err, platform.ErrBound)
+	back[len(back)-1] = over
+	for name := range counters {
+		counters[name] = 0
+	}
+	w.commit(t, writes(add("p", "s", platform.Any, back...)))
+	w.wantRecord(t, "p", "s", 2, "", counters)
+	err = w.try(t, writes(add("p", "s", platform.Any, append(back, move("more", 1, 0))...)))
+	wantError(t, "one move too many", err, platform.ErrTooLarge)
 }
 
 // Goal: the sizes of keys are bounded as the port says, with a partition that is never empty and a
@@ -105,6 +136,9 @@ func testKeySizes(t *testing.T, w *world) {
 	sort := strings.Repeat("s", platform.MaxSortBytes)
 	w.commit(t, writes(put(part, sort, "v", platform.Absent), put("p", "", "v", platform.Absent)))
 	w.wantRecord(t, part, sort, 1, "v", nil)
+	edge := strings.Repeat("\xff", platform.MaxPartBytes)
+	w.commit(t, writes(put(edge, strings.Repeat("\xff", platform.MaxSortBytes), "v", 0)))
+	w.wantRecord(t, edge, strings.Repeat("\xff", platform.MaxSortBytes), 1, "v", nil)
 	w.wantRecord(t, "p", "", 1, "v", nil)
 	list, err := w.alpha().List(t.Context(), platform.Query{Part: part, After: sort[1:], Limit: 1})
 	if err != nil || len(list) != 1 {
@@ -173,6 +207,7 @@ func testMalformed(t *testing.T, w *world) {
 		"no event id":         event(func(e *platform.Event) { e.ID = "" }),
 		"no event type":       event(func(e *platform.Event) { e.Type = "" }),
 		"no event subject":    event(func(e *platform.Event) { e.Subject = "" }),
+		"no UTF-8":            event(func(e *platform.Event) { e.Correlation = "\xff" }),
 		"a negative sequence": event(func(e *platform.Event) { e.Sequence = -1 }),
 		"a timer with a sequence": {Timers: []platform.Timer{{
 			Key: "t", Due: w.clock.Now(), Event: w.event(typeRang, "thing/1", 1),

@@ -28,7 +28,8 @@ func TestWrapTransparent(t *testing.T) {
 	}
 	platformtest.Run(t, platformtest.Adapter{
 		Features: platform.Features{
-			Name: "wrapped", GlobalOrder: true, Snapshot: true, AddsCommute: true, Durable: true,
+			Name: "wrapped", GlobalOrder: true, KeyOrder: true, Snapshot: true,
+			AddsCommute: true, Durable: true,
 			TimerLateness: time.Second, MaxMessageBytes: platform.MaxItemBytes,
 		},
 		Open: open,

@@ -29,7 +29,13 @@ func (s *Service) pursue(
 		return s.conclude(ctx, c, due, Outcome{ // captures took the rest: nothing is left to free
 			Verdict: Succeeded, Payment: p.ID, Amount: p.money(0),
 		}, nil)
-	case fresh:
+	}
+	if s.opt.Apart {
+		if fresh, err = s.claim(ctx, c, due); err != nil {
+			return err
+		}
+	}
+	if fresh {
 		return s.send(ctx, c, due, p.Customer, p.Method, p.request(op))
 	}
 	out := s.status(ctx, due.Key)

@@ -165,7 +165,7 @@ func (s *Service) callOnIntended(
 	}
 	defer s.calls.leave(f.Key)
 	due := event.PaymentCheckDue{Payment: f.Payment, Key: f.Key}
-	if fresh && f.Operation == Authorise { // all that the call needs is in the fact
+	if fresh && !s.opt.Apart && f.Operation == Authorise { // all that the call needs is in the fact
 		return s.send(ctx, c, due, f.Customer, f.Method, Request{
 			Operation: Authorise, Key: f.Key, Payment: f.Payment, Order: f.Order, Amount: f.Amount,
 		})

@@ -32,6 +32,10 @@ type Options struct {
 	Describe func(token string) Card // what may be shown of a token; nil shows "card"
 	Secrets  [][]byte                // that webhooks may be signed with; none refuses all
 	Policy   Policy
+	// Apart says that other processes open this room as well. Who may make the first call of an
+	// operation is then decided by a mark in the store instead of by this process' memory, which
+	// costs a read and a write for each operation.
+	Apart bool
 }
 
 // Policy bounds waiting and asking. A zero field has the value of DefaultPolicy.

@@ -34,6 +34,8 @@ type stage struct {
 	live    *process
 	fired   int
 	lieFor  time.Duration // of the sandbox
+	apart   bool          // lives share nothing but the store, from the next restart on
+	calls   int           // of the provider, with questions
 }
 
 type failer interface {
@@ -101,7 +103,7 @@ func (st *stage) restart() {
 	desk := &room.Desk{Store: p, Keys: keys{}, Clock: st, Catalogue: st.cat}
 	p.service = payment.New(desk, st, payment.Options{
 		Name: sandbox.Name, Provider: p, Describe: sandbox.Describe,
-		Secrets: [][]byte{[]byte("secret")},
+		Secrets: [][]byte{[]byte("secret")}, Apart: st.apart,
 	})
 	st.live = p
 }
@@ -129,6 +131,7 @@ func (p *process) Do(ctx context.Context, r payment.Request) (payment.Outcome, e
 		p.dead = true
 		return payment.Outcome{}, errDead
 	}
+	p.calls++
 	out, err := p.sandbox.Do(ctx, r)
 	if p.crash == afterCall {
 		p.dead = true
@@ -138,6 +141,7 @@ func (p *process) Do(ctx context.Context, r payment.Request) (payment.Outcome, e
 }
 
 func (p *process) Status(ctx context.Context, key string) (payment.Outcome, error) {
+	p.calls++
 	return p.sandbox.Status(ctx, key)
 }
 

@@ -1,0 +1,54 @@
+// Command api is the function that answers HTTP: every door of the shop behind an HTTP API.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/souk-commerce/souk/app"
+	"github.com/souk-commerce/souk/cmd/souk-lambda/function"
+	"github.com/souk-commerce/souk/cmd/souk-lambda/gateway"
+	"github.com/souk-commerce/souk/cmd/souk-lambda/settings"
+	"github.com/souk-commerce/souk/cmd/souk-lambda/world"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+)
+
+func main() { os.Exit(function.Main(function.API, os.Getenv, os.Stderr, open)) }
+
+// open opens all rooms: the table of routes needs all.
+func open(ctx context.Context, s function.Start) (function.Opened, error) {
+	cat := event.NewCatalogue()
+	cfg := app.Config{
+		Catalogue: cat, Clock: function.Clock{}, Log: s.Log, Unwatched: true,
+		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
+		Payment: settings.Payment(s.Env),
+		Policy: app.Policy{
+			Issuer: settings.Issuer, Catalog: settings.Catalog(s.Env),
+			Order: settings.Order(s.Env), Patience: -1, // the gateway and the account's limits shed
+		},
+	}
+	p, err := world.OpenPlatform(ctx, s, app.Check(cat))
+	if err != nil {
+		return function.Opened{}, err
+	}
+	cfg.Platform = p
+	a, err := app.Open(cfg)
+	if err != nil {
+		return function.Opened{}, err
+	}
+	doors := a.Handler()
+	return function.Opened{
+		Handle: func(ctx context.Context, payload []byte) ([]byte, error) {
+			return gateway.Serve(ctx, doors, payload, function.MaxPayload, func(h http.Header) {
+				if h.Get("X-Correlation-Id") == "" { // so that our logs and the service's agree
+					h.Set("X-Correlation-Id", function.Invocation(ctx))
+				}
+			})
+		},
+		Close: p.Close,
+	}, nil
+}

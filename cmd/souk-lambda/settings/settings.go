@@ -1,0 +1,66 @@
+// Package settings reads what an operator decides of the shop from a function's environment. Every
+// function of a deployment is given the same: the API prices an order, and a worker ends its return
+// window.
+//
+// It promises to collect everything that is wrong in the Env it is given; what it returns then
+// means nothing. Only function binaries import it.
+package settings
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/souk-commerce/souk/cmd/souk-lambda/function"
+	"github.com/souk-commerce/souk/shop/catalog"
+	"github.com/souk-commerce/souk/shop/order"
+	"github.com/souk-commerce/souk/shop/payment"
+	"github.com/souk-commerce/souk/shop/payment/sandbox"
+)
+
+// Issuer is who signs the tokens of a deployment, as everywhere.
+const Issuer = "souk"
+
+// Catalog is the catalogue's policy. Nothing is remembered between requests: other processes change
+// prices.
+func Catalog(e *function.Env) catalog.Policy {
+	return catalog.Policy{CommissionBPS: e.Number("SOUK_COMMISSION_BPS",
+		catalog.DefaultPolicy().CommissionBPS, 1, 10_000)}
+}
+
+// Order is the order room's policy.
+func Order(e *function.Env) order.Policy {
+	p := order.DefaultPolicy()
+	p.TTL = e.Span("SOUK_DEADLINE", p.TTL, time.Minute, 24*time.Hour)
+	p.ReturnWindow = e.Span("SOUK_RETURNS", p.ReturnWindow, time.Minute, 400*24*time.Hour)
+	p.Charges = order.Charges{
+		ShippingPerParcel: e.Number("SOUK_SHIPPING", 0, 0, 1_000_000),
+		TaxBPS:            e.Number("SOUK_TAX_BPS", 0, 0, 10_000),
+	}
+	return p
+}
+
+// callTimeout bounds one call to the provider by the connection; the room bounds it as well.
+const callTimeout = 15 * time.Second
+
+// Payment is the provider, and what webhooks may be signed with. The only provider that there is
+// so far is the sandbox, in a process of its own: functions share it.
+func Payment(e *function.Env) payment.Options {
+	url := e.Need("SOUK_SANDBOX_URL", "the address of the payment sandbox, as in http://host:port")
+	if url != "" && !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
+		e.Wrong("SOUK_SANDBOX_URL", "does not begin with http:// or https://")
+	}
+	opt := payment.Options{
+		Name: sandbox.Name, Describe: sandbox.Describe, Apart: true,
+		Provider: sandbox.NewDistant(url, &http.Client{Timeout: callTimeout}),
+	}
+	for _, secret := range strings.Fields(e.Text("SOUK_WEBHOOK_SECRETS", "")) {
+		if len(secret) < 16 {
+			e.Wrong("SOUK_WEBHOOK_SECRETS", "holds a secret of less than 16 bytes: "+
+				"make one with openssl rand -base64 32; several are separated by spaces")
+			break
+		}
+		opt.Secrets = append(opt.Secrets, []byte(secret))
+	}
+	return opt
+}

@@ -1,0 +1,73 @@
+// Command worker is the function that runs one subscription: it opens the room whose reaction it
+// is, and no other.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/souk-commerce/souk/app/rooms"
+	"github.com/souk-commerce/souk/cmd/souk-lambda/batch"
+	"github.com/souk-commerce/souk/cmd/souk-lambda/function"
+	"github.com/souk-commerce/souk/cmd/souk-lambda/settings"
+	"github.com/souk-commerce/souk/cmd/souk-lambda/world"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/event"
+)
+
+func main() { os.Exit(function.Main(function.Worker, os.Getenv, os.Stderr, open)) }
+
+func open(ctx context.Context, s function.Start) (function.Opened, error) {
+	name := s.Env.Need("SOUK_SUBSCRIPTION", "the name of the subscription that this worker runs")
+	if name == "" {
+		return function.Opened{}, nil // the environment is wrong, and is reported as a whole
+	}
+	room, err := rooms.RoomOf(name)
+	if err != nil {
+		return function.Opened{}, misnamed(err)
+	}
+	cfg := rooms.Config{
+		Catalogue: event.NewCatalogue(), Clock: function.Clock{},
+		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
+		Catalog: settings.Catalog(s.Env), Order: settings.Order(s.Env),
+	}
+	if room == "payment" {
+		cfg.Payment = settings.Payment(s.Env)
+	}
+	p, err := world.OpenPlatform(ctx, s, rooms.Check(cfg.Catalogue))
+	if err != nil {
+		return function.Opened{}, err
+	}
+	cfg.Platform = p
+	row, err := rooms.Open(cfg, room)
+	if err != nil {
+		return function.Opened{}, err
+	}
+	sub, err := row.Subscription(name)
+	if err != nil {
+		return function.Opened{}, misnamed(err)
+	}
+	work, err := world.OpenWork(ctx, s, p, sub)
+	if err != nil {
+		return function.Opened{}, err
+	}
+	return function.Opened{
+		Handle: func(ctx context.Context, payload []byte) ([]byte, error) {
+			return batch.Messages(ctx, payload, work)
+		},
+		Close: p.Close,
+	}, nil
+}
+
+// misnamed says what the subscription could be.
+func misnamed(err error) error {
+	hint := ""
+	if e, ok := errors.AsType[*shop.Error](err); ok {
+		hint = e.Hint
+	}
+	return fmt.Errorf("SOUK_SUBSCRIPTION: %w: %s", err, hint)
+}

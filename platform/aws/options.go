@@ -1,0 +1,100 @@
+package aws
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/souk-commerce/souk/platform"
+)
+
+// Options opens a platform. Config, Table, Rooms and Bucket have no default.
+type Options struct {
+	Config aws.Config // region, credentials and HTTP client; with a BaseEndpoint, S3 by path
+	Table  string     // of the platform's own rows and of every room that names no other
+	Rooms  []Room     // every room of the shop, also those that this process does not open
+	Bucket string     // of the archive
+
+	Clock platform.Clock             // nil is the machine's
+	Check func(platform.Event) error // refuses an event that breaks its contract; may be nil
+	Log   *slog.Logger               // nil is silent
+
+	SweepEvery  time.Duration // how often due timers are looked for; 0 is a second
+	TimerShards int           // of the index of due timers, the same for ever; 0 is 4
+}
+
+// Room says where a room's items are.
+type Room struct {
+	Name  string
+	Table string // "" is Options.Table
+}
+
+// maxRoomName leaves the longest partition room in a key of 2,048 bytes, whatever its bytes are.
+const maxRoomName = 40
+
+// check completes o, or says what is wrong with it.
+func (o *Options) check() error {
+	if o.Table == "" || o.Bucket == "" || len(o.Rooms) == 0 {
+		return fmt.Errorf("a table, a bucket and rooms must be named: %w", platform.ErrInvalid)
+	}
+	seen := make(map[string]bool)
+	for _, r := range o.Rooms {
+		bad := strings.ContainsFunc(r.Name, func(c rune) bool {
+			return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-'
+		})
+		if r.Name == "" || len(r.Name) > maxRoomName || bad || seen[r.Name] {
+			return fmt.Errorf("%.60q is no name for a room, or occurs twice: %w", r.Name,
+				platform.ErrInvalid)
+		}
+		seen[r.Name] = true
+	}
+	if o.Clock == nil {
+		o.Clock = systemClock{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.SweepEvery == 0 {
+		o.SweepEvery = time.Second
+	}
+	if o.TimerShards == 0 {
+		o.TimerShards = 4
+	}
+	if o.SweepEvery < 0 || o.TimerShards < 0 || o.TimerShards > 1000 {
+		return fmt.Errorf("a sweep every %s over %d shards: %w", o.SweepEvery, o.TimerShards,
+			platform.ErrInvalid)
+	}
+	return nil
+}
+
+// tableOf returns the table of each room.
+func (o *Options) tableOf() map[string]string {
+	tables := make(map[string]string, len(o.Rooms))
+	for _, r := range o.Rooms {
+		if tables[r.Name] = r.Table; r.Table == "" {
+			tables[r.Name] = o.Table
+		}
+	}
+	return tables
+}
+
+// Tables lists every table once, the platform's own first.
+func (o *Options) Tables() []string {
+	list, seen := []string{o.Table}, map[string]bool{"": true, o.Table: true}
+	for _, r := range o.Rooms {
+		if !seen[r.Table] {
+			seen[r.Table] = true
+			list = append(list, r.Table)
+		}
+	}
+	return list
+}
+
+// systemClock is the machine's clock.
+type systemClock struct{}
+
+func (systemClock) Now() time.Time                         { return time.Now() }
+func (systemClock) After(d time.Duration) <-chan time.Time { return time.After(d) }

@@ -1,0 +1,103 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/souk-commerce/souk/shop/payment"
+)
+
+// maxCall bounds what is read of a call or an answer, in bytes.
+const maxCall = 64 << 10
+
+// Handler lets other processes call a sandbox over HTTP: POST /operations performs one, GET
+// /operations?key= asks for one. It knows no secrets and checks no caller: it is for a network
+// where everybody may play.
+func Handler(p payment.Provider) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /operations", func(w http.ResponseWriter, r *http.Request) {
+		var call payment.Request
+		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCall)).Decode(&call)
+		if err != nil {
+			http.Error(w, "not an operation", http.StatusBadRequest)
+			return
+		}
+		o, err := p.Do(r.Context(), call)
+		answer(w, o, err)
+	})
+	mux.HandleFunc("GET /operations", func(w http.ResponseWriter, r *http.Request) {
+		o, err := p.Status(r.Context(), r.URL.Query().Get("key"))
+		answer(w, o, err)
+	})
+	return mux
+}
+
+func answer(w http.ResponseWriter, o payment.Outcome, err error) {
+	switch {
+	case errors.Is(err, payment.ErrTooMany):
+		http.Error(w, "too many calls", http.StatusTooManyRequests)
+	case err != nil:
+		http.Error(w, "no answer", http.StatusBadGateway)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(o) // the caller may have gone, and will ask
+	}
+}
+
+// Distant is a sandbox in another process, as a provider. Safe for concurrent use.
+type Distant struct {
+	url    string
+	client *http.Client
+}
+
+var _ payment.Provider = (*Distant)(nil)
+
+// NewDistant returns the sandbox that Handler serves at a URL.
+func NewDistant(url string, client *http.Client) *Distant {
+	return &Distant{url: url + "/operations", client: client}
+}
+
+// Do implements payment.Provider.
+func (d *Distant) Do(ctx context.Context, r payment.Request) (payment.Outcome, error) {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return payment.Outcome{}, fmt.Errorf("encode an operation: %w", err)
+	}
+	return d.call(ctx, http.MethodPost, d.url, body)
+}
+
+// Status implements payment.Provider.
+func (d *Distant) Status(ctx context.Context, key string) (payment.Outcome, error) {
+	return d.call(ctx, http.MethodGet, d.url+"?key="+url.QueryEscape(key), nil)
+}
+
+func (d *Distant) call(
+	ctx context.Context, method, url string, body []byte,
+) (o payment.Outcome, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return o, fmt.Errorf("call the sandbox: %w", err)
+	}
+	resp, err := d.client.Do(req)
+	if err != nil {
+		return o, fmt.Errorf("call the sandbox: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusTooManyRequests:
+		return o, ErrThrottled
+	default:
+		return o, fmt.Errorf("%w: it says %d", ErrServer, resp.StatusCode)
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxCall)).Decode(&o); err != nil {
+		return payment.Outcome{}, ErrMalformed // the body may repeat the call
+	}
+	return o, nil
+}

@@ -1,0 +1,68 @@
+package sandbox_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/souk-commerce/souk/platform/platformtest"
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/payment"
+	"github.com/souk-commerce/souk/shop/payment/sandbox"
+)
+
+// tired is a provider that has too many calls, or none of its answers comes.
+type tired struct{ err error }
+
+func (p tired) Do(context.Context, payment.Request) (payment.Outcome, error) {
+	return payment.Outcome{}, p.err
+}
+
+func (p tired) Status(context.Context, string) (payment.Outcome, error) {
+	return payment.Outcome{}, p.err
+}
+
+// Goal: a sandbox in another process is the sandbox. Method: an operation, the same again, what
+// became of it and of one that never was, over loopback; and each way of not answering.
+func TestDistantIsTheSandbox(t *testing.T) {
+	t.Parallel()
+	near, err := sandbox.Open(sandbox.Options{Clock: platformtest.RealClock{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(sandbox.Handler(near))
+	defer server.Close()
+	far := sandbox.NewDistant(server.URL, server.Client())
+	call := payment.Request{
+		Operation: payment.Authorise, Key: "k/1&2", Payment: "pay_1", Order: "ord_1",
+		Amount: shop.Money{Amount: 510, Currency: "GBP"}, Token: "tok_visa",
+	}
+	first, err := far.Do(t.Context(), call)
+	if err != nil || first.Verdict != payment.Succeeded || first.Amount != call.Amount {
+		t.Fatalf("authorise: %+v %v", first, err)
+	}
+	again, err := far.Do(t.Context(), call)
+	if err != nil || again != first {
+		t.Errorf("again: %+v %v, want %+v", again, err, first)
+	}
+	now, err := far.Status(t.Context(), call.Key)
+	if err != nil || now != first {
+		t.Errorf("status: %+v %v, want %+v", now, err, first)
+	}
+	never, err := far.Status(t.Context(), "never")
+	if err != nil || never.Verdict != payment.Missing {
+		t.Errorf("status of what never was: %+v %v", never, err)
+	}
+	for _, one := range []struct{ is, want error }{
+		{sandbox.ErrThrottled, payment.ErrTooMany}, {sandbox.ErrTimeout, sandbox.ErrServer},
+	} {
+		silent := httptest.NewServer(sandbox.Handler(tired{one.is}))
+		_, err := sandbox.NewDistant(silent.URL, http.DefaultClient).Do(t.Context(), call)
+		if !errors.Is(err, one.want) {
+			t.Errorf("%v became %v", one.is, err)
+		}
+		silent.Close()
+	}
+}
