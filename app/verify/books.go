@@ -49,6 +49,7 @@ type life struct {
 	parcels []parcel // as placed; the n-th is at n-1
 	told    told
 	late    late
+	sends   map[letter]sent // nil until a message leaves the mailbox
 }
 
 // parcel is one dealer's part of an order.

@@ -232,7 +232,10 @@ func mustFollow(typ string) bool {
 		"souk.order.placed.v1", "souk.order.placed.v2", "souk.order.expired.v1",
 		"souk.order.progressed.v1", "souk.order.completed.v1",
 		"souk.fulfilment.requested.v1", "souk.fulfilment.cancelled.v1",
-		"souk.ledger.posted.v1", "souk.notification.sent.v1":
+		"souk.ledger.posted.v1", "souk.notification.sent.v1",
+		"souk.notification.attempted.v1", "souk.notification.handed_over.v1",
+		"souk.notification.refused.v1", "souk.notification.unresolved.v1",
+		"souk.notification.send_due.v1":
 		return true
 	}
 	return false

@@ -16,6 +16,11 @@ import (
 func unseen() map[string]string {
 	return map[string]string{
 		"souk.inventory.rejected.v1.available":   "it was true at the moment of refusal only",
+		"souk.notification.attempted.v1.at":      "the next attempt forgets it",
+		"souk.notification.attempted.v1.claim":   "the next attempt forgets it",
+		"souk.notification.refused.v1.reason":    "a word; the next attempt forgets it",
+		"souk.notification.send_due.v1.attempt":  "the room compares it to decide what it does",
+		"souk.notification.send_due.v1.order":    "it only says whose story the timer belongs to",
 		"souk.order.held.v1.by":                  "the approval forgets it",
 		"souk.order.held.v1.reason":              "a word for a person; the approval forgets it",
 		"souk.payment.case_opened.v1.reason":     "a word for a person; an open case keeps it",
