@@ -95,8 +95,8 @@ func Declarations() (Declared, error) {
 	b := &blueprint{}
 	a, err := Open(Config{
 		Platform: b, Clock: b, Log: slog.New(slog.DiscardHandler),
-		IDs:     shop.RandomIDs{Now: b.Now, Chance: strings.NewReader("")},
-		Payment: payment.Options{Name: "provider", Provider: noProvider{}},
+		IDs:          shop.RandomIDs{Now: b.Now, Chance: strings.NewReader("")},
+		Payment:      payment.Options{Name: "provider", Provider: noProvider{}},
 		Notification: notification.Options{Mail: noCarrier{}, SMS: noCarrier{}},
 	})
 	if err != nil {
