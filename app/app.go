@@ -15,6 +15,7 @@ import (
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/identity"
+	"github.com/souk-commerce/souk/shop/notification"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
 )
@@ -31,6 +32,8 @@ type Config struct {
 	Log       *slog.Logger
 	Payment   payment.Options // the provider, and what the room's operator decides; of payment
 	Policy    Policy
+	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
+	Notification notification.Options
 	// Unwatched is for a process that takes no part in delivery: nobody is woken when an order
 	// moves. Whoever waits for one looks again by itself, and histories are not streamed.
 	Unwatched bool
@@ -150,6 +153,7 @@ func (a *App) openRooms() error {
 	of := rooms.Config{
 		Platform: cfg.Platform, Catalogue: cfg.Catalogue, Clock: cfg.Clock, IDs: cfg.IDs,
 		Catalog: cfg.Policy.Catalog, Order: cfg.Policy.Order, Payment: cfg.Payment,
+		Notification: cfg.Notification,
 	}
 	if !cfg.Unwatched {
 		of.Watcher = watcher{a.watch, a.pace}

@@ -11,6 +11,7 @@ import (
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/notification"
 	"github.com/souk-commerce/souk/shop/payment"
 )
 
@@ -94,8 +95,9 @@ func Declarations() (Declared, error) {
 	b := &blueprint{}
 	a, err := Open(Config{
 		Platform: b, Clock: b, Log: slog.New(slog.DiscardHandler),
-		IDs:     shop.RandomIDs{Now: b.Now, Chance: strings.NewReader("")},
-		Payment: payment.Options{Name: "provider", Provider: noProvider{}},
+		IDs:          shop.RandomIDs{Now: b.Now, Chance: strings.NewReader("")},
+		Payment:      payment.Options{Name: "provider", Provider: noProvider{}},
+		Notification: notification.Options{Mail: noCarrier{}, SMS: noCarrier{}},
 	})
 	if err != nil {
 		return Declared{}, fmt.Errorf("open the shop to see what it declares: %w", err)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop/notification"
 	"github.com/souk-commerce/souk/shop/payment"
 )
 
@@ -56,3 +57,6 @@ type noDelivery struct{ platform.Delivery }
 
 // noProvider is where money would be asked for.
 type noProvider struct{ payment.Provider }
+
+// noCarrier is where a message would leave the system.
+type noCarrier struct{ notification.Carrier }

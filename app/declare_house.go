@@ -76,6 +76,7 @@ func declaredTimers() []DeclaredTimer {
 		timer("order", "deadline/*", &event.OrderDeadline{}),
 		timer("order", "returns/*", &event.OrderReturnWindowClosed{}),
 		timer("payment", "check/*", &event.PaymentCheckDue{}),
+		timer("notification", "send/*", &event.MessageSendDue{}),
 	}
 }
 

@@ -11,7 +11,11 @@ import (
 
 	"github.com/souk-commerce/souk/app"
 	"github.com/souk-commerce/souk/app/rooms"
+	"github.com/souk-commerce/souk/shop/notification"
 )
+
+// mute carries no message.
+type mute struct{ notification.Carrier }
 
 func declared(t *testing.T) app.Declared {
 	t.Helper()
@@ -23,10 +27,12 @@ func declared(t *testing.T) app.Declared {
 }
 
 // Goal: what is deployed is what runs. Method: the declarations, made without a platform, against
-// the reactions and routes of a shop that was opened on one.
+// the reactions and routes of a shop that was opened on one, with somebody to carry its messages.
 func TestDeclarationsAreWhatRuns(t *testing.T) {
 	t.Parallel()
-	s, d := open(t), declared(t)
+	s, d := openWith(t, func(c *app.Config) {
+		c.Notification = notification.Options{Mail: mute{}, SMS: mute{}}
+	}), declared(t)
 	reactions := 0
 	for _, r := range s.app.Rooms() {
 		for _, reaction := range r.Reactions() {

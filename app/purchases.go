@@ -40,6 +40,7 @@ type purchase struct {
 type recipient struct {
 	ShipTo shop.Address `json:"shipTo"`
 	Email  string       `json:"email,omitempty"`
+	Phone  string       `json:"phone,omitempty"`
 }
 
 // PurchaseBody is what became of a purchase.
@@ -140,6 +141,7 @@ type PostPurchaseIn struct {
 		} `json:"payment"`
 		ShipTo        shop.Address `json:"shipTo"`
 		Email         string       `json:"email,omitempty" format:"email" maxLength:"254"`
+		Phone         string       `json:"phone,omitempty" pattern:"^[+][1-9][0-9]{6,14}$" doc:"where messages may go by SMS"`
 		ExpectedTotal *shop.Money  `json:"expectedTotal,omitempty" doc:"compared, never trusted"`
 	}
 }
@@ -162,7 +164,7 @@ func (p *purchases) PostPurchase(
 	b := in.Body
 	basket := order.Basket{
 		Order: shop.ID(b.OrderID), Customer: shop.ID(b.CustomerID), Items: b.ItemList,
-		ShipTo: b.ShipTo, Email: b.Email, Expected: b.ExpectedTotal,
+		ShipTo: b.ShipTo, Email: b.Email, Phone: b.Phone, Expected: b.ExpectedTotal,
 	}
 	if err := b.ShipTo.Check(); err != nil {
 		return nil, err
@@ -219,7 +221,7 @@ func (p *purchases) accept(ctx context.Context, b order.Basket, asked []order.It
 }
 
 func (p *purchases) send(ctx context.Context, b order.Basket) error {
-	person, err := shop.Seal(ctx, p.desk.Keys, b.Customer, recipient{b.ShipTo, b.Email})
+	person, err := shop.Seal(ctx, p.desk.Keys, b.Customer, recipient{b.ShipTo, b.Email, b.Phone})
 	if err != nil {
 		return err
 	}

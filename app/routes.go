@@ -170,6 +170,9 @@ func (a *App) messageRoutes() []Route {
 		{get, "/v1/messages", "getMessages", "What the shop told a customer",
 			[]room.Role{room.Customer(), room.Admin()}, 200, codes{shop.NotFound}, Browse, false,
 			handle(a.Notification.GetMessages)},
+		{get, "/v1/ops/messages", "getTroubles", "Messages that did not leave, or may not have",
+			[]room.Role{room.Admin(), room.ServiceRole()}, 200, nil, Carry, false,
+			handle(a.Notification.GetTroubles)},
 	}
 }
 

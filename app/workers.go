@@ -149,8 +149,9 @@ func (p *purchases) checkout(ctx context.Context, msg purchase) error {
 	if err == nil {
 		_, err = p.order.Checkout(ctx, order.Basket{
 			Order: msg.Order, Customer: msg.Customer, Items: msg.Items, Cart: msg.Cart,
-			Method: msg.Method, ShipTo: person.ShipTo, Email: person.Email, Expected: msg.Expected,
-			Origin: "queue", At: msg.At,
+			Method: msg.Method, ShipTo: person.ShipTo, Email: person.Email, Phone: person.Phone,
+			Expected: msg.Expected,
+			Origin:   "queue", At: msg.At,
 		})
 	}
 	switch {

@@ -28,7 +28,9 @@ type Config struct {
 	Catalog   catalog.Policy
 	Order     order.Policy
 	Payment   payment.Options
-	Watcher   order.Watcher // nil: whoever waits for an order looks again by itself
+	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
+	Notification notification.Options
+	Watcher      order.Watcher // nil: whoever waits for an order looks again by itself
 }
 
 // Row is the rooms that are open in this process; the others are nil. Its methods are safe for
@@ -150,7 +152,7 @@ func (r *Row) openLedger() room.Room {
 }
 
 func (r *Row) openNotification() room.Room {
-	r.Notification = notification.New(r.Desk("notification"))
+	r.Notification = notification.New(r.Desk("notification"), r.cfg.Notification)
 	return r.Notification
 }
 

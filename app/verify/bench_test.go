@@ -1,29 +1,38 @@
 package verify_test
 
 import (
-	"fmt"
 	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/souk-commerce/souk/app/verify"
+	"github.com/souk-commerce/souk/platform"
 )
 
-// BenchmarkRun measures a whole verification on the embedded platform in memory: of everything, and
-// of the structure only. One operation is one run over the whole log.
+// BenchmarkRun measures a whole verification on the embedded platform in memory: of everything, of
+// the structure only, and of everything as if the log had no order across subjects. One operation
+// is one run over the whole log.
 func BenchmarkRun(b *testing.B) {
 	d := newTown(b, 160, 3)
 	d.live(3000, nil)
-	for _, structural := range []bool{false, true} {
-		b.Run(fmt.Sprintf("structural=%t", structural), func(b *testing.B) {
+	ways := []struct {
+		name       string
+		structural bool
+		features   *platform.Features // nil: the log is in the order of the commits
+	}{
+		{"everything", false, nil}, {"structural", true, nil},
+		{"unordered", false, &platform.Features{}},
+	}
+	for _, how := range ways {
+		b.Run(how.name, func(b *testing.B) {
 			var events int64
 			cpu := used()
 			for b.Loop() {
 				r, err := verify.Run(b.Context(), verify.Input{
 					History: d.w.Raw.History(), Delivery: d.w.Raw.Delivery(), Rooms: d.app.Rooms(),
-					Catalogue: d.w.Catalogue, Quiescent: true, Structural: structural,
-					Provider: entries(d.provider.Ledger),
+					Catalogue: d.w.Catalogue, Quiescent: true, Structural: how.structural,
+					Features: how.features, Provider: entries(d.provider.Ledger),
 				})
 				if err != nil || !r.Clean() {
 					b.Fatal(err, r)

@@ -14,13 +14,15 @@ import (
 )
 
 // books are what the facts alone say of stock, money, effects and orders, kept without the rooms'
-// own code. One goroutine enters the events in their order. An order is closed after its last event
-// and forgotten.
+// own code. One goroutine enters the events: in the order of the log, if that is the order of the
+// commits, or else an order's together, each behind its cause (see bundles). What relies on more
+// than that waits in late. An order is closed after its last event and forgotten.
 type books struct {
 	*sheet
 	census    *census
 	effects   *effects // of the provider; nil when there is none to compare with
 	quiescent bool
+	ordered   bool // the log is in the order of the commits
 	lives     map[number]*life
 	excused   map[shop.ID]bool // orders that a dead letter is about
 
@@ -46,6 +48,8 @@ type life struct {
 	purse   purse
 	parcels []parcel // as placed; the n-th is at n-1
 	told    told
+	late    late
+	sends   map[letter]sent // nil until a message leaves the mailbox
 }
 
 // parcel is one dealer's part of an order.
@@ -67,7 +71,7 @@ type parcel struct {
 func newBooks(r *run) *books {
 	b := &books{
 		sheet: r.sheet(), census: r.census, quiescent: r.in.Quiescent,
-		lives: make(map[number]*life), excused: make(map[shop.ID]bool),
+		ordered: r.in.ordered(), lives: make(map[number]*life), excused: make(map[shop.ID]bool),
 	}
 	b.stock = newStock(b)
 	b.money = newMoney(b)
@@ -198,6 +202,9 @@ func (b *books) close(l *life) {
 		return
 	}
 	delete(b.lives, l.number)
+	if !b.ordered {
+		b.judge(l)
+	}
 	if b.effects != nil {
 		b.money.reconcile(l)
 	}

@@ -20,6 +20,7 @@ type number uint64
 // that grows with the number of orders.
 type census struct {
 	seed    maphash.Seed
+	ordered bool // the log is in the order of the commits
 	joins   joins
 	members map[number][]number // of what is joined, but for the root itself
 
@@ -30,7 +31,8 @@ type census struct {
 
 // entry is one order.
 type entry struct {
-	last   int64  // how manieth event the last one about it is, or about one it is joined with
+	last int64 // how manieth event the last one about it is, or about one it is joined with;
+	//               in a log without an order, how many there are
 	totals uint64 // a hash of the amounts in its stored head; 0 if there is none
 	total  int64  // of them
 	effect int64  // where its last line of the provider's ledger is kept; 0 if it has none
@@ -60,9 +62,10 @@ func (j joins) join(a, b number) bool {
 	return true
 }
 
-func newCensus(seed maphash.Seed, j joins) *census {
+func newCensus(seed maphash.Seed, j joins, ordered bool) *census {
 	c := &census{
-		seed: seed, joins: j, members: make(map[number][]number), orders: make(map[number]entry),
+		seed: seed, ordered: ordered, joins: j, members: make(map[number][]number),
+		orders: make(map[number]entry),
 	}
 	for n := range j {
 		c.members[j.root(n)] = append(c.members[j.root(n)], n)
@@ -87,12 +90,30 @@ func (c *census) group(e *platform.Event, buf []byte) number {
 	return c.joins.root(number(max(1, maphash.Bytes(c.seed, id))))
 }
 
-// take implements sink: it notes where every order was seen last.
+// bundle is group, and the number under which an event is kept until its order's others were seen.
+// They differ for orders that are looked at together with what is of no order.
+func (c *census) bundle(e *platform.Event, buf []byte) (of, group number) {
+	id := orderIn(e, buf)
+	if len(id) == 0 {
+		return 0, 0
+	}
+	of = number(max(1, maphash.Bytes(c.seed, id)))
+	if group = c.joins.root(of); group != 0 {
+		of = group
+	}
+	return of, group
+}
+
+// take implements sink: it notes where every order was seen last, or how often.
 func (c *census) take(items []item) {
 	var buf [maxIDBytes]byte
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range items {
+		if !c.ordered {
+			c.count(&items[i].e, buf[:0])
+			continue
+		}
 		it := &items[i]
 		c.now = it.e.Time
 		if n := c.group(&it.e, buf[:0]); n != 0 {
@@ -100,6 +121,18 @@ func (c *census) take(items []item) {
 			o.last = it.n
 			c.orders[n] = o
 		}
+	}
+}
+
+// count is take for a log that has no order.
+func (c *census) count(e *platform.Event, buf []byte) {
+	if c.now.Before(e.Time) {
+		c.now = e.Time
+	}
+	if of, _ := c.bundle(e, buf); of != 0 {
+		o := c.orders[of]
+		o.last++
+		c.orders[of] = o
 	}
 }
 

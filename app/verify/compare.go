@@ -80,6 +80,7 @@ type made struct {
 	rec     platform.Record
 	exists  bool
 	touched place
+	others  map[string]platform.Record // by the subject that wrote it so last; see others
 }
 
 // lookAt compares the records of some buckets one by one. It folds the log and reads the room's
@@ -108,7 +109,7 @@ func (r *run) lookAt(ctx context.Context, f *folding, part []int, d *discrepanci
 		what := "no fact of the log makes this record"
 		if m.exists {
 			var err error
-			if what, err = differ(rec, m.rec); err != nil {
+			if what, err = f.differ(rec, m); err != nil {
 				return err
 			}
 		}
@@ -153,28 +154,66 @@ func (r *run) foldAgain(
 		m.of, m.rec, m.exists = of, rec, true
 	}
 	types := again.versions()
-	var n int64
-	err := r.in.History.Log(ctx, "", func(_ string, e platform.Event) error {
-		n++
-		it := item{n: n, e: e}
-		r.mark(&it)
+	tell := func(n int64, _ place, e platform.Event, group number, last bool) {
+		it := item{n: n, e: e, group: group, last: last}
 		if types[e.Type] {
 			for _, key := range again.touch(&it) {
 				if in(key) {
 					keep(key).touched = place{n, e.ID}
+					again.others(keep(key), key, &it)
 				}
 			}
 		}
 		if it.last {
 			again.letGo(it.group)
 		}
-		return ctx.Err()
-	})
+	}
+	n, err := r.grouped(ctx, &sheet{}, tell)
+	if err == nil {
+		err = r.same(n)
+	}
 	if err != nil {
 		return nil, err
 	}
 	again.end()
 	return kept, again.err
+}
+
+// others notes how a subject left a record that other subjects may write as well, where the log
+// does not say which of them was last: a shelf that was counted twice says which count was the
+// later. An order's own records follow from all of its facts, whatever their order.
+func (f *folding) others(m *made, key platform.Key, it *item) {
+	if f.run.in.ordered() || it.group != 0 {
+		return
+	}
+	rec, ok := f.record(f.shared, key)
+	if !ok || rec.Value == nil {
+		return
+	}
+	if m.others == nil {
+		m.others = make(map[string]platform.Record)
+	}
+	m.others[it.e.Subject] = rec
+}
+
+// differ says how a stored record differs from what the log makes of it: from the last of those
+// that wrote it, or from any of them where nobody knows which was last. "" if it does not.
+func (f *folding) differ(stored platform.Record, m *made) (string, error) {
+	what, err := differ(stored, m.rec)
+	if len(m.others) < 2 {
+		return what, err
+	}
+	for _, other := range m.others {
+		if what == "" || err != nil {
+			break
+		}
+		other.Counters = m.rec.Counters
+		same, oerr := differ(stored, other)
+		if oerr != nil || same == "" {
+			what, err = same, oerr
+		}
+	}
+	return what, err
 }
 
 // versions lists the types of the events that a room folds, old versions too.

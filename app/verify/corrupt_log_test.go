@@ -251,6 +251,36 @@ func corruptSingles() []corruption {
 			f.Message += "_again"
 			tp.add(f, at)
 		}},
+		{"I12", "a message is sent again that left", func(tp *tape) {
+			_, gone := find[*event.MessageHandedOver](tp, nil)
+			at, f := find(tp, func(f *event.MessageAttempted, _ platform.Event) bool {
+				return f.Message == gone.Message
+			})
+			f.Attempt, f.Claim = 2, "try_again"
+			tp.add(f, at)
+		}},
+		{"I12", "a message is sent again of which nobody knows", func(tp *tape) {
+			_, lost := find[*event.MessageUnresolved](tp, nil)
+			at, f := find(tp, func(f *event.MessageAttempted, _ platform.Event) bool {
+				return f.Message == lost.Message
+			})
+			f.Attempt, f.Claim = 2, "try_again"
+			tp.add(f, at)
+		}},
+		{"I12", "a message leaves twice", func(tp *tape) {
+			at, f := find[*event.MessageHandedOver](tp, nil)
+			tp.add(f, at)
+		}},
+		{"I12", "nothing is said of an attempt", func(tp *tape) {
+			drop[*event.MessageUnresolved](tp, nil)
+		}},
+		{"I12", "a message that left is refused", func(tp *tape) {
+			at, f := find[*event.MessageHandedOver](tp, nil)
+			tp.add(&event.MessageRefused{
+				Message: f.Message, Order: f.Order, Channel: f.Channel, Attempt: f.Attempt,
+				Reason: "rejected", Final: true,
+			}, at)
+		}},
 		{"I12", "a key is intended twice", func(tp *tape) {
 			at, f := find[*event.PaymentIntended](tp, nil)
 			tp.add(f, at)

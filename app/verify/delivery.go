@@ -139,7 +139,24 @@ func orderOfOthers(f event.Fact) shop.ID {
 		return f.Order
 	case *event.LedgerPosted:
 		return f.Order
+	}
+	return orderOfMessage(f)
+}
+
+// orderOfMessage is orderOf for what notification announces.
+func orderOfMessage(f event.Fact) shop.ID {
+	switch f := f.(type) {
 	case *event.MessageSent:
+		return f.Order
+	case *event.MessageAttempted:
+		return f.Order
+	case *event.MessageHandedOver:
+		return f.Order
+	case *event.MessageRefused:
+		return f.Order
+	case *event.MessageUnresolved:
+		return f.Order
+	case *event.MessageSendDue:
 		return f.Order
 	}
 	return orderOfPayment(f)

@@ -21,6 +21,9 @@ func (b *books) follow(it *item, l *life) {
 	switch f := it.fact.(type) {
 	case *event.MessageSent:
 		b.message(it, l, f)
+	case *event.MessageAttempted, *event.MessageHandedOver, *event.MessageRefused,
+		*event.MessageUnresolved:
+		b.sending(it, l)
 	case *event.LedgerPosted:
 		b.booking(it, l, f)
 	}
@@ -97,6 +100,7 @@ func (b *books) effectsEnd(l *life) {
 		return
 	}
 	b.check(effectsOnce)
+	b.sendingEnd(l)
 	h, p := &l.head, &l.purse
 	missing := func(when bool, what string, pairs ...any) {
 		if when {

@@ -69,11 +69,19 @@ func (o *orders) stopped(it *item, l *life, f event.Fact) {
 			"round", next.round, "stop", next.on, "before", h.stop.round, "announced", said)
 	}
 	h.stop = next
+	if !o.ordered {
+		l.late.halts = append(l.late.halts, halting{next.on, next.round, it.e.Time})
+	}
 }
 
 // still requires that a parcel is neither packed nor dispatched while its order is stopped.
 func (o *orders) still(it *item, l *life, id shop.ID, next way) {
-	if l.head.stop.on && (next == packed || next == dispatched) {
+	if next != packed && next != dispatched {
+		return
+	}
+	if !o.ordered {
+		l.late.moves = append(l.late.moves, moving{id, next, it.e.Time, it.at})
+	} else if l.head.stop.on {
 		o.broken(transitions, it.at, "a parcel moves while its order is on hold",
 			"shipment", id, "to", next, "round", l.head.stop.round)
 	}

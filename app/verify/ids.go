@@ -4,10 +4,12 @@ import "math/bits"
 
 // ids is what is known of the events so far: a hash of 64 bits of an event's id, and one of 32 bits
 // of the chain of causes that it belongs to. It is an open table of two flat arrays, so that it
-// takes 12 bytes a slot and nothing else. The zero value is empty.
+// takes 12 bytes a slot and nothing else; 16 where moments are wanted. The zero value is empty.
 type ids struct {
 	keys   []uint64 // 0: the slot is free
 	chains []uint32
+	timed  bool
+	times  []uint32 // if timed: when it was recorded, in seconds since 1970
 	used   int
 }
 
@@ -15,6 +17,9 @@ type ids struct {
 func (t *ids) room(n int) {
 	t.keys = make([]uint64, n+n/4+n/32+16) // four fifths full is full
 	t.chains = make([]uint32, len(t.keys))
+	if t.timed {
+		t.times = make([]uint32, len(t.keys))
+	}
 	t.used = 0
 }
 
@@ -54,12 +59,22 @@ func (t *ids) put(key uint64, chain uint32) {
 	t.chains[i] = chain
 }
 
+// stamp notes when an event was recorded, whose id was put.
+func (t *ids) stamp(key uint64, second int64) { t.times[t.slot(key)] = uint32(second) }
+
+// second is when an event was recorded, whose id was put.
+func (t *ids) second(key uint64) int64 { return int64(t.times[t.slot(key)]) }
+
 func (t *ids) grow() {
 	old := *t
 	t.room(max(1024, 2*old.used))
 	for i, key := range old.keys {
-		if key != 0 {
-			t.put(key, old.chains[i])
+		if key == 0 {
+			continue
+		}
+		t.put(key, old.chains[i])
+		if t.timed {
+			t.stamp(key, int64(old.times[i]))
 		}
 	}
 }

@@ -1,6 +1,11 @@
 package verify
 
 // law is one invariant. Its number is its place in laws.
+//
+// What a law needs of a platform: each subject's events in their order, and every cause somewhere
+// in the log; then an order's facts can be read in an order that may have been. What else the log's
+// order tells is listed in unordered. foldIsState and what compares with records (conservation,
+// doubleEntry, frozenTotals) need records of one moment, or a log that did not grow meanwhile.
 type law uint8
 
 // The invariants, in the order of the report.
@@ -64,4 +69,33 @@ func titles() [lawCount]title {
 		timers:          {"I32", "timers", orders},
 		secrecy:         {"I34", "secrecy", secrets_},
 	}
+}
+
+// unordered says what is checked of a law where the log is not in the order of the commits; "" if
+// it is checked as it is written.
+func (l law) unordered() string {
+	switch l {
+	case gapless:
+		return "by subject; times fall by no more than a minute"
+	case foldIsState:
+		return "what several subjects write holds what one of them wrote last"
+	case causality:
+		return "a cause is in the log, and before its effect in its own subject; by the clocks, " +
+			"no effect is a minute older; causes do not go round in a circle"
+	case neverNegative:
+		return "at the end, by the facts and by the counters that are stored"
+	case noOversell:
+		return "at the end"
+	case frozenTotals:
+		return "once money was taken no fact names another total, whenever it was told"
+	case doubleEntry:
+		return "what an order owes us is not below zero at its end"
+	case unknownOutcomes:
+		return "what is asked again was intended, before or after"
+	case transitions:
+		return "a parcel moves on hold only if the clocks tell so, by a minute"
+	case timers:
+		return "a deadline or a window was the order's, before or after"
+	}
+	return ""
 }

@@ -54,7 +54,7 @@ func (m *money) posted(it *item, l *life, f *event.LedgerPosted) {
 		m.broken(doubleEntry, it.at, "a transaction of no order, or in another currency",
 			"transaction", f.Transaction, "order", l.id, "currency", f.Currency)
 	}
-	if p.memo < 0 || p.receivable < 0 {
+	if m.ordered && (p.memo < 0 || p.receivable < 0) {
 		m.broken(doubleEntry, it.at, "an account that only holds what is owed to us is below zero",
 			"transaction", f.Transaction, "order", l.id, "authorised", p.memo,
 			"receivable", p.receivable)

@@ -2,38 +2,58 @@ package verify
 
 import (
 	"hash/maphash"
+	"math"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
 // logCheck is what must hold of the envelopes: positions and sequences have no gap, ids occur once,
 // causes come first. It remembers hashes of ids and chains, no text, and of a long log only those
-// of one part of the ids in each reading: whatever needs an id is looked at when its part is.
+// of one part of the ids in each reading: whatever needs an id is looked at when its part is. A log
+// that is not in the order of the commits is read twice for each part: a cause may come later in
+// it, so causes are looked for when all ids are known.
 type logCheck struct {
 	*sheet
 	seed        maphash.Seed
+	ordered     bool // the log is in the order of the commits
+	known       bool // all ids of this part are known: this reading is for the causes
 	seen        ids
 	part, parts uint64 // of the ids: this reading's, and of how many
+	most        int    // ids of a log whose length is not known
+	over        bool   // there are more: it has to be read again in parts
 	last        int64  // position
 	time        time.Time
 	buf         []byte
 }
 
 // newLogCheck makes a check of a log of so many events; 0 is unknown.
-func newLogCheck(s *sheet, h *hints, events int64) *logCheck {
+func newLogCheck(s *sheet, h *hints, events int64, ordered bool) *logCheck {
 	c := &logCheck{
 		sheet: s, seed: h.seed, parts: uint64(max(1, (events+h.limits.ids-1)/h.limits.ids)),
+		ordered: ordered, seen: ids{timed: !ordered},
+	}
+	if c.most = math.MaxInt; events == 0 {
+		c.most = int(h.limits.ids)
 	}
 	c.begin(0, events)
 	return c
 }
 
+// readings is how often the log is read for each part of its ids.
+func (c *logCheck) readings() int {
+	if c.ordered {
+		return 1
+	}
+	return 2
+}
+
 // begin prepares the reading for one part of the ids.
 func (c *logCheck) begin(part uint64, events int64) {
-	c.part = part
+	c.part, c.known = part, false
 	if events > 0 {
 		c.seen.room(int(events/int64(c.parts)) + 1)
 	}
@@ -42,6 +62,10 @@ func (c *logCheck) begin(part uint64, events int64) {
 func (c *logCheck) take(items []item) {
 	for i := range items {
 		it := &items[i]
+		if c.known {
+			c.cause(it)
+			continue
+		}
 		id := c.hash(it.e.ID)
 		mine := id%c.parts == c.part
 		again := false
@@ -52,12 +76,17 @@ func (c *logCheck) take(items []item) {
 			c.position(it)
 		}
 		c.sequence(it, again)
-		c.cause(it)
+		if c.ordered {
+			c.cause(it)
+		}
 		if it.e.Sequence == 0 {
 			c.timer(it, again)
 		}
-		if mine {
+		if c.over = c.over || c.seen.used > c.most; mine && !c.over {
 			c.seen.put(id, uint32(c.hash(chainOf(it.e.Correlation, it.e.ID))))
+			if !c.ordered && !again {
+				c.seen.stamp(id, it.e.Time.Unix())
+			}
 		}
 	}
 }
@@ -75,6 +104,9 @@ func chainOf(correlation, id string) string {
 
 func (c *logCheck) position(it *item) {
 	c.check(gapless)
+	if !c.ordered {
+		return
+	}
 	if it.at.pos != c.last+1 {
 		c.broken(gapless, it.at, "the log's positions have a gap or a repetition",
 			"position", it.at.pos, "expected", c.last+1)
@@ -117,8 +149,25 @@ func (c *logCheck) sequence(it *item, again bool) {
 	if _, ok := c.seen.get(before); !ok {
 		c.broken(gapless, it.at, "the subject's sequence has a gap",
 			"subject", e.Subject, "sequence", e.Sequence, "missing", e.Sequence-1)
+		return
+	}
+	if c.backwards(before, it) {
+		c.broken(gapless, it.at, "the event was recorded before the one in front of it",
+			"subject", e.Subject, "time", e.Time, "before", c.recorded(before))
 	}
 }
+
+// skew is how much clocks may differ where several of them tell when something was recorded, and
+// how long a commit may take; in seconds.
+const skew = int64(grace / time.Second)
+
+// backwards reports whether an event that must come before another one was recorded after it, as
+// far as the clocks can tell. In an ordered log the order is looked at itself.
+func (c *logCheck) backwards(before uint64, it *item) bool {
+	return !c.ordered && c.seen.second(before) > it.e.Time.Unix()+skew
+}
+
+func (c *logCheck) recorded(id uint64) time.Time { return time.Unix(c.seen.second(id), 0).UTC() }
 
 // idOf is room.EventID without garbage. It is good until the next call.
 func (c *logCheck) idOf(subject string, seq int64) []byte {
@@ -146,13 +195,32 @@ func (c *logCheck) cause(it *item) {
 	}
 	chain, ok := c.seen.get(cause)
 	switch {
-	case !ok:
+	case !ok && c.ordered:
 		c.broken(causality, it.at, "what caused this is not in the log before it",
 			"type", e.Type, "causation", e.Causation)
+	case !ok:
+		c.broken(causality, it.at, "what caused this is not in the log",
+			"type", e.Type, "causation", e.Causation)
+	case !c.ordered && notBefore(e):
+		c.broken(causality, it.at, "what caused this comes later in its own subject",
+			"type", e.Type, "causation", e.Causation)
+	case c.backwards(cause, it):
+		c.broken(causality, it.at, "what caused this was recorded after it",
+			"type", e.Type, "causation", e.Causation, "time", e.Time, "cause", c.recorded(cause))
 	case chain != uint32(c.hash(e.Correlation)):
 		c.broken(causality, it.at, "this is in another chain than what caused it",
 			"type", e.Type, "causation", e.Causation, "correlation", e.Correlation)
 	}
+}
+
+// notBefore reports whether an event's cause is of its own subject, and not before it.
+func notBefore(e *platform.Event) bool {
+	rest, ok := strings.CutPrefix(e.Causation, e.Subject)
+	if ok {
+		rest, ok = strings.CutPrefix(rest, "/")
+	}
+	seq, err := strconv.ParseInt(rest, 10, 64)
+	return ok && err == nil && e.Sequence > 0 && seq >= e.Sequence
 }
 
 // mustFollow lists the facts that only another fact brings about. The others can also come from a
@@ -164,7 +232,10 @@ func mustFollow(typ string) bool {
 		"souk.order.placed.v1", "souk.order.placed.v2", "souk.order.expired.v1",
 		"souk.order.progressed.v1", "souk.order.completed.v1",
 		"souk.fulfilment.requested.v1", "souk.fulfilment.cancelled.v1",
-		"souk.ledger.posted.v1", "souk.notification.sent.v1":
+		"souk.ledger.posted.v1", "souk.notification.sent.v1",
+		"souk.notification.attempted.v1", "souk.notification.handed_over.v1",
+		"souk.notification.refused.v1", "souk.notification.unresolved.v1",
+		"souk.notification.send_due.v1":
 		return true
 	}
 	return false

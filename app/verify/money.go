@@ -354,6 +354,10 @@ const manyRounds = 20
 
 func (m *money) asked(it *item, l *life, f *event.PaymentCheckDue) {
 	m.check(unknownOutcomes)
+	if !m.ordered {
+		l.late.asked = append(l.late.asked, question{f, it.at})
+		return
+	}
 	o := l.purse.op(f.Key)
 	if o == nil {
 		m.broken(unknownOutcomes, it.at, "the provider is asked about what nobody intended",
@@ -375,7 +379,7 @@ func (m *money) cased(it *item, l *life, key string, open bool) {
 			"order", l.id, "key", key, "opened", open)
 	}
 	if o != nil {
-		o.cased = open
+		o.cased, o.told = open, o.told || open
 	}
 }
 

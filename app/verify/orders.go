@@ -190,6 +190,9 @@ func (o *orders) progressed(it *item, l *life, f *event.OrderProgressed) {
 	v := o.order(l)
 	back := f.Captured < was.captured || f.Refunded < was.refunded ||
 		f.Deadline.Before(was.deadline)
+	if !o.ordered && !f.Deadline.Equal(was.deadline) {
+		l.late.ends = append(l.late.ends, f.Deadline)
+	}
 	if back || v.PaymentStatus().String() != f.Payment ||
 		v.FulfilmentStatus().String() != f.Fulfilment ||
 		f.Dispatched != int64(count(h.dispatched)) || f.Delivered != int64(count(h.delivered)) {
@@ -278,6 +281,13 @@ func (o *orders) deadline(it *item, l *life, f *event.OrderDeadline) {
 		o.broken(timers, it.at, "a deadline came early", "order", l.id,
 			"due", f.Due, "fired", it.e.Time)
 	}
+	if !o.ordered {
+		l.late.dues = append(l.late.dues, moment{f.Due, it.at})
+		if f.Due.After(h.due) {
+			h.due = f.Due
+		}
+		return
+	}
 	if c := l.created; !f.Due.Equal(h.deadline) && (c == nil || !f.Due.Equal(c.Deadline)) {
 		o.broken(timers, it.at, "a deadline comes that the order never had", "order", l.id,
 			"due", f.Due, "deadline", h.deadline)
@@ -291,7 +301,10 @@ func (o *orders) deadline(it *item, l *life, f *event.OrderDeadline) {
 func (o *orders) windowClosed(it *item, l *life) {
 	o.check(timers)
 	h := &l.head
-	if h.windows++; h.windows > h.opened {
+	h.windows++
+	if !o.ordered {
+		l.late.windows = it.at
+	} else if h.windows > h.opened {
 		o.broken(timers, it.at, "a return window closes more often than it was opened",
 			"order", l.id, "opened", h.opened, "closed", h.windows)
 	}

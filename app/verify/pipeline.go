@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -28,7 +27,7 @@ type item struct {
 }
 
 // batch is a stretch of the log. Its items are decoded by one worker, while others decode the
-// stretches after it, and then seen by every sink in the order of the log.
+// stretches after it, and then seen by every sink in the order in which they were told.
 type batch struct {
 	items []item
 	ready chan struct{}
@@ -47,7 +46,7 @@ type sink interface{ take(items []item) }
 // pipeline is one reading of the log: one reader, some workers, and the sinks.
 type pipeline struct {
 	*run
-	mark    func(it *item)           // by the reader, in the order of the log; nil for nothing
+	source  func(context.Context, teller) (int64, error)
 	prepare func(it *item, s *sheet) // by the workers; nil for nothing
 	pace    pace
 	sinks   []sink
@@ -85,28 +84,21 @@ func (r *run) readLog(ctx context.Context, p *pipeline) (int64, error) {
 
 // read cuts the log into batches.
 func (p *pipeline) read(ctx context.Context) (int64, error) {
-	var n int64
+	var done int64
 	b := p.batch()
-	err := p.in.History.Log(ctx, "", func(cursor string, e platform.Event) error {
-		n++
-		pos := n
-		if at, err := strconv.ParseInt(cursor, 10, 64); err == nil {
-			pos = at
-		}
+	tell := func(n int64, at place, e platform.Event, group number, last bool) {
+		done++
 		b.items = b.items[:len(b.items)+1] // it is as long as a batch gets
 		it := &b.items[len(b.items)-1]
-		it.at, it.n, it.e = place{pos, e.ID}, n, e
-		it.fact, it.old, it.order, it.group, it.last, it.wants = nil, false, 0, 0, false, 0
-		if p.mark != nil {
-			p.mark(it)
-		}
+		it.at, it.n, it.e, it.group, it.last = at, n, e, group, last
+		it.fact, it.old, it.order, it.wants = nil, false, 0, 0
 		if len(b.items) == batchSize {
-			p.send(b, n)
+			p.send(b, done)
 			b = p.batch()
 		}
-		return ctx.Err()
-	})
-	p.send(b, n)
+	}
+	n, err := p.source(ctx, tell)
+	p.send(b, done)
 	return n, err
 }
 
@@ -165,13 +157,6 @@ func (p *pipeline) distribute(all *sync.WaitGroup) {
 	for _, in := range ins {
 		close(in)
 	}
-}
-
-// mark finds out with what an event is looked at together.
-func (r *run) mark(it *item) {
-	var buf [maxIDBytes]byte
-	it.group = r.census.group(&it.e, buf[:0])
-	it.last = it.group != 0 && r.census.orders[it.group].last == it.n
 }
 
 // prepare decodes an event and checks what can be checked of it alone.

@@ -42,6 +42,7 @@ type op struct {
 	reason   string
 	stage    stage
 	cased    bool // a person has to look
+	told     bool // a person had to, at some time
 	round    int  // how often the provider was asked what became of it
 	at       place
 	external int8 // effects in the provider's ledger

@@ -37,6 +37,7 @@ type level struct {
 type good struct {
 	supply int64 // by movements
 	sold   int64 // to orders that were placed and not cancelled
+	last   place // the fact that last took some
 }
 
 func newStock(b *books) stock {
@@ -119,6 +120,9 @@ func (s *stock) move(it *item, at shelf, onHand, reserved int64) {
 	v.onHand += onHand
 	v.reserved += reserved
 	v.last = it.at
+	if !s.ordered {
+		return // that is for the end to show
+	}
 	s.check(neverNegative)
 	if v.onHand < 0 || v.reserved < 0 || v.onHand < v.reserved {
 		s.broken(neverNegative, it.at, "there is less than nothing on a shelf",
@@ -349,10 +353,19 @@ func (s *stock) sell(it *item, f *event.OrderPlaced, sign int64) {
 	}
 }
 
+// oversold looks at a SKU after each fact, if those are in the order of the commits.
 func (s *stock) oversold(it *item, sku shop.SKU) {
+	g := s.good(sku)
+	g.last = it.at
+	if s.ordered {
+		s.supplied(sku, g)
+	}
+}
+
+func (s *stock) supplied(sku shop.SKU, g *good) {
 	s.check(noOversell)
-	if g := s.good(sku); g.sold > g.supply {
-		s.broken(noOversell, it.at, "more was sold than there ever was",
+	if g.sold > g.supply {
+		s.broken(noOversell, g.last, "more was sold than there ever was",
 			"sku", sku, "sold", g.sold, "supply", g.supply)
 	}
 }

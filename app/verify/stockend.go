@@ -2,6 +2,7 @@ package verify
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +57,11 @@ func (s *stock) stored(at shelf) *level {
 
 // finish compares the shelves with their records.
 func (s *stock) finish() {
+	if !s.ordered {
+		for _, sku := range slices.Sorted(maps.Keys(s.goods)) {
+			s.supplied(sku, s.goods[sku])
+		}
+	}
 	all := make([]shelf, 0, len(s.shelves))
 	for at := range s.shelves {
 		all = append(all, at)
@@ -66,6 +72,9 @@ func (s *stock) finish() {
 	for _, at := range all {
 		s.check(conservation)
 		v := s.shelves[at]
+		if !s.ordered {
+			s.less(at, v)
+		}
 		pairs := []any{"sku", at.sku, "allotment", at.allotment}
 		switch {
 		case v.storedOnHand != v.onHand:
@@ -82,6 +91,22 @@ func (s *stock) finish() {
 				append(pairs, "available", v.storedOf, "onHand", v.storedOnHand,
 					"reserved", v.storedReserved)...)
 		}
+	}
+}
+
+// less requires that nothing on a shelf is below zero in the end, by the facts and by its counters,
+// where no more can be said.
+func (s *stock) less(at shelf, v *level) {
+	s.check(neverNegative)
+	if v.onHand < 0 || v.reserved < 0 || v.onHand < v.reserved {
+		s.broken(neverNegative, v.last, "there is less than nothing on a shelf in the end",
+			"sku", at.sku, "allotment", at.allotment, "onHand", v.onHand, "reserved", v.reserved,
+			"available", v.onHand-v.reserved)
+	}
+	if v.storedOnHand < 0 || v.storedReserved < 0 || v.storedOf < 0 {
+		s.broken(neverNegative, v.last, "a shelf's counter is below zero",
+			"sku", at.sku, "allotment", at.allotment, "onHand", v.storedOnHand,
+			"reserved", v.storedReserved, "available", v.storedOf)
 	}
 }
 

@@ -41,10 +41,12 @@ func (m *money) created(it *item, l *life, f *event.OrderCreated) {
 // frozen requires that totals stay as they were once money was taken.
 func (m *money) frozen(it *item, l *life, total int64, c shop.Currency) {
 	m.check(frozenTotals)
-	if l.created == nil || l.purse.firstTaken == (place{}) {
+	if l.created == nil || total == l.created.Total && c == l.created.Currency {
 		return
 	}
-	if total != l.created.Total || c != l.created.Currency {
+	if !m.ordered {
+		l.late.total = &naming{total, it.at}
+	} else if l.purse.firstTaken != (place{}) {
 		m.broken(frozenTotals, it.at, "the total changes after money was taken", "order", l.id,
 			"total", l.created.Total, "now", total, "taken", l.purse.firstTaken.id)
 	}

@@ -23,6 +23,9 @@ type Input struct {
 	Delivery  platform.Delivery // nil: nothing is known of deliveries
 	Rooms     []room.Room
 	Catalogue *event.Catalogue
+	// Features says what the platform of the history promises; nil stands for a log in the order of
+	// the commits and for records of one moment. What a law needs is in laws.go.
+	Features *platform.Features
 	// Provider calls fn for every effect in the payment provider's own ledger, in its order; nil
 	// when there is none to compare with. It may be asked more than once.
 	Provider func(fn func(Effect) error) error
@@ -71,8 +74,9 @@ type Effect struct {
 	Ref      string // its own name for it
 }
 
-// Run checks a history that nobody writes to meanwhile. The error says that it could not be read;
-// what is wrong with what was read is in the report.
+// Run checks a history that nobody writes to meanwhile. The error says that it could not be read,
+// or that it grew meanwhile where that would show as something else; what is wrong with what was
+// read is in the report.
 func Run(ctx context.Context, in Input) (*Report, error) {
 	return runWithin(ctx, in, limits{ids: 1 << 23, records: 100_000})
 }
@@ -149,9 +153,10 @@ type run struct {
 func newRun(in Input, h *hints) *run {
 	r := &run{
 		in: in, hints: h, workers: max(2, runtime.GOMAXPROCS(0)),
-		census: newCensus(h.seed, h.joins), routes: make(map[string]uint64),
+		census: newCensus(h.seed, h.joins, in.ordered()), routes: make(map[string]uint64),
 		learned: make(map[[2]number]bool),
 	}
+	r.noteOrder()
 	if in.Envelopes {
 		return r
 	}
@@ -208,8 +213,19 @@ func (r *run) all(ctx context.Context) error {
 	return nil
 }
 
-// survey reads the log for its envelopes, once for each part of its ids, and the records.
+// survey reads the log for its envelopes, once for each part of its ids, and the records. Records
+// that are not of one moment are read after the log: then nothing can have been written to them
+// that a later reading of the log would not show.
 func (r *run) survey(ctx context.Context) error {
+	if !r.in.atOnce() {
+		if err := r.readEnvelopes(ctx, r.census); err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		if err := r.readRecords(ctx); err != nil {
+			return fmt.Errorf("read the records: %w", err)
+		}
+		return nil
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	records := make(chan error, 1)
@@ -238,28 +254,39 @@ const envelopes = 25
 
 // readEnvelopes checks the log, and has census see it once, which may be nil.
 func (r *run) readEnvelopes(ctx context.Context, census *census) error {
-	log := newLogCheck(r.sheet(), r.hints, r.total)
+	s := r.sheet()
+	log := newLogCheck(s, r.hints, r.total, r.in.ordered())
 	sinks := []sink{log}
 	if census != nil {
 		sinks = append(sinks, census)
 	}
-	pacing := uint64(envelopes)
+	pacing := int64(envelopes)
 	if r.in.Envelopes {
 		pacing = 100
 	}
-	for part := range log.parts {
-		if part > 0 {
-			log.begin(part, r.total)
-			sinks = sinks[:1]
+	for i := 0; i < int(log.parts)*log.readings(); i++ {
+		readings := int(log.parts) * log.readings()
+		if part := i / log.readings(); i%log.readings() == 1 {
+			log.known = true
+		} else if i > 0 {
+			log.begin(uint64(part), r.total)
 		}
-		from, to := pacing*part/log.parts, pacing*(part+1)/log.parts
+		from, to := pacing*int64(i)/int64(readings), pacing*int64(i+1)/int64(readings)
 		n, err := r.readLog(ctx, &pipeline{
-			sinks: sinks, pace: pace{int64(from), int64(to - from)},
+			source: r.plain, sinks: sinks, pace: pace{from, to - from},
 		})
 		if err != nil {
 			return err
 		}
-		r.events = n
+		if err := r.same(n); err != nil {
+			return err
+		}
+		sinks = sinks[:1]
+		if log.over { // now its length is known
+			*s, r.total, i = sheet{}, n, -1
+			log = newLogCheck(s, r.hints, n, r.in.ordered())
+			sinks[0] = log
+		}
 	}
 	return nil
 }
@@ -272,10 +299,17 @@ func (r *run) readMeaning(ctx context.Context) error {
 	if r.books != nil {
 		sinks = append(sinks, r.books)
 	}
-	_, err := r.readLog(ctx, &pipeline{
-		mark: r.mark, prepare: r.prepare, sinks: sinks, pace: pace{envelopes, 100 - envelopes},
+	s := r.sheet()
+	n, err := r.readLog(ctx, &pipeline{
+		source: func(ctx context.Context, tell teller) (int64, error) {
+			return r.grouped(ctx, s, tell)
+		},
+		prepare: r.prepare, sinks: sinks, pace: pace{envelopes, 100 - envelopes},
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return r.same(n)
 }
 
 // learn notes that orders have to be looked at together.

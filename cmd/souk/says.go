@@ -17,6 +17,8 @@ func says(f event.Fact) string {
 		return saysStock(f)
 	case "payment":
 		return saysPayment(f)
+	case "notification":
+		return saysMessage(f)
 	}
 	switch f := f.(type) {
 	case *event.Listed:
@@ -31,10 +33,29 @@ func says(f event.Fact) string {
 		return join(string(f.Shipment), f.Tracking)
 	case *event.LedgerPosted:
 		return f.Kind + " " + entriesText(f)
-	case *event.MessageSent:
-		return f.Topic
 	}
 	return aggregate(f)
+}
+
+func saysMessage(f event.Fact) string {
+	switch f := f.(type) {
+	case *event.MessageSent:
+		return f.Topic
+	case *event.MessageAttempted:
+		return fmt.Sprintf("%s, attempt %d", f.Channel, f.Attempt)
+	case *event.MessageHandedOver:
+		return join(f.Channel, f.Reference)
+	case *event.MessageRefused:
+		if f.Final {
+			return join(f.Channel, f.Reason, "final")
+		}
+		return join(f.Channel, f.Reason)
+	case *event.MessageUnresolved:
+		return f.Channel + ": nobody knows whether it left"
+	case *event.MessageSendDue:
+		return join(f.Channel, fmt.Sprintf("after attempt %d", f.Attempt))
+	}
+	return ""
 }
 
 func saysOrder(f event.Fact) string {

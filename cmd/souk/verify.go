@@ -36,12 +36,12 @@ func (c *verifyCommand) Run(e *env) (err error) {
 		}
 		defer stop()
 	}
-	p, err := openOffline(e, c.Data, true)
+	w, err := openAudited(e, c.Data)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
-	r, err := c.check(e, p)
+	defer func() { err = errors.Join(err, w.Close()) }()
+	r, err := c.check(e, w)
 	if err != nil {
 		return err
 	}
@@ -56,35 +56,56 @@ func (c *verifyCommand) Run(e *env) (err error) {
 	return err
 }
 
-// check opens the rooms over the directory without letting anything happen, and runs every check.
-func (c *verifyCommand) check(e *env, p *embedded.Platform) (*verify.Report, error) {
+// audited is a world whose books are checked: every port, keys too, and the payment provider's own
+// ledger. Nobody writes to it meanwhile.
+type audited struct {
+	platform.Platform
+	ledger func(fn func(verify.Effect) error) error // nil when there is none to compare with
+}
+
+// openAudited opens the world that --data names. It is the only place that knows which kind it is.
+func openAudited(e *env, data string) (audited, error) {
+	p, err := openOffline(e, data, true)
+	if err != nil {
+		return audited{}, err
+	}
+	return audited{Platform: p, ledger: sandboxLedger(filepath.Join(data, ledgerFile))}, nil
+}
+
+// sandboxLedger reads the sandbox's ledger; nil if there is none.
+func sandboxLedger(path string) func(fn func(verify.Effect) error) error {
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	return func(fn func(verify.Effect) error) error {
+		return sandbox.ReadLedger(path, func(l sandbox.Entry) error { return fn(effect(l)) })
+	}
+}
+
+// check opens the rooms over a world without letting anything happen, and runs every check that its
+// platform's promises allow.
+func (c *verifyCommand) check(e *env, w audited) (*verify.Report, error) {
 	cat := event.NewCatalogue()
 	a, err := app.Open(app.Config{
-		Platform: p, Catalogue: cat, Clock: embedded.SystemClock{}, Log: e.log,
+		Platform: w.Platform, Catalogue: cat, Clock: embedded.SystemClock{}, Log: e.log,
 		IDs:     noIDs{},
 		Payment: payment.Options{Name: "sandbox", Provider: noProvider{}},
 	})
 	if err != nil {
 		return nil, err
 	}
-	quiet, err := atRest(e.ctx, p.Delivery())
+	quiet, err := atRest(e.ctx, w.Delivery())
 	if err != nil {
 		return nil, err
 	}
-	in := verify.Input{
-		History: p.History(), Delivery: p.Delivery(), Rooms: a.Rooms(), Catalogue: cat,
-		Quiescent: quiet, Structural: c.Structural, Envelopes: c.Envelopes,
-		Progress: e.progress("events"),
-	}
-	ledger := filepath.Join(c.Data, ledgerFile)
-	if _, err := os.Stat(ledger); err == nil {
-		in.Provider = func(fn func(verify.Effect) error) error {
-			return sandbox.ReadLedger(ledger, func(l sandbox.Entry) error { return fn(effect(l)) })
-		}
-	}
 	ballast := make([]byte, ballastBytes)
 	defer runtime.KeepAlive(ballast)
-	return verify.Run(e.ctx, in)
+	return verify.Run(e.ctx, verify.Input{
+		History: w.History(), Delivery: w.Delivery(), Rooms: a.Rooms(), Catalogue: cat,
+		Features: verify.FeaturesOf(w.Platform), Provider: w.ledger,
+		Quiescent: quiet, Structural: c.Structural, Envelopes: c.Envelopes,
+		Progress: e.progress("events"),
+	})
 }
 
 // ballastBytes makes the heap look larger than it is. Nearly all that verify reads is garbage at

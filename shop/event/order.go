@@ -9,6 +9,7 @@ import (
 // Contact is how to reach the person who ordered. Personal data: it exists only sealed.
 type Contact struct {
 	Email string `json:"email"`
+	Phone string `json:"phone,omitempty"` // as in +442079460123
 }
 
 // OrderLine is one line of an order, priced and frozen at checkout.

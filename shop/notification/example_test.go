@@ -9,7 +9,7 @@ import (
 
 // The room tells by reacting; this is everything that it listens to.
 func Example() {
-	for _, r := range notification.New(&room.Desk{}).Reactions() {
+	for _, r := range notification.New(&room.Desk{}, notification.Options{}).Reactions() {
 		fmt.Println(r.Name)
 	}
 	// Output:

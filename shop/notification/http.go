@@ -10,13 +10,23 @@ import (
 
 // MessageView is a message as the API shows it.
 type MessageView struct {
-	ID    shop.ID   `json:"id"`
-	Topic string    `json:"topic" enum:"order_placed,order_cancelled,order_expired,order_dispatched"`
-	Order shop.ID   `json:"order"`
-	Title string    `json:"title"`
-	Text  string    `json:"text"`
-	At    time.Time `json:"at"`
-	To    string    `json:"to,omitempty" doc:"the email address; absent when the person was erased"`
+	ID    shop.ID    `json:"id"`
+	Topic string     `json:"topic" enum:"order_placed,order_cancelled,order_expired,order_dispatched"`
+	Order shop.ID    `json:"order"`
+	Title string     `json:"title"`
+	Text  string     `json:"text"`
+	At    time.Time  `json:"at"`
+	To    string     `json:"to,omitempty" doc:"the email address; absent when the person was erased"`
+	Sends []SendView `json:"sends,omitempty" maxItems:"2" doc:"by which channels it left the shop"`
+}
+
+// SendView is the sending of a message on one channel, as the API shows it.
+type SendView struct {
+	Channel  string    `json:"channel" enum:"mail,sms"`
+	Status   string    `json:"status" enum:"sending,waiting,sent,failed,unknown" doc:"unknown: nobody knows whether it left; it is not sent again"`
+	Attempts int       `json:"attempts" minimum:"1"`
+	At       time.Time `json:"at" doc:"of the last attempt"`
+	Reason   string    `json:"reason,omitempty" doc:"of the last refusal"`
 }
 
 // GetMessagesIn asks for a page of a mailbox.
@@ -54,8 +64,19 @@ func (s *Service) GetMessages(ctx context.Context, in *GetMessagesIn) (*GetMessa
 		}
 		out.Body.Items[i] = MessageView{
 			ID: m.ID, Topic: m.Topic, Order: m.Order, Title: m.Title, Text: m.Text,
-			At: m.At, To: to,
+			At: m.At, To: to, Sends: viewSends(m),
 		}
 	}
 	return out, nil
+}
+
+func viewSends(m *Message) []SendView {
+	views := make([]SendView, len(m.Sends))
+	for i, s := range m.Sends {
+		views[i] = SendView{
+			Channel: s.Channel, Status: string(s.State), Attempts: s.Attempt, At: s.At,
+			Reason: s.Reason,
+		}
+	}
+	return views
 }

@@ -17,7 +17,7 @@ const (
 	TopicDispatched = "order_dispatched"
 )
 
-// Message is what a person was told. It never changes.
+// Message is what a person was told, and how far its sending has come. What was told never changes.
 type Message struct {
 	ID       shop.ID                    `json:"id"`
 	Customer shop.ID                    `json:"customer"`
@@ -28,6 +28,7 @@ type Message struct {
 	Text     string                     `json:"text"`
 	At       time.Time                  `json:"at"`
 	Seq      int64                      `json:"seq"`
+	Sends    []Send                     `json:"sends,omitempty"` // one a channel that was attempted
 }
 
 // messageID names a message after what it tells, so that telling it twice is telling it once. about

@@ -62,3 +62,41 @@ func TestPlaces(t *testing.T) {
 		t.Errorf("%s, %s", early, late)
 	}
 }
+
+// Goal: of a vendor's words only what is a word is kept: no address, no number. Method: some of
+// each.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"throttled": "throttled", "01000189-2fa8b0a9-000000": "01000189-2fa8b0a9-000000",
+		"ada@example.org": "?", "+442079460123": "?", "442079460123": "?",
+		"4111-1111-1111-1111": "?", "no <x> here": "?", "": "?",
+	} {
+		if got := word(given, "?"); got != want {
+			t.Errorf("of %q %q is kept", given, got)
+		}
+	}
+}
+
+// Goal: every wait lies between nothing and a bound that doubles up to the greatest.
+// Method: many waits after each attempt, and a jitter that always takes all it may.
+func TestWaits(t *testing.T) {
+	t.Parallel()
+	o := Options{Policy: DefaultPolicy(), Jitter: anyWait}
+	all := Options{
+		Policy: DefaultPolicy(), Jitter: func(most time.Duration) time.Duration { return most },
+	}
+	for n, most := range map[int]time.Duration{
+		1: 5 * time.Second, 2: 10 * time.Second, 5: 80 * time.Second, 8: 10 * time.Minute,
+		1000: 10 * time.Minute,
+	} {
+		if got := all.wait(n); got != most+soonest {
+			t.Errorf("after %d attempts the wait is up to %s, want %s", n, got, most)
+		}
+		for range 100 {
+			if got := o.wait(n); got < soonest || got >= most+soonest {
+				t.Fatalf("after %d attempts the wait is %s", n, got)
+			}
+		}
+	}
+}

@@ -9,16 +9,40 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// Reactions implements room.Room.
+// Reactions implements room.Room. What sends is there only for the channels that have a carrier:
+// without one, a message costs what it costs to put it into the mailbox.
 func (s *Service) Reactions() []room.Reaction {
 	const class = platform.Standard
-	return []room.Reaction{
+	all := []room.Reaction{
 		room.On("notification.tell-on-order-placed", class, s.tellOnOrderPlaced),
 		room.On("notification.tell-on-order-cancelled", class, s.tellOnOrderCancelled),
 		room.On("notification.tell-on-order-expired", class, s.tellOnOrderExpired),
 		room.On("notification.tell-on-fulfilment-dispatched", class,
 			s.tellOnFulfilmentDispatched),
 	}
+	if s.opt.Mail != nil {
+		all = append(all, room.On("notification.mail-on-sent", class, s.mailOnSent).Calling())
+	}
+	if s.opt.SMS != nil {
+		all = append(all, room.On("notification.text-on-sent", class, s.textOnSent).Calling())
+	}
+	if s.opt.Mail != nil || s.opt.SMS != nil {
+		all = append(all,
+			room.On("notification.send-on-due", class, s.sendOnDue).Calling())
+	}
+	return all
+}
+
+func (s *Service) mailOnSent(ctx context.Context, f *event.MessageSent, c room.Cause) error {
+	return s.offer(ctx, c, f.Message, Mail)
+}
+
+func (s *Service) textOnSent(ctx context.Context, f *event.MessageSent, c room.Cause) error {
+	return s.offer(ctx, c, f.Message, SMS)
+}
+
+func (s *Service) sendOnDue(ctx context.Context, f *event.MessageSendDue, c room.Cause) error {
+	return s.goOn(ctx, c, f)
 }
 
 func (s *Service) tellOnOrderPlaced(

@@ -12,10 +12,11 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// The room keeps two kinds of record:
+// The room keeps three kinds of record:
 //
 //	message/<id>   message              the Message; also the mark that it was sent
 //	customer/<id>  <milliseconds>/<id>  empty: the customer's messages by time
+//	troubles       <id>#<channel>       a Trouble: what a carrier refused for good, or may have
 
 // listed is the empty record of a list.
 type listed struct{}
@@ -44,11 +45,27 @@ func isPlace(s string) bool {
 	return err == nil && shop.CheckText("a message's name", s[placeWidth:], 1, 100) == nil
 }
 
-// Apply implements room.Room: it puts a message that was sent into its customer's mailbox.
-func (s *Service) Apply(_ context.Context, tx *room.Tx, f event.Fact, m room.Meta) error {
+// Trouble is a message that did not leave, or of which nobody knows whether it did.
+type Trouble struct {
+	Message shop.ID `json:"message"`
+	Order   shop.ID `json:"order"`
+	Channel string  `json:"channel"`
+	State   State   `json:"state"` // Failed or InDoubt
+	Reason  string  `json:"reason,omitempty"`
+}
+
+const troublesPart = "troubles"
+
+func troubleKey(id shop.ID, channel string) platform.Key {
+	return platform.Key{Part: troublesPart, Sort: string(id) + "#" + channel}
+}
+
+// Apply implements room.Room: it puts a message that was sent into its customer's mailbox, and
+// keeps how far its sending has come.
+func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.Meta) error {
 	sent, ok := f.(*event.MessageSent)
 	if !ok {
-		return nil
+		return applySending(ctx, tx, f, m)
 	}
 	room.Put(tx, messageKey(sent.Message), &Message{
 		ID: sent.Message, Customer: sent.Customer, Topic: sent.Topic, Order: sent.Order,
@@ -58,4 +75,53 @@ func (s *Service) Apply(_ context.Context, tx *room.Tx, f event.Fact, m room.Met
 		Part: customerPart(sent.Customer), Sort: place(sent.At, sent.Message),
 	}, &listed{})
 	return nil
+}
+
+// applySending keeps the message's record, and the list of troubles: only what enters or leaves
+// that list is written there.
+func applySending(ctx context.Context, tx *room.Tx, f event.Fact, meta room.Meta) error {
+	id := sendingOf(f)
+	if id == "" {
+		return nil
+	}
+	m, err := room.Get[Message](ctx, tx, messageKey(id))
+	if err != nil {
+		return err
+	}
+	if m == nil {
+		return fmt.Errorf("a message that was never recorded is sent: %s", id)
+	}
+	send, was := m.apply(f, meta.Sequence)
+	room.Put(tx, messageKey(id), m)
+	if !was && !send.troubled() {
+		return nil
+	}
+	key := troubleKey(id, send.Channel)
+	if _, err := room.Get[Trouble](ctx, tx, key); err != nil {
+		return err
+	}
+	if !send.troubled() {
+		tx.Delete(key)
+		return nil
+	}
+	room.Put(tx, key, &Trouble{
+		Message: id, Order: m.Order, Channel: send.Channel, State: send.State, Reason: send.Reason,
+	})
+	return nil
+}
+
+// sendingOf names the message whose sending a fact is about; "" for every other fact. A timer's
+// fact changes nothing.
+func sendingOf(f event.Fact) shop.ID {
+	switch f := f.(type) {
+	case *event.MessageAttempted:
+		return f.Message
+	case *event.MessageHandedOver:
+		return f.Message
+	case *event.MessageRefused:
+		return f.Message
+	case *event.MessageUnresolved:
+		return f.Message
+	}
+	return ""
 }

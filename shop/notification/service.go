@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
@@ -14,19 +15,65 @@ import (
 const MaxPage = 100
 
 // Service is the room. It is safe for concurrent use.
-type Service struct{ desk *room.Desk }
+type Service struct {
+	desk *room.Desk
+	opt  Options
+	nums numbers
+}
 
 var _ room.Room = (*Service)(nil)
 
 // New opens the room at its desk, whose Apply it sets to its own.
-func New(desk *room.Desk) *Service {
-	s := &Service{desk: desk}
+func New(desk *room.Desk, opt Options) *Service {
+	opt.Policy = opt.Policy.orDefault()
+	if opt.Jitter == nil {
+		opt.Jitter = anyWait
+	}
+	s := &Service{desk: desk, opt: opt}
 	desk.Apply = s.Apply
 	return s
 }
 
 // Name implements room.Room.
 func (*Service) Name() string { return "notification" }
+
+// carrier returns who takes messages out on a channel, or nil.
+func (s *Service) carrier(channel string) Carrier {
+	if channel == SMS {
+		return s.opt.SMS
+	}
+	return s.opt.Mail
+}
+
+// numbers counts since the process started.
+type numbers struct{ taken, refused, unknown atomic.Int64 }
+
+func (n *numbers) count(v Verdict) {
+	switch v {
+	case Taken:
+		n.taken.Add(1)
+	case Refused, Missing:
+		n.refused.Add(1)
+	default:
+		n.unknown.Add(1)
+	}
+}
+
+// Numbers are what to watch: attempts and questions that ended with the letter taken, certainly not
+// taken, and with nobody knowing. Since the process started.
+type Numbers struct {
+	Taken   int64 `json:"taken"`
+	Refused int64 `json:"refused"`
+	Unknown int64 `json:"unknown"`
+}
+
+// Numbers returns the numbers to watch.
+func (s *Service) Numbers() Numbers {
+	return Numbers{
+		Taken: s.nums.taken.Load(), Refused: s.nums.refused.Load(),
+		Unknown: s.nums.unknown.Load(),
+	}
+}
 
 // Page is a part of a mailbox.
 type Page struct {

@@ -27,7 +27,7 @@ const (
 func open(t roomtest.T, opts ...roomtest.Option) (*roomtest.World, *notification.Service) {
 	t.Helper()
 	w := roomtest.New(t, opts...)
-	return w, notification.New(w.Desk("notification"))
+	return w, notification.New(w.Desk("notification"), notification.Options{})
 }
 
 func contact(t roomtest.T, w *roomtest.World) shop.Sealed[event.Contact] {

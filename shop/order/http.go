@@ -29,6 +29,7 @@ type PostOrderBody struct {
 	} `json:"payment"`
 	ShipTo        shop.Address `json:"shipTo"`
 	Email         string       `json:"email,omitempty" format:"email" maxLength:"254"`
+	Phone         string       `json:"phone,omitempty" pattern:"^[+][1-9][0-9]{6,14}$" doc:"where messages may go by SMS, as in +442079460123"`
 	ExpectedTotal *shop.Money  `json:"expectedTotal,omitempty" doc:"compared, never trusted"`
 	CartID        string       `json:"cartId,omitempty" pattern:"^[A-Za-z0-9_-]{0,64}$" doc:"becomes one order"`
 }
@@ -122,8 +123,8 @@ func (s *Service) checkoutNew(
 	customer := shop.ID(once.Principal)
 	b := Basket{
 		Customer: customer, Items: in.Body.Items, Cart: shop.ID(in.Body.CartID),
-		ShipTo: in.Body.ShipTo, Email: in.Body.Email, Expected: in.Body.ExpectedTotal,
-		Origin: "http",
+		ShipTo: in.Body.ShipTo, Email: in.Body.Email, Phone: in.Body.Phone,
+		Expected: in.Body.ExpectedTotal, Origin: "http",
 	}
 	if err := s.complete(ctx, &b); err != nil {
 		return room.Answer{}, err

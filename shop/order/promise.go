@@ -50,7 +50,7 @@ func (s *Service) Promise(
 	b := Basket{
 		Order: promisedID(once.Once), Customer: by.ID, Items: in.Body.Items,
 		Cart: shop.ID(in.Body.CartID), ShipTo: in.Body.ShipTo, Email: in.Body.Email,
-		Expected: in.Body.ExpectedTotal, Origin: "queue",
+		Phone: in.Body.Phone, Expected: in.Body.ExpectedTotal, Origin: "queue",
 	}
 	a, again, err := once.Recall(ctx, s.desk.Begin(room.Cause{}))
 	if err == nil && !again {

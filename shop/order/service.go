@@ -84,6 +84,7 @@ type Basket struct {
 	Method   shop.ID // payment's reference to the card
 	ShipTo   shop.Address
 	Email    string      // may be empty
+	Phone    string      // may be empty; else as in +442079460123
 	Expected *shop.Money // refused with TotalChanged when the total is another; nil accepts any
 	Origin   string      // "http", "queue" or "import"
 	At       time.Time   // when the customer ordered; zero is now
@@ -151,7 +152,8 @@ func (s *Service) plan(ctx context.Context, b Basket) (*event.OrderCreated, erro
 	if err != nil {
 		return nil, err
 	}
-	contact, err := seal(ctx, s.desk.Keys, b.Customer, event.Contact{Email: b.Email})
+	contact, err := seal(ctx, s.desk.Keys, b.Customer,
+		event.Contact{Email: b.Email, Phone: b.Phone})
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +205,9 @@ func (s *Service) complete(ctx context.Context, b *Basket) (err error) {
 	if err := shop.CheckText("email", b.Email, 0, maxEmail); err != nil {
 		return err
 	}
+	if err := shop.CheckText("phone", b.Phone, 0, maxPhone); err != nil {
+		return err
+	}
 	return b.ShipTo.Check()
 }
 
@@ -210,6 +215,7 @@ const (
 	// maxOrderID leaves room for what is derived from it: shp_<x>_<n>.
 	maxOrderID = 56
 	maxEmail   = 254
+	maxPhone   = 16 // E.164 with its '+'
 	// maxBodyBytes bounds the encoded lines, so that the order's facts and its stored answer fit
 	// into an item of the store, whatever the titles are.
 	maxBodyBytes = 250_000
