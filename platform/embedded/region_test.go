@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/souk-commerce/souk/platform"
 )
@@ -137,4 +140,33 @@ func level0(t *testing.T, p *Platform) map[string]int {
 		}
 	}
 	return n
+}
+
+// Goal: files that lie over each other are compacted together, and others by themselves. Method:
+// ranges as lists of letters.
+func TestApart(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ files, want string }{
+		{"ab cd ef", "ab cd ef"}, // the log
+		{"ac bd ef", "ad ef"},
+		{"ac be dg", "ag"}, // a staircase
+		{"bc ad ef", "ad ef"},
+		{"bc de af", "af"},
+		{"aa bc", "bc"}, // one key has no range
+		{"", ""},
+	} {
+		var files []pebble.SSTableInfo
+		for f := range strings.FieldsSeq(c.files) {
+			var i pebble.SSTableInfo
+			i.Smallest.UserKey, i.Largest.UserKey = []byte(f[:1]), []byte(f[1:])
+			files = append(files, i)
+		}
+		var got []string
+		for _, r := range apart(files) {
+			got = append(got, string(r.from)+string(r.to))
+		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%s: %s, want %s", c.files, s, c.want)
+		}
+	}
 }

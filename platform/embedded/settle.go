@@ -76,15 +76,33 @@ func (p *Platform) settleOne(ctx context.Context, n int) error {
 	slices.SortFunc(files, func(a, b pebble.SSTableInfo) int {
 		return bytes.Compare(a.Largest.UserKey, b.Largest.UserKey)
 	})
-	from, to := files[0].Smallest.UserKey, files[len(files)-3].Largest.UserKey
-	for _, f := range files {
-		if bytes.Compare(f.Smallest.UserKey, from) < 0 {
-			from = f.Smallest.UserKey
+	for _, r := range apart(files[:len(files)-2]) {
+		// Taken apart, what lies on nothing is moved instead of written.
+		if err := p.db.Compact(ctx, r.from, r.to, true); err != nil {
+			return err
 		}
 	}
-	if bytes.Compare(from, to) >= 0 {
-		return nil
+	return nil
+}
+
+// keyRange is the first and the last key of some files.
+type keyRange struct{ from, to []byte }
+
+// apart joins files, in the order of their last keys, where they lie over each other. The log's
+// never do: each is moved as it is.
+func apart(files []pebble.SSTableInfo) []keyRange {
+	var list []keyRange
+	for _, f := range files {
+		from := f.Smallest.UserKey
+		for len(list) > 0 && bytes.Compare(list[len(list)-1].to, from) >= 0 {
+			if last := list[len(list)-1]; bytes.Compare(last.from, from) < 0 {
+				from = last.from
+			}
+			list = list[:len(list)-1]
+		}
+		if bytes.Compare(from, f.Largest.UserKey) < 0 {
+			list = append(list, keyRange{from, f.Largest.UserKey})
+		}
 	}
-	// Taken apart, what lies on nothing is moved instead of written.
-	return p.db.Compact(ctx, from, to, true)
+	return list
 }
