@@ -76,6 +76,7 @@ type DeclaredSetting struct {
 	Default   string
 	Room      string   // whose functions need it
 	Roles     []string // and every function of these roles
+	Role      string   // the only role of that room's functions that needs it; "" is all
 }
 
 // DeclaredDoor is one route.

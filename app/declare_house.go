@@ -88,6 +88,8 @@ func declaredSettings() []DeclaredSetting {
 			Room:  "payment", Roles: []string{"api"}},
 		{Env: "SOUK_WEBHOOK_SECRETS", Room: "payment",
 			About: "What the provider signs its notices with."},
+		{Env: "SOUK_MAIL_FROM", Parameter: "MailFrom", Room: "notification", Role: "worker",
+			About: "Sender of mail, an address of MailDomain; empty: mail is refused."},
 	}
 }
 

@@ -80,7 +80,7 @@ func optional(role string) []string {
 	case function.Relay:
 		return []string{"SOUK_BUS_NAME", "SOUK_TOPIC"}
 	case function.Worker:
-		return []string{"SOUK_PEOPLE_KEY", "SOUK_WEBHOOK_SECRETS"}
+		return []string{"SOUK_PEOPLE_KEY", "SOUK_WEBHOOK_SECRETS", "SOUK_MAIL_FROM"}
 	}
 	return []string{"SOUK_PEOPLE_KEY"}
 }

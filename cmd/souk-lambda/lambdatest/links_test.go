@@ -12,20 +12,22 @@ import (
 const module = "github.com/souk-commerce/souk/"
 
 // Goal: a binary links what its role uses. Method: the packages of ours, and the modules of others,
-// that each role depends on, against what is written here; the world that it is built for, and what
-// that links, are not counted.
+// that each role depends on, against what is written here; what the world that it is built for links,
+// and the client of SES, are not counted.
 func TestRolesLinkWhatTheyUse(t *testing.T) {
 	t.Parallel()
 	rooms := "app/rooms shop shop/analytics shop/catalog shop/event shop/fulfilment " +
 		"shop/inventory shop/ledger shop/notification shop/order shop/payment " +
 		"shop/payment/sandbox shop/room"
 	doors := "app shop/identity " + rooms
+	carried := "cmd/souk-lambda/carriers shop/notification/awscall shop/notification/ses " +
+		"shop/notification/sns"
 	every := "cmd/souk-lambda/batch cmd/souk-lambda/function cmd/souk-lambda/world platform"
-	world := linked(t, "cmd/souk-lambda/world")
+	world := append(linked(t, "cmd/souk-lambda/world"), linked(t, "shop/notification/ses")...)
 	for role, want := range map[string]string{
 		function.API:       doors + " cmd/souk-lambda/gateway cmd/souk-lambda/settings",
 		function.Purchases: doors + " cmd/souk-lambda/settings",
-		function.Worker:    rooms + " cmd/souk-lambda/settings",
+		function.Worker:    rooms + " " + carried + " cmd/souk-lambda/settings",
 		function.Relay:     "",
 		function.Sweeper:   "",
 	} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/souk-commerce/souk/app/rooms"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/batch"
+	"github.com/souk-commerce/souk/cmd/souk-lambda/carriers"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/function"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/settings"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/world"
@@ -35,8 +36,13 @@ func open(ctx context.Context, s function.Start) (function.Opened, error) {
 		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
 		Catalog: settings.Catalog(s.Env), Order: settings.Order(s.Env),
 	}
-	if room == "payment" {
+	switch room {
+	case "payment":
 		cfg.Payment = settings.Payment(s.Env)
+	case "notification":
+		if cfg.Notification, err = carriers.Options(ctx, s.Env); err != nil {
+			return function.Opened{}, err
+		}
 	}
 	p, err := world.OpenPlatform(ctx, s, rooms.Check(cfg.Catalogue))
 	if err != nil {

@@ -175,6 +175,7 @@ func (p *part) environment(f function) obj {
 		switch {
 		case f.role == "relay" || f.role == "sweeper": // they do not look into what they carry
 		case !slices.Contains(f.rooms, s.Room) && !slices.Contains(s.Roles, f.role):
+		case s.Role != "" && s.Role != f.role:
 		case s.Parameter != "":
 			env[s.Env] = ref(s.Parameter)
 		default:

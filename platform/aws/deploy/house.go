@@ -95,6 +95,7 @@ type Setting struct {
 	Default   string
 	Room      string   // whose functions are given it
 	Roles     []string // and every function of these roles
+	Role      string   // the only role of that room's functions that needs it; "" is all
 }
 
 // Window is a time of day in which instances stand by.
