@@ -12,8 +12,8 @@ import (
 const module = "github.com/souk-commerce/souk/"
 
 // Goal: a binary links what its role uses. Method: the packages of ours, and the modules of others,
-// that each role depends on, against what is written here; what the world that it is built for links,
-// and the client of SES, are not counted.
+// that each role depends on, against what is written here. What the world that it is built for
+// links, and the client of SES, are not counted.
 func TestRolesLinkWhatTheyUse(t *testing.T) {
 	t.Parallel()
 	rooms := "app/rooms shop shop/analytics shop/catalog shop/event shop/fulfilment " +
