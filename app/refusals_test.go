@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,9 +15,15 @@ func allRoles() []room.Role {
 	return []room.Role{room.Customer(), room.Dealer(), room.Admin(), room.ServiceRole()}
 }
 
-// events counts the whole log.
+// events counts the whole log, once everything that follows from what was done is in it.
 func (s *stage) events() int {
 	s.t.Helper()
+	s.until("everything that follows is done", func() bool {
+		all, err := s.p.Delivery().Status(s.t.Context())
+		return err == nil && !slices.ContainsFunc(all, func(one platform.SubscriptionStatus) bool {
+			return one.Pending+one.Waiting > 0
+		})
+	})
 	n := 0
 	err := s.p.History().Log(context.Background(), "", func(string, platform.Event) error {
 		n++
