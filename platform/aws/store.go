@@ -67,7 +67,7 @@ func (u undeclared) Commit(context.Context, platform.Batch) error { return u.ref
 
 // Get implements platform.Store.
 func (s *store) Get(ctx context.Context, k platform.Key) (platform.Record, error) {
-	if err := checkKey(k); err != nil {
+	if err := k.Check(); err != nil {
 		return platform.Record{}, err
 	}
 	i, err := s.p.get(ctx, s.table, key(s.room, k.Part, markRecord, k.Sort))
@@ -104,7 +104,7 @@ func (s *store) List(ctx context.Context, q platform.Query) ([]platform.Record, 
 		return nil, fmt.Errorf("a list of %d records, allowed are 1 to %d: %w",
 			q.Limit, platform.MaxList, platform.ErrInvalid)
 	}
-	if err := checkKey(platform.Key{Part: q.Part, Sort: q.After}); err != nil {
+	if err := (platform.Key{Part: q.Part, Sort: q.After}).Check(); err != nil {
 		return nil, err
 	}
 	items, err := s.p.list(ctx, span{

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/souk-commerce/souk/platform"
 )
@@ -32,13 +31,13 @@ func (p *Platform) checkBatch(c *change) error {
 		if err != nil {
 			return err
 		}
-		if err := checkTimerKey(b.Timers[i].Key); err != nil {
+		if err := platform.CheckTimerKey(b.Timers[i].Key); err != nil {
 			return err
 		}
 		size += n
 	}
 	for _, key := range b.Cancel {
-		if err := checkTimerKey(key); err != nil {
+		if err := platform.CheckTimerKey(key); err != nil {
 			return err
 		}
 	}
@@ -56,7 +55,7 @@ func (p *Platform) checkWrites(c *change) (size int, err error) {
 	c.keys = make([][]byte, len(c.batch.Writes))
 	for i := range c.batch.Writes {
 		w := &c.batch.Writes[i]
-		n, err := checkWrite(w)
+		n, err := w.Check()
 		if err != nil {
 			return 0, err
 		}
@@ -115,81 +114,13 @@ func twice(keys [][]byte) bool {
 	return false
 }
 
-func checkWrite(w *platform.Write) (size int, err error) {
-	if err := checkKey(w.Key); err != nil {
-		return 0, err
-	}
-	if w.Expect < platform.Any {
-		return 0, fmt.Errorf("a record cannot have version %d: %w", w.Expect, platform.ErrInvalid)
-	}
-	switch {
-	case w.Kind < platform.Put || w.Kind > platform.Check:
-		return 0, fmt.Errorf("a write of kind %d: %w", w.Kind, platform.ErrInvalid)
-	case w.Kind != platform.Put && w.Value != nil,
-		(w.Kind == platform.Delete || w.Kind == platform.Check) && w.Moves != nil,
-		w.Kind == platform.Add && len(w.Moves) == 0:
-		return 0, fmt.Errorf("a write with parts that its kind does not have: %w",
-			platform.ErrInvalid)
-	}
-	if len(w.Moves) > platform.MaxMoves {
-		return 0, fmt.Errorf("%d counters moved in one write, at most %d: %w",
-			len(w.Moves), platform.MaxMoves, platform.ErrTooLarge)
-	}
-	size = len(w.Key.Part) + len(w.Key.Sort) + len(w.Value)
-	for i, m := range w.Moves {
-		size += len(m.Counter) + counterBytes
-		for _, other := range w.Moves[:i] {
-			if other.Counter == m.Counter {
-				return 0, fmt.Errorf("counter %q is moved twice in one write: %w",
-					m.Counter, platform.ErrInvalid)
-			}
-		}
-	}
-	if size > platform.MaxItemBytes {
-		return 0, fmt.Errorf("%d bytes in one record, at most %d: %w",
-			size, platform.MaxItemBytes, platform.ErrTooLarge)
-	}
-	return size, nil
-}
-
-func checkKey(k platform.Key) error {
-	switch {
-	case k.Part == "":
-		return fmt.Errorf("a key without a partition: %w", platform.ErrInvalid)
-	case len(k.Part) > platform.MaxPartBytes:
-		return fmt.Errorf("a partition of %d bytes: %w", len(k.Part), platform.ErrTooLarge)
-	case len(k.Sort) > platform.MaxSortBytes:
-		return fmt.Errorf("a sort key of %d bytes: %w", len(k.Sort), platform.ErrTooLarge)
-	}
-	return nil
-}
-
-func checkTimerKey(key string) error {
-	if key == "" || len(key) > platform.MaxSubjectBytes {
-		return fmt.Errorf("a timer key of %d bytes: %w", len(key), platform.ErrInvalid)
-	}
-	return nil
-}
-
 // checkEvent refuses an event that is malformed, is not the room's, or breaks its contract.
 func (p *Platform) checkEvent(prefix string, e *platform.Event, timer bool) (size int, err error) {
-	switch {
-	case e.Type == "" || e.Subject == "" || e.ID == "" && !timer || e.Sequence < 0:
-		return 0, fmt.Errorf("an event without id, type or subject: %w", platform.ErrInvalid)
-	case timer && e.Sequence != 0:
-		return 0, fmt.Errorf("a timer's event with a sequence: %w", platform.ErrInvalid)
-	case len(e.Subject) > platform.MaxSubjectBytes:
-		return 0, fmt.Errorf("a subject of %d bytes: %w", len(e.Subject), platform.ErrTooLarge)
-	case !isText(e):
-		return 0, fmt.Errorf("an event with a string that is not UTF-8: %w", platform.ErrInvalid)
-	case prefix != "" && !ownType(prefix, e.Type):
-		return 0, fmt.Errorf("room %s cannot announce %s: %w", prefix, e.Type, platform.ErrInvalid)
+	if size, err = e.Check(timer); err != nil {
+		return 0, err
 	}
-	size = len(e.ID) + len(e.Type) + len(e.Subject) + len(e.Data) + len(e.Correlation) +
-		len(e.Causation) + len(e.Idempotency) + len(e.TraceParent)
-	if size > platform.MaxItemBytes {
-		return 0, fmt.Errorf("%d bytes in one event, at most %d: %w",
-			size, platform.MaxItemBytes, platform.ErrTooLarge)
+	if prefix != "" && !ownType(prefix, e.Type) {
+		return 0, fmt.Errorf("room %s cannot announce %s: %w", prefix, e.Type, platform.ErrInvalid)
 	}
 	if p.check != nil {
 		if err := p.check(*e); err != nil {
@@ -197,13 +128,6 @@ func (p *Platform) checkEvent(prefix string, e *platform.Event, timer bool) (siz
 		}
 	}
 	return size, nil
-}
-
-// isText reports whether every string of e is UTF-8.
-func isText(e *platform.Event) bool {
-	return utf8.ValidString(e.ID) && utf8.ValidString(e.Type) && utf8.ValidString(e.Subject) &&
-		utf8.ValidString(e.Correlation) && utf8.ValidString(e.Causation) &&
-		utf8.ValidString(e.Idempotency) && utf8.ValidString(e.TraceParent)
 }
 
 // ownType reports whether typ is "souk.<room>.…" for the prefix "<room>/".

@@ -26,9 +26,6 @@ type counter struct {
 	n    int64
 }
 
-// counterBytes is what a counter counts for beside its name.
-const counterBytes = 8
-
 func (s *state) has(name string) bool {
 	return slices.ContainsFunc(s.counters, func(c counter) bool { return c.name == name })
 }
@@ -217,11 +214,11 @@ func checkGrown(w *platform.Write, s *state) error {
 		return nil // its size was checked by itself
 	}
 	for _, c := range s.counters {
-		size += len(c.name) + counterBytes
+		size += len(c.name) + platform.CounterBytes
 	}
 	for _, m := range w.Moves {
 		if !s.has(m.Counter) {
-			size += len(m.Counter) + counterBytes
+			size += len(m.Counter) + platform.CounterBytes
 		}
 	}
 	if size > platform.MaxItemBytes {

@@ -49,7 +49,7 @@ func (s *store) context(ctx context.Context) context.Context {
 
 // Get implements platform.Store.
 func (s *store) Get(ctx context.Context, key platform.Key) (platform.Record, error) {
-	if err := checkKey(key); err != nil {
+	if err := key.Check(); err != nil {
 		return platform.Record{}, err
 	}
 	raw := roomKey(make([]byte, 0, usualKey), s.prefix, key)
@@ -146,7 +146,7 @@ func (s *store) List(ctx context.Context, q platform.Query) ([]platform.Record, 
 		return nil, fmt.Errorf("a list of %d records, allowed are 1 to %d: %w",
 			q.Limit, platform.MaxList, platform.ErrInvalid)
 	}
-	if err := checkKey(platform.Key{Part: q.Part, Sort: q.After}); err != nil {
+	if err := (platform.Key{Part: q.Part, Sort: q.After}).Check(); err != nil {
 		return nil, err
 	}
 	if err := pledgeOf(ctx).kept(ctx); err != nil { // a handler sees what it wrote itself
