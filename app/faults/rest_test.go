@@ -35,6 +35,7 @@ func (m *market) settle() error {
 			return errDied
 		case <-platformtest.RealClock{}.After(tick):
 		}
+		waits := m.clock.WaitedFor(time.Second) // asked first: what it fired counts in the pulse
 		now, err := m.pulse()
 		if err != nil {
 			return errDied
@@ -45,11 +46,11 @@ func (m *market) settle() error {
 		was = now
 		switch {
 		case now.pending == 0 && now.waiting == 0:
+			if quiet >= calm && waits {
+				return nil // the last move's timers have fired, and the scheduler waits again
+			}
 			if m.clock.AdvanceToNext(time.Second) {
 				quiet++
-			}
-			if quiet >= calm {
-				return nil
 			}
 		case now.pending == 0 || idle > stalled:
 			m.clock.AdvanceToNext(step)

@@ -79,6 +79,13 @@ func (c *Clock) AdvanceToNext(most time.Duration) bool {
 	return true
 }
 
+// WaitedFor reports whether somebody waits for a moment that is at most most away.
+func (c *Clock) WaitedFor(most time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.waits) > 0 && !c.waits[0].due.After(c.now.Add(most))
+}
+
 // Waiting counts the channels that have not received yet.
 func (c *Clock) Waiting() int {
 	c.mu.Lock()
