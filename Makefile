@@ -3,7 +3,7 @@
 # One binary with nothing to install; and without cgo all memory is the collector's to bound.
 export CGO_ENABLED ?= 0
 
-.PHONY: help demo test test-fast test-race test-api test-aws test-aws-suite test-aws-shop lint-aws soak bench generate lint fmt check
+.PHONY: help demo test test-fast test-race test-api test-aws test-aws-suite test-aws-shop lint-aws test-parquet soak bench generate lint fmt check
 
 help: ## this page
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ test-aws-shop: ## the deployed shop on emulators: generated templates, real func
 lint-aws: ## cfn-lint over the CloudFormation templates (needs PyPI; exit code 3 without)
 	go test -tags cfnlint -c -o bin/lint.test ./cmd/souk
 	cd cmd/souk && ../../bin/lint.test -test.v -test.run TestDeployLints
+
+test-parquet: ## DuckDB reads what souk export wrote (needs PyPI; exit code 3 without)
+	go test -tags duckdb -c -o bin/parquet.test ./shop/analytics/parquet
+	bin/parquet.test -test.v -test.run DuckDB
 
 soak: ## long campaigns: crashes, kill -9, lying providers; see docs/faults.md for the last results
 	SOUK_SOAK=1 go test -timeout 4h ./...

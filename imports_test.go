@@ -29,6 +29,8 @@ func layers() []layer {
 		{"shop/room/roomtest",
 			[]string{"shop", "shop/", "platform", "platform/"}, true,
 			"a world for the rooms' tests"},
+		{"shop/analytics/parquet", []string{"shop", "shop/event", "platform"}, true,
+			"a file format's code lives behind its room; it reads envelopes"},
 		{"shop/payment/sandbox", []string{"shop", "shop/event", "shop/room", "shop/payment"}, true,
 			"a vendor's code lives behind the seam of its room"},
 		{"shop/notification/awscall", []string{"shop", "shop/notification"}, true,

@@ -38,6 +38,7 @@ type commands struct {
 	Verify    verifyCommand    `cmd:"" help:"Check every invariant of a data directory. Exit 1 if one is broken."`
 	Replay    replayCommand    `cmd:"" help:"Deliver the events since a moment to a subscription again."`
 	Rebuild   rebuildCommand   `cmd:"" help:"Make a read model anew from the log."`
+	Export    exportCommand    `cmd:"" help:"Write the log as Parquet files, or the numbers as CSV."`
 	Contracts contractsCommand `cmd:"" help:"Check or write what is generated from the event contracts."`
 	Bench     benchCommand     `cmd:"" help:"Measure orders a second, latencies, fsyncs, bytes and CPU."`
 	Backup    backupCommand    `cmd:"" help:"Copy a data directory, with every checksum; a running server does it by POST /v1/ops/backups."`

@@ -78,8 +78,7 @@ func (s *Service) Summary(ctx context.Context) (Summary, error) {
 		return Summary{}, err
 	}
 	if rebuilding {
-		return Summary{}, shop.Errorf(shop.Unavailable, "the numbers are being counted again").
-			WithHint("if no rebuild is at work, one was interrupted: run it again")
+		return Summary{}, errRebuilding()
 	}
 	sum := Summary{Takings: []Takings{}, Products: []Product{}, Dealers: []DealerSales{}}
 	if err := s.readTotals(ctx, &sum); err != nil {
@@ -143,6 +142,11 @@ func (s *Service) each(
 		return fmt.Errorf("read %s: %w", prefix, err)
 	}
 	return nil
+}
+
+func errRebuilding() error {
+	return shop.Errorf(shop.Unavailable, "the numbers are being counted again").
+		WithHint("if no rebuild is at work, one was interrupted: run it again")
 }
 
 func (s *Service) rebuilding(ctx context.Context) (bool, error) {

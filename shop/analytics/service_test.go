@@ -218,3 +218,33 @@ func spoil(t *testing.T, w *roomtest.World) {
 		t.Fatalf("spoil: %v", err)
 	}
 }
+
+// Goal: the sheets say what the summary says, all of it, and no cell is a formula.
+// Method: a little of everything, and a SKU that begins like one; each sheet whole.
+func TestSheets(t *testing.T) {
+	t.Parallel()
+	w, s := open(t, roomtest.Calm())
+	w.Start(t, s)
+	trap := placed("ord_9", 1)
+	trap.Parcels[0].Lines[0].SKU = "=SUM(A1)"
+	w.Announce(t, created("ord_1"), placed("ord_1", 2), trap)
+	w.Settle(t)
+	want := map[string]string{
+		"funnel": "stage,count\norders created,1\norders placed,2\norders cancelled,0\n" +
+			"orders expired,0\nparcels delivered,0\n",
+		"takings":  "currency,ordered,captured,refunded\nGBP,44,0,0\n",
+		"products": "sku,units,orders\n'=SUM(A1),1,1\nS000,1,1\nS001,1,1\n",
+		"dealers":  "dealer,currency,parcels,revenue\ndlr_1,GBP,2,30\n",
+	}
+	for _, sheet := range analytics.Sheets() {
+		var out strings.Builder
+		if err := s.CSV(t.Context(), sheet, &out); err != nil || out.String() != want[sheet] {
+			t.Errorf("%s is %v\n%s", sheet, err, out.String())
+		}
+	}
+	var out strings.Builder
+	if err := s.CSV(t.Context(), "secrets", &out); shop.CodeOf(err) != shop.Invalid ||
+		out.Len() > 0 {
+		t.Errorf("no such sheet: %v, %q", err, out.String())
+	}
+}
