@@ -143,8 +143,9 @@ func (x *exported) write(t *text) {
 			howMany(int64(x.Parquet.Files), "file", "files"), x.To, x.Seconds,
 			howMany(x.Parquet.InAll, "event", "events"))
 		if x.Parquet.InAll > 0 {
-			t.line("  next: duckdb -c \"SELECT type, count(*) FROM read_parquet('%s/*/*/*.parquet',"+
-				" hive_partitioning=true, union_by_name=true) GROUP BY type\"", x.To)
+			t.line("  next: duckdb -c \"SELECT type, count(*) FROM read_parquet("+
+				"'%s/*/*/*.parquet', hive_partitioning=true, union_by_name=true)"+
+				" GROUP BY type\"", x.To)
 		}
 		return
 	}
