@@ -61,6 +61,8 @@ func layers() []layer {
 			"only main knows which world it is"},
 		{"app/", []string{"shop", "shop/", "platform", "app", "app/"}, true,
 			"what stands on the app knows the rooms and the ports"},
+		{"examples/", []string{"shop", "shop/event", "shop/room", "platform"}, false,
+			"an example is written as a room is: language, facts and ports"},
 		{"", nil, false, "the root holds only rules"},
 	}
 }

@@ -34,6 +34,8 @@ type Config struct {
 	Policy    Policy
 	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
 	Notification notification.Options
+	// Guests are rooms of somebody else's, opened beside ours when all are: see examples/loyalty.
+	Guests []Guest
 	// Unwatched is for a process that takes no part in delivery: nobody is woken when an order
 	// moves. Whoever waits for one looks again by itself, and histories are not streamed.
 	Unwatched bool
@@ -41,6 +43,9 @@ type Config struct {
 	// exists with shop.Conflict, and stops when ctx ends. nil: the market cannot be backed up.
 	Backups func(ctx context.Context, name string) error
 }
+
+// Guest is a room of somebody else's.
+type Guest = rooms.Guest
 
 // Policy is what the operator decides. The zero value of a field stands for its default.
 type Policy struct {
@@ -153,7 +158,7 @@ func (a *App) openRooms() error {
 	of := rooms.Config{
 		Platform: cfg.Platform, Catalogue: cfg.Catalogue, Clock: cfg.Clock, IDs: cfg.IDs,
 		Catalog: cfg.Policy.Catalog, Order: cfg.Policy.Order, Payment: cfg.Payment,
-		Notification: cfg.Notification,
+		Notification: cfg.Notification, Guests: cfg.Guests,
 	}
 	if !cfg.Unwatched {
 		of.Watcher = watcher{a.watch, a.pace}

@@ -31,6 +31,14 @@ type Config struct {
 	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
 	Notification notification.Options
 	Watcher      order.Watcher // nil: whoever waits for an order looks again by itself
+	// Guests are rooms that this package does not know. A process that opens all opens them too.
+	Guests []Guest
+}
+
+// Guest is a room of somebody else's: it reacts to facts like ours, and keeps records of its own.
+type Guest struct {
+	Name string // the prefix of its records and reactions for ever: no other room's
+	Open func(desk *room.Desk) room.Room
 }
 
 // Row is the rooms that are open in this process; the others are nil. Its methods are safe for
@@ -103,7 +111,24 @@ func Open(cfg Config, names ...string) (*Row, error) {
 			r.list = append(r.list, d.open(r))
 		}
 	}
+	if len(names) == 0 {
+		return r, r.openGuests()
+	}
 	return r, nil
+}
+
+// openGuests opens the guests, each at a desk of its own.
+func (r *Row) openGuests() error {
+	taken := append(Names(), "app")
+	for _, g := range r.cfg.Guests {
+		if slices.Contains(taken, g.Name) {
+			return shop.Errorf(shop.Invalid,
+				"a guest cannot be called %q, as another room is; nothing was opened", g.Name)
+		}
+		taken = append(taken, g.Name)
+		r.list = append(r.list, g.Open(r.Desk(g.Name)))
+	}
+	return nil
 }
 
 // Rooms lists the rooms that are open, for checkers and rebuilders.
