@@ -96,6 +96,14 @@ func TestDeployedFunctions(t *testing.T) {
 	t.Run("templates give what functions read", func(t *testing.T) {
 		templatesGiveWhatFunctionsRead(t, dir)
 	})
+	for name, play := range map[string]func(t *testing.T, dir string){
+		"doors in bad weather": doorsInBadWeather,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			play(t, dir)
+		})
+	}
 }
 
 // Goal: a template gives each function what its binary must have, and nothing that it does not

@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"context"
+	"crypto/md5"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -213,7 +214,14 @@ func (s *SQS) SendMessage(
 	if err != nil {
 		return nil, err
 	}
-	return &sqs.SendMessageOutput{MessageId: aws.String(id)}, nil
+	return &sqs.SendMessageOutput{
+		MessageId: aws.String(id), MD5OfMessageBody: digestOf(in.MessageBody),
+	}, nil
+}
+
+// digestOf is what a client checks that its message arrived by.
+func digestOf(body *string) *string {
+	return aws.String(fmt.Sprintf("%x", md5.Sum([]byte(aws.ToString(body)))))
 }
 
 // put adds a message. The caller holds the lock.

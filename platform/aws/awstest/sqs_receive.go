@@ -218,7 +218,7 @@ func (s *SQS) SendMessageBatch(
 			continue
 		}
 		out.Successful = append(out.Successful, types.SendMessageBatchResultEntry{
-			Id: e.Id, MessageId: aws.String(sent),
+			Id: e.Id, MessageId: aws.String(sent), MD5OfMessageBody: digestOf(e.MessageBody),
 		})
 	}
 	return out, nil
