@@ -97,7 +97,13 @@ func TestDeployedFunctions(t *testing.T) {
 		templatesGiveWhatFunctionsRead(t, dir)
 	})
 	for name, play := range map[string]func(t *testing.T, dir string){
-		"doors in bad weather": doorsInBadWeather,
+		"doors in bad weather":         doorsInBadWeather,
+		"a worker dies":                workerDies,
+		"a batch half fails":           batchHalfFails,
+		"events large and doubled":     eventsLargeAndDoubled,
+		"a relay in bad weather":       relayInBadWeather,
+		"a sweeper in bad weather":     sweeperInBadWeather,
+		"old events are still handled": oldEventsInFlight,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -59,8 +59,8 @@ func skewed(code string) awstest.Fault {
 const writes, reads = "TransactWriteItems", "GetItem"
 
 // patience is how often a room's commit is sent before it is given up: eight times by the adapter,
-// and decided anew two dozen times by the room.
-const patience = 8 * 24
+// for each of six times that the room decides.
+const patience = 8 * 6
 
 // gusts lists the weather of a write, and of a read.
 func gusts() []gust {

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +22,7 @@ import (
 	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/smithy-go"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
@@ -43,8 +47,9 @@ type storm struct {
 	sqs      *awstest.SQS
 	bus      *awstest.EventBridge
 	weather  *awstest.Faults
-	cfg      aws.Config // past the weather
-	endpoint string     // in it
+	bad      atomic.Pointer[func(op string) awstest.Fault] // weather that lasts; nil is calm
+	cfg      aws.Config                                    // past the weather
+	endpoint string                                        // in it
 	bank     string
 	p        *adapter.Platform // past it
 	api      *lambdatest.Function
@@ -78,7 +83,13 @@ func openStorm(t *testing.T, dir string) *storm {
 		"sqs": awstest.JSONService{Fake: s.sqs}, "kms": awstest.JSONService{Fake: key},
 		"events": awstest.JSONService{Fake: s.bus},
 	}}
-	s.cfg, s.weather = awstest.Config(calm), &awstest.Faults{Next: calm}
+	s.cfg = awstest.Config(calm)
+	s.weather = &awstest.Faults{Next: calm, Weather: func(op string) awstest.Fault {
+		if bad := s.bad.Load(); bad != nil {
+			return (*bad)(op)
+		}
+		return nil
+	}}
 	s.endpoint = serve(t, awstest.Loopback{Through: s.weather})
 	s.must(adapter.CreateTables(t.Context(), s.cfg, stormTable))
 	objects := s3.NewFromConfig(s.cfg, func(o *s3.Options) { o.UsePathStyle = true })
@@ -125,7 +136,8 @@ func (s *storm) worker(subscription string, types ...string) *stormWorker {
 	ctx, name := s.t.Context(), strings.ReplaceAll(subscription, ".", "-")
 	for _, end := range []string{"", "-dead"} {
 		_, err := s.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{
-			QueueName: aws.String(stormTable + "-" + name + end)})
+			QueueName:  aws.String(stormTable + "-" + name + end),
+			Attributes: map[string]string{"VisibilityTimeout": "240"}})
 		s.must(err)
 	}
 	pattern, err := json.Marshal(map[string][]string{"detail-type": types})
@@ -179,7 +191,7 @@ func (w *stormWorker) handle(list []message) (failed []string, err error) {
 		return nil, err
 	}
 	for _, m := range list {
-		if !contains(failed, m.MessageId) {
+		if !slices.Contains(failed, m.MessageId) {
 			_, err := w.s.sqs.DeleteMessage(w.s.t.Context(), &sqs.DeleteMessageInput{
 				QueueUrl: &w.url, ReceiptHandle: &m.ReceiptHandle})
 			w.s.must(err)
@@ -194,17 +206,11 @@ func (w *stormWorker) again(list []message) {
 	for _, m := range list {
 		_, err := w.s.sqs.ChangeMessageVisibility(w.s.t.Context(),
 			&sqs.ChangeMessageVisibilityInput{QueueUrl: &w.url, ReceiptHandle: &m.ReceiptHandle})
-		w.s.must(err)
-	}
-}
-
-func contains(list []string, one string) bool {
-	for _, have := range list {
-		if have == one {
-			return true
+		if api, ok := errors.AsType[smithy.APIError](err); !ok ||
+			api.ErrorCode() != "MessageNotInflight" { // the function has made it visible itself
+			w.s.must(err)
 		}
 	}
-	return false
 }
 
 // invoke gives records to a function, and returns what it names as failed.
@@ -308,4 +314,52 @@ func (s *storm) ask(who room.Role, id shop.ID, method, path, body, key string) r
 	var r reply
 	s.must(json.Unmarshal(raw, &r))
 	return r
+}
+
+// turn makes the weather bad for every request that would change a table, until it is turned to "".
+func (s *storm) turn(code string) {
+	if code == "" {
+		s.bad.Store(nil)
+		return
+	}
+	bad := func(op string) awstest.Fault {
+		switch op {
+		case writes, "UpdateItem", "PutItem", "DeleteItem":
+			return awstest.Refuse(code, "no", "")
+		}
+		return nil
+	}
+	s.bad.Store(&bad)
+}
+
+// list offers ten units of a thing.
+func (s *storm) list(sku string) {
+	s.t.Helper()
+	for _, one := range [][3]string{{"POST", "/v1/products", product(sku)},
+		{"PUT", "/v1/stock/" + sku, `{"onHand":10}`}} {
+		r := s.ask(room.Dealer(), "dlr_1", one[0], one[1], one[2], one[0]+sku)
+		if r.StatusCode >= 300 {
+			s.t.Fatalf("%v: %d %s", one, r.StatusCode, r.Body)
+		}
+	}
+}
+
+// checkout orders one unit.
+func (s *storm) checkout(sku, key string) {
+	s.t.Helper()
+	r := s.ask(room.Customer(), "cus_1", "POST", "/v1/orders", fmt.Sprintf(
+		`{"items":[{"sku":%q,"quantity":1}],"payment":{"token":"tok_visa"},"shipTo":%s}`, sku,
+		`{"name":"A. Buyer","line1":"1 Road","city":"Leeds","country":"GB"}`), key)
+	if r.StatusCode != http.StatusCreated {
+		s.t.Fatalf("%d %s\n%s", r.StatusCode, r.Body, s.api.Log)
+	}
+}
+
+// mustSay requires that a path says something.
+func (s *storm) mustSay(path, says string) {
+	s.t.Helper()
+	have := s.ask(room.Admin(), "adm_1", "GET", path, "", "").Body
+	if !strings.Contains(have, says) {
+		s.t.Errorf("%s: %s, want %s", path, have, says)
+	}
 }
