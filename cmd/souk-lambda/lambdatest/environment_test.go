@@ -74,13 +74,17 @@ func variables(f iamtest.Resource) map[string]any {
 
 // optional lists what functions do without, or what their other variables ask for.
 func optional(role string) []string {
+	decided := []string{"SOUK_PEOPLE_KEY", "SOUK_COMMISSION_BPS", "SOUK_DEADLINE", "SOUK_RETURNS",
+		"SOUK_SHIPPING", "SOUK_TAX_BPS"}
 	switch role {
 	case function.API:
-		return []string{"SOUK_PEOPLE_KEY", "SOUK_WEBHOOK_SECRETS"}
+		return append(decided, "SOUK_WEBHOOK_SECRETS", "SOUK_USER_POOL", "SOUK_USER_POOL_CLIENT")
 	case function.Relay:
 		return []string{"SOUK_BUS_NAME", "SOUK_TOPIC"}
 	case function.Worker:
-		return []string{"SOUK_PEOPLE_KEY", "SOUK_WEBHOOK_SECRETS", "SOUK_MAIL_FROM"}
+		return append(decided, "SOUK_WEBHOOK_SECRETS", "SOUK_MAIL_FROM", "SOUK_SMS_SENDER")
+	case function.Purchases:
+		return decided
 	}
 	return []string{"SOUK_PEOPLE_KEY"}
 }

@@ -1,7 +1,7 @@
 package deploy
 
-// identity makes the pool of who may sign in, with a group for each role. Everybody may add a
-// second factor; whoever works here must.
+// identity makes the pool of who may sign in, with a group for each role. Everybody has a second
+// factor. The doors take the pool's tokens: who is in no group is a customer.
 func (p *part) identity() {
 	p.add("Users", resource{"AWS::Cognito::UserPool", obj{
 		"UserPoolName":       p.house.named(""),
@@ -33,3 +33,6 @@ func (p *part) identity() {
 		}, nil})
 	}
 }
+
+// userPool is whom the pool's tokens say that they are from.
+func userPool() sub { return "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${Users}" }

@@ -1,6 +1,9 @@
 package deploy
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // parameter describes one.
 func parameter(about, kind string, more obj) obj {
@@ -49,7 +52,11 @@ func (p *part) parameters() {
 	})
 	for _, s := range h.Settings {
 		if s.Parameter != "" {
-			p.Parameters[s.Parameter] = parameter(s.About, "String", obj{"Default": s.Default})
+			more := obj{"Default": s.Default}
+			if s.Pattern != "" {
+				more["AllowedPattern"] = s.Pattern
+			}
+			p.Parameters[s.Parameter] = parameter(s.About, "String", more)
 		}
 	}
 	for _, role := range h.roles() {
@@ -127,7 +134,7 @@ func (p *part) shared() {
 	r, _ := p.house.room(p.name)
 	need["MailDomain"] = r.Tells
 	for _, s := range p.house.Settings {
-		need[s.Parameter] = s.Room == p.name
+		need[s.Parameter] = s.Room == p.name || slices.Contains(s.Roles, "worker")
 	}
 	for name := range p.house.handedDown() {
 		if need[name] {
