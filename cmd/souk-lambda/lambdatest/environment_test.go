@@ -10,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/souk-commerce/souk/cmd/souk-lambda/function"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/lambdatest"
 	"github.com/souk-commerce/souk/cmd/souk/house"
+	adapter "github.com/souk-commerce/souk/platform/aws"
 	"github.com/souk-commerce/souk/platform/aws/deploy"
 	"github.com/souk-commerce/souk/platform/aws/deploy/iamtest"
 )
@@ -147,6 +149,37 @@ func templatesGiveWhatFunctionsRead(t *testing.T, dir string) {
 				t.Errorf("%s is given %s, which it does not read", f.ID, name)
 			}
 		}
+	}
+}
+
+// Goal: timers are as late as the platform declares for functions, and no later. Method: the
+// schedule that the templates give every sweeper, against the features of a platform that is opened
+// as functions open it.
+func TestSweepersComeAsDeclared(t *testing.T) {
+	t.Parallel()
+	p, err := adapter.Open(t.Context(), adapter.Options{
+		Table: "t", Rooms: []adapter.Room{{Name: "order"}}, Bucket: "b", KeyID: "k", Bus: "b",
+		Functions: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := templates(t, "http://sandbox.test").Resources("AWS::Events::Rule")
+	if err != nil {
+		t.Fatal(err)
+	}
+	swept := 0
+	for _, r := range rules {
+		if every, ok := r.Properties["ScheduleExpression"]; ok {
+			swept++
+			if every != "rate(1 minute)" || p.Features().TimerLateness != 2*time.Minute {
+				t.Errorf("%s: %s, and a lateness of %s is declared", r.ID, every,
+					p.Features().TimerLateness)
+			}
+		}
+	}
+	if swept == 0 {
+		t.Error("nothing sweeps")
 	}
 }
 
