@@ -21,7 +21,9 @@ type signInAt struct {
 	client   string
 }
 
-// call asks Cognito, in its own words.
+const idp = "AWSCognitoIdentityProviderService."
+
+// call asks a service, in its own words.
 func (s *signInAt) call(op string, in map[string]any, out any) {
 	s.t.Helper()
 	body, err := json.Marshal(in)
@@ -34,9 +36,13 @@ func (s *signInAt) call(op string, in map[string]any, out any) {
 		s.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	r.Header.Set("X-Amz-Target", "AWSCognitoIdentityProviderService."+op)
+	service := "cognito-idp"
+	if strings.HasPrefix(op, "secretsmanager") {
+		service = "secretsmanager"
+	}
+	r.Header.Set("X-Amz-Target", op)
 	r.Header.Set("Authorization",
-		"AWS4-HMAC-SHA256 Credential=me/20260101/eu-west-1/cognito-idp/aws4_request")
+		"AWS4-HMAC-SHA256 Credential=me/20260101/eu-west-1/"+service+"/aws4_request")
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		s.t.Fatal(err)
@@ -62,18 +68,18 @@ func (s *signInAt) person(email, group string) (access, id string) {
 		more["UserPoolId"] = s.pool
 		return more
 	}
-	s.call("AdminCreateUser", of(map[string]any{"Username": email}), nil)
-	s.call("AdminSetUserPassword", of(map[string]any{"Username": email, "Password": password,
+	s.call(idp+"AdminCreateUser", of(map[string]any{"Username": email}), nil)
+	s.call(idp+"AdminSetUserPassword", of(map[string]any{"Username": email, "Password": password,
 		"Permanent": true}), nil)
 	if group != "" {
-		s.call("CreateGroup", of(map[string]any{"GroupName": group}), nil)
-		s.call("AdminAddUserToGroup", of(map[string]any{"Username": email, "GroupName": group}),
+		s.call(idp+"CreateGroup", of(map[string]any{"GroupName": group}), nil)
+		s.call(idp+"AdminAddUserToGroup", of(map[string]any{"Username": email, "GroupName": group}),
 			nil)
 	}
 	var out struct {
 		AuthenticationResult struct{ AccessToken, IdToken string }
 	}
-	s.call("AdminInitiateAuth", of(map[string]any{"ClientId": s.client,
+	s.call(idp+"AdminInitiateAuth", of(map[string]any{"ClientId": s.client,
 		"AuthFlow":       "ADMIN_USER_PASSWORD_AUTH",
 		"AuthParameters": map[string]string{"USERNAME": email, "PASSWORD": password}}), &out)
 	return out.AuthenticationResult.AccessToken, out.AuthenticationResult.IdToken
@@ -86,10 +92,10 @@ func TestSignInEmulated(t *testing.T) {
 	storm := openStorm(t, buildForAWS(t))
 	s := &signInAt{t: t, endpoint: awstest.StartEmulator(t)}
 	var pool struct{ UserPool struct{ Id string } }
-	s.call("CreateUserPool", map[string]any{"PoolName": "souk-t"}, &pool)
+	s.call(idp+"CreateUserPool", map[string]any{"PoolName": "souk-t"}, &pool)
 	s.pool = pool.UserPool.Id
 	var client struct{ UserPoolClient struct{ ClientId string } }
-	s.call("CreateUserPoolClient", map[string]any{"UserPoolId": s.pool, "ClientName": "shop"},
+	s.call(idp+"CreateUserPoolClient", map[string]any{"UserPoolId": s.pool, "ClientName": "shop"},
 		&client)
 	s.client = client.UserPoolClient.ClientId
 	storm.api = storm.deploy(function.API,

@@ -37,6 +37,8 @@ func (p *part) parameters() {
 			"String", obj{"Default": "", "AllowedPattern": "^[a-z0-9.-]*$"}),
 		"WebAclArn": parameter("Output WebAclArn of the stack of edge.yaml, in us-east-1.",
 			"String", obj{"AllowedPattern": "^arn:[^:]+:wafv2:us-east-1:[0-9]+:global/webacl/.+$"}),
+		"Mfa": parameter("Whether everybody who signs in needs a second factor.", "String",
+			obj{"Default": "ON", "AllowedValues": list{"ON", "OPTIONAL"}}),
 		"RecordConfig": parameter("Whether this account has no AWS Config recorder yet.", "String",
 			obj{"Default": "yes", "AllowedValues": list{"yes", "no"}}),
 		"LogDays": parameter("How long logs are kept, in days.", "Number", obj{
