@@ -32,7 +32,7 @@ type Config struct {
 	Log       *slog.Logger
 	Payment   payment.Options // the provider, and what the room's operator decides; of payment
 	Policy    Policy
-	// SignIn is a user pool whose tokens are accepted beside those that the shop signed; may be nil.
+	// SignIn is a user pool whose tokens are accepted beside the shop's own; may be nil.
 	SignIn identity.Foreign
 	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
 	Notification notification.Options

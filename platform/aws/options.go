@@ -42,8 +42,8 @@ type Options struct {
 	Check func(platform.Event) error // refuses an event that breaks its contract; may be nil
 	Log   *slog.Logger               // nil is silent
 
-	// SweepEvery is how often due timers are looked for; 0 is a second, and with Functions a minute,
-	// which is how often a schedule can start one.
+	// SweepEvery is how often due timers are looked for; 0 is a second, and with Functions a
+	// minute, which is how often a schedule can start one.
 	SweepEvery  time.Duration
 	TimerShards int // of the index of due timers, the same for ever; 0 is 4
 }

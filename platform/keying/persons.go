@@ -63,9 +63,9 @@ func CheckPerson(person string) error {
 	return nil
 }
 
-// Agree returns the key that read finds. Where read says ErrNotFound and create is set, it is the one
-// that make makes; make says ErrConflict if somebody else has made one first, and then that is read,
-// at most rounds times. So concurrent first uses agree.
+// Agree returns the key that read finds. Where read says ErrNotFound and create is set, it is the
+// one that make makes; make says ErrConflict if somebody else has made one first, and then that is
+// read, at most rounds times. So concurrent first uses agree.
 func Agree(
 	person string, create bool, rounds int, read, make func() (tink.AEAD, error),
 ) (tink.AEAD, error) {

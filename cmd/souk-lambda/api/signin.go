@@ -8,7 +8,7 @@ import (
 	"github.com/souk-commerce/souk/shop/identity/cognito"
 )
 
-// signIn reads which user pool's tokens are accepted beside those that the shop signed; nil is none.
+// signIn reads which user pool's tokens are accepted beside the shop's own; nil is none.
 func signIn(e *function.Env) identity.Foreign {
 	const name = "SOUK_USER_POOL"
 	issuer := e.Text(name, "")

@@ -23,11 +23,12 @@ import (
 // root is the module's folder, where a reader of the page types.
 const root = "../../.."
 
-// Goal: the page that leads from an account to a first order and back says what works. Method: every
-// command of docs/deploy-aws.md, in their order and unchanged, by AWS's command line against moto.
-// Between two of them the template is replaced by the part of it that moto's CloudFormation makes;
-// the user pool and the secret are made beside it, and the address that it prints is a server of the test's before the deployed API function; the
-// page says what that leaves out. At the end the account is empty.
+// Goal: the page that leads from an account to a first order and back says what works. Method:
+// every command of docs/deploy-aws.md, in their order and unchanged, by AWS's command line against
+// moto. Between two of them the template is replaced by the part of it that moto's CloudFormation
+// makes; the user pool and the secret are made beside it, and the address that it prints is a server
+// of the test's before the deployed API function. The page says what that leaves out. At the end the
+// account is empty.
 func TestTourEmulated(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(root, "docs", "deploy-aws.md"))
 	if err != nil {
@@ -38,7 +39,8 @@ func TestTourEmulated(t *testing.T) {
 		t.Fatalf("the page has %d blocks of commands", len(fences))
 	}
 	at := awstest.StartEmulator(t)
-	f := &tourFront{t: t, storm: openStorm(t, buildForAWS(t)), cognito: &signInAt{t: t, endpoint: at}}
+	f := &tourFront{t: t, storm: openStorm(t, buildForAWS(t)),
+		cognito: &signInAt{t: t, endpoint: at}}
 	f.read()
 	reduced := filepath.Join(t.TempDir(), "template.json")
 	if err := os.WriteFile(reduced, f.reduce(f.furnish()), 0o600); err != nil {
@@ -52,7 +54,8 @@ func TestTourEmulated(t *testing.T) {
 		if strings.Contains(block, "--package") {
 			script, replaced = script+"cp "+reduced+" bin/aws/template.yaml\n", true
 		}
-		if strings.Contains(block, "deploy --stack-name") { // moto shows outputs after an update only
+		if strings.Contains(block, "deploy --stack-name") {
+			// moto shows outputs after an update only.
 			script += "aws cloudformation update-stack --stack-name souk-$STAGE --template-body " +
 				"file://bin/aws/template.yaml > bin/updated.json\n"
 		}

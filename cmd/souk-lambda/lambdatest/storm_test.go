@@ -93,7 +93,8 @@ func openStorm(t *testing.T, dir string) *storm {
 	s.endpoint = serve(t, awstest.Loopback{Through: s.weather})
 	s.must(adapter.CreateTables(t.Context(), s.cfg, stormTable))
 	objects := s3.NewFromConfig(s.cfg, func(o *s3.Options) { o.UsePathStyle = true })
-	_, err = objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(stormTable)})
+	_, err = objects.CreateBucket(t.Context(),
+		&s3.CreateBucketInput{Bucket: aws.String(stormTable)})
 	s.must(err)
 	o := adapter.Options{Config: s.cfg, Table: stormTable, Bucket: stormTable, KeyID: "key-1",
 		Bus: stormTable, Functions: true}

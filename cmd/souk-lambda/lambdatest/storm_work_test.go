@@ -17,7 +17,6 @@ import (
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/platform/aws/awstest"
 	"github.com/souk-commerce/souk/shop/event"
-	"github.com/souk-commerce/souk/shop/room"
 )
 
 const holder = "inventory.hold-on-order-created"
@@ -101,10 +100,7 @@ func batchHalfFails(t *testing.T, dir string) {
 		t.Errorf("in good weather: %d messages, failed: %v, %v\n%s", len(list), failed, err, w.Log)
 	}
 	s.mustSay("/v1/stock/LAMP", `"available":6`)
-	letters := s.ask(room.Admin(), "adm_1", "GET", "/v1/ops/dead-letters?subscription="+holder, "", "")
-	if strings.Contains(letters.Body, `"id"`) {
-		t.Errorf("dead letters: %s", letters.Body)
-	}
+	s.mustSay("/v1/ops/dead-letters?subscription="+holder, `"items":[]`)
 }
 
 // Goal: an event that no message can carry arrives all the same, and one whose records come twice
@@ -145,9 +141,9 @@ func eventsLargeAndDoubled(t *testing.T, dir string) {
 }
 
 // Goal: what the bus does not take comes again, what was taken is not lost, and nothing is on the
-// bus that is not in the archive. Method: the deployed relay, with a bus that refuses one entry,
-// one to which credentials have expired, an archive that may not be written, and a process that is killed when the
-// bus has its entries.
+// bus that is not in the archive. Method: the deployed relay, with a bus that refuses entries, with
+// credentials that have expired, with an archive that may not be written, and killed when the bus
+// has its entries.
 func relayInBadWeather(t *testing.T, dir string) {
 	s, w := openHolder(t, dir)
 	s.carry()

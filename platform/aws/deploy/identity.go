@@ -1,7 +1,8 @@
 package deploy
 
 // identity makes the pool of who may sign in, with a group for each role. Everybody has a second
-// factor, unless whoever deploys leaves it to them. The doors take the pool's tokens: who is in no group is a customer.
+// factor, unless whoever deploys leaves it to them. The doors take the pool's tokens: who is in no
+// group is a customer.
 func (p *part) identity() {
 	p.add("Users", resource{"AWS::Cognito::UserPool", obj{
 		"UserPoolName":       p.house.named(""),

@@ -235,6 +235,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})
 	hs := func(secret []byte) string {
 		message := b64([]byte(`{"kid":"k1","alg":"HS256"}`)) + "." + b64(claims)
 		mac := hmac.New(sha256.New, secret)
@@ -254,7 +255,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"too long":               good + strings.Repeat("A", cognito.MaxToken),
 		"a stranger's key":       u.sign(stranger, headerOf("k1"), claims),
 		"an unknown key":         u.sign(stranger, headerOf("k9"), claims),
-		"HS256 of the PEM":       hs(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})),
+		"HS256 of the PEM":       hs(text),
 		"HS256 of the DER":       hs(public),
 		"HS256 of the modulus":   hs(key.N.Bytes()),
 		"EdDSA":                  ed + "." + b64(ed25519.Sign(edwards, []byte(ed))),
