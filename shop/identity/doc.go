@@ -11,6 +11,6 @@
 //
 // It promises that Verify never accepts what Issue, another holder of the signing key, or a
 // trusted Foreign did not sign; that a token ends at its expiry; and that a retired key is refused
-// within a minute. It refuses to keep accounts, passwords or sessions. The app imports it; it imports the
-// platform's ports, never another room.
+// within a minute. It refuses to keep accounts, passwords or sessions. The app imports it; it
+// imports the platform's ports, never another room.
 package identity

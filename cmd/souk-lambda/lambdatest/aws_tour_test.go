@@ -26,9 +26,9 @@ const root = "../../.."
 // Goal: the page that leads from an account to a first order and back says what works. Method:
 // every command of docs/deploy-aws.md, in their order and unchanged, by AWS's command line against
 // moto. Between two of them the template is replaced by the part of it that moto's CloudFormation
-// makes; the user pool and the secret are made beside it, and the address that it prints is a server
-// of the test's before the deployed API function. The page says what that leaves out. At the end the
-// account is empty.
+// makes; the user pool and the secret are made beside it, and the address that it prints is a
+// server of the test's before the deployed API function. The page says what that leaves out. At the
+// end the account is empty.
 func TestTourEmulated(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(root, "docs", "deploy-aws.md"))
 	if err != nil {
