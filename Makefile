@@ -3,7 +3,7 @@
 # One binary with nothing to install; and without cgo all memory is the collector's to bound.
 export CGO_ENABLED ?= 0
 
-.PHONY: help demo test test-fast test-race test-api test-aws test-aws-suite test-aws-shop lint-aws test-parquet soak bench generate lint fmt check
+.PHONY: help demo test test-fast test-race test-api test-aws test-aws-suite test-aws-shop lint-aws test-parquet soak bench generate lint fmt check test-aws-tour
 
 help: ## this page
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ test-aws-suite: ## the suite of all adapters over an emulator on loopback, some 
 test-aws-shop: ## the deployed shop on emulators: generated templates, real function binaries
 	go test -tags awsemulated -c -o bin/functions.test ./cmd/souk-lambda/lambdatest
 	cd cmd/souk-lambda/lambdatest && ../../../bin/functions.test -test.v -test.run Emulated
+
+test-aws-tour: ## every command of docs/deploy-aws.md, by AWS's command line on an emulator
+	go test -tags awsemulated -c -o bin/functions.test ./cmd/souk-lambda/lambdatest
+	cd cmd/souk-lambda/lambdatest && ../../../bin/functions.test -test.v -test.run TourEmulated
 
 lint-aws: ## cfn-lint over the CloudFormation templates (needs PyPI; exit code 3 without)
 	go test -tags cfnlint -c -o bin/lint.test ./cmd/souk

@@ -32,6 +32,8 @@ type Config struct {
 	Log       *slog.Logger
 	Payment   payment.Options // the provider, and what the room's operator decides; of payment
 	Policy    Policy
+	// SignIn is a user pool whose tokens are accepted beside the shop's own; may be nil.
+	SignIn identity.Foreign
 	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
 	Notification notification.Options
 	// Guests are rooms of somebody else's, opened beside ours when all are: see examples/loyalty.
@@ -155,6 +157,9 @@ func Open(cfg Config) (*App, error) {
 func (a *App) openRooms() error {
 	cfg := a.cfg
 	a.Identity = identity.New(cfg.Platform.Keys(), cfg.Clock, cfg.Policy.Issuer)
+	if cfg.SignIn != nil {
+		a.Identity.Trust(cfg.SignIn)
+	}
 	of := rooms.Config{
 		Platform: cfg.Platform, Catalogue: cfg.Catalogue, Clock: cfg.Clock, IDs: cfg.IDs,
 		Catalog: cfg.Policy.Catalog, Order: cfg.Policy.Order, Payment: cfg.Payment,

@@ -74,6 +74,7 @@ type DeclaredSetting struct {
 	Parameter string // of a deployment; "" for a secret that is made with it
 	About     string
 	Default   string
+	Pattern   string   // of what the parameter may be; "" is anything
 	Room      string   // whose functions need it
 	Roles     []string // and every function of these roles
 	Role      string   // the only role of that room's functions that needs it; "" is all

@@ -159,7 +159,8 @@ func translate(err error) *shop.Error {
 	switch {
 	case errors.Is(err, platform.ErrThrottled):
 		return shop.Errorf(shop.Busy, "too many requests at once; nothing was done")
-	case errors.Is(err, platform.ErrReadOnly), errors.Is(err, platform.ErrClosed):
+	case errors.Is(err, platform.ErrReadOnly), errors.Is(err, platform.ErrClosed),
+		errors.Is(err, platform.ErrUnavailable):
 		return shop.Errorf(shop.Unavailable,
 			"the system cannot do this at the moment; try again later")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -22,6 +22,10 @@ var (
 	ErrInUse     = errors.New("the data directory is in use")
 	ErrVersion   = errors.New("the data directory has another format version")
 
+	// ErrUnavailable is the error of a read that the platform does not serve now: it does not
+	// answer, or refuses this process. A commit says ErrReadOnly, or that its outcome is unknown.
+	ErrUnavailable = errors.New("the platform does not answer this process")
+
 	// ErrNotYet is a handler's answer to an event that came too early: its own room has not reached
 	// the state in which the event means something.
 	ErrNotYet = errors.New("too early: a fact that must come first has not arrived")

@@ -124,9 +124,11 @@ func explain(what string, err error) error {
 	case isThrottle(code):
 		return fmt.Errorf("%s: %w: %w", what, platform.ErrThrottled, err)
 	case isDenial(code) != "":
-		return fmt.Errorf("%s: %s: %w", what, isDenial(code), err)
+		return fmt.Errorf("%s: %s: %w: %w", what, isDenial(code), platform.ErrUnavailable, err)
+	case code == "ValidationException", code == "SerializationException", isMissing(err):
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	return fmt.Errorf("%s: %w: %w", what, platform.ErrUnavailable, err)
 }
 
 // cancelled finds the most telling of a cancelled transaction's reasons: a version that differs, a

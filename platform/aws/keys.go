@@ -14,6 +14,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/keying"
 )
 
 // dataKeys is the part of KMS that keys need; *kms.Client has it.
@@ -44,6 +45,7 @@ type keysOptions struct {
 //
 // A nonce is 96 random bits, which is safe for the 2³² values that one key will ever seal.
 type keys struct {
+	keying.Persons
 	o     keysOptions
 	cache personCache
 
@@ -58,62 +60,25 @@ const (
 	keyMemory     = 5 * time.Minute // how long an unwrapped key, or the signing keys, are believed
 	maxCachedKeys = 10_000
 	keyRounds     = 50 // attempts to agree with concurrent first uses and rotations
-	sealOverhead  = subtle.AESGCMIVSize + subtle.AESGCMTagSize
 
-	personPart   = "~platform/person/" // of the partition of a person's row
-	personSort   = "key"
-	personAES    = 1 // first byte of a row: a wrapped AES-256-GCM key follows
-	personErased = 2 // nothing follows, for ever
+	personPart = "~platform/person/" // of the partition of a person's row
+	personSort = "key"
 )
 
 func newKeys(o keysOptions) *keys {
-	return &keys{o: o, cache: personCache{
-		clock: o.Clock, known: make(map[string]cachedKey),
-	}}
-}
-
-// Seal implements platform.Keys.
-func (k *keys) Seal(ctx context.Context, person string, plain []byte) ([]byte, error) {
-	if len(plain) > platform.MaxSealBytes {
-		return nil, fmt.Errorf("seal %d bytes, at most %d: %w",
-			len(plain), platform.MaxSealBytes, platform.ErrTooLarge)
-	}
-	key, err := k.person(ctx, person, true)
-	if err != nil {
-		return nil, err
-	}
-	box, err := key.Encrypt(plain, []byte(person))
-	if err != nil {
-		return nil, fmt.Errorf("seal for %s: %w", person, err)
-	}
-	return box, nil
-}
-
-// Open implements platform.Keys. It never makes a key.
-func (k *keys) Open(ctx context.Context, person string, box []byte) ([]byte, error) {
-	if len(box) > platform.MaxSealBytes+sealOverhead {
-		return nil, fmt.Errorf("open a box of %d bytes: %w", len(box), platform.ErrInvalid)
-	}
-	key, err := k.person(ctx, person, false)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := key.Decrypt(box, []byte(person))
-	if err != nil {
-		return nil, fmt.Errorf("open a box of %s: it was changed, or sealed for another: %w",
-			person, platform.ErrInvalid)
-	}
-	return plain, nil
+	k := &keys{o: o, cache: personCache{clock: o.Clock, known: make(map[string]cachedKey)}}
+	k.Find = k.person
+	return k
 }
 
 // Erase implements platform.Keys. Once begun it is not broken off by ctx: an erasure whose outcome
 // nobody knows would leave the cache in doubt.
 func (k *keys) Erase(ctx context.Context, person string) error {
-	if err := errors.Join(k.o.Closed(), checkPerson(person), ctx.Err()); err != nil {
+	if err := errors.Join(k.o.Closed(), keying.CheckPerson(person), ctx.Err()); err != nil {
 		return err
 	}
 	err := k.o.Table.putRow(context.WithoutCancel(ctx), row{
-		PK: personPart + person, SK: personSort, Value: []byte{personErased},
+		PK: personPart + person, SK: personSort, Value: keying.Tombstone(),
 	}, platform.Any)
 	k.cache.forget(person)
 	if err != nil {
@@ -122,38 +87,28 @@ func (k *keys) Erase(ctx context.Context, person string) error {
 	return nil
 }
 
-// person returns a person's key: from the cache, from the table, or, if make is set, a new one that
-// is durable. Concurrent first uses agree because the row is made only if absent.
-func (k *keys) person(ctx context.Context, person string, make bool) (tink.AEAD, error) {
-	if err := errors.Join(k.o.Closed(), checkPerson(person)); err != nil {
+// person returns a person's key: from the cache, from the table, or, if create is set, a new one
+// that is durable. Concurrent first uses agree because the row is made only if absent.
+func (k *keys) person(ctx context.Context, person string, create bool) (tink.AEAD, error) {
+	if err := errors.Join(k.o.Closed(), keying.CheckPerson(person)); err != nil {
 		return nil, err
 	}
 	key, era := k.cache.get(person)
 	if key != nil {
 		return key, nil
 	}
-	for range keyRounds {
+	key, err := keying.Agree(person, create, keyRounds, func() (tink.AEAD, error) {
 		r, err := k.o.Table.getRow(ctx, personPart+person, personSort)
-		switch {
-		case err == nil:
-			key, err = k.unwrap(ctx, person, r.Value)
-		case !errors.Is(err, platform.ErrNotFound):
-			err = fmt.Errorf("find the key of %s: %w", person, err)
-		case !make:
-			err = fmt.Errorf("nothing was ever sealed for %s: %w", person, platform.ErrInvalid)
-		default:
-			key, err = k.newPerson(ctx, person)
-			if errors.Is(err, platform.ErrConflict) {
-				continue // somebody else was first
-			}
-		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("find the key of %s: %w", person, err)
 		}
-		k.cache.put(person, key, era)
-		return key, nil
+		return k.unwrap(ctx, person, r.Value)
+	}, func() (tink.AEAD, error) { return k.newPerson(ctx, person) })
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("make a key for %s: %w", person, platform.ErrConflict)
+	k.cache.put(person, key, era)
+	return key, nil
 }
 
 func (k *keys) newPerson(ctx context.Context, person string) (tink.AEAD, error) {
@@ -162,7 +117,7 @@ func (k *keys) newPerson(ctx context.Context, person string) (tink.AEAD, error) 
 		return nil, fmt.Errorf("make a key for %s: %w", person, err)
 	}
 	err = k.o.Table.putRow(ctx, row{
-		PK: personPart + person, SK: personSort, Value: append([]byte{personAES}, wrapped...),
+		PK: personPart + person, SK: personSort, Value: keying.Stored(wrapped),
 	}, platform.Absent)
 	if err != nil {
 		return nil, fmt.Errorf("store the key of %s: %w", person, err)
@@ -172,14 +127,11 @@ func (k *keys) newPerson(ctx context.Context, person string) (tink.AEAD, error) 
 
 // unwrap opens a person's row.
 func (k *keys) unwrap(ctx context.Context, person string, value []byte) (tink.AEAD, error) {
-	switch {
-	case len(value) == 1 && value[0] == personErased:
-		return nil, fmt.Errorf("%s: %w", person, platform.ErrErased)
-	case len(value) == 0 || value[0] != personAES:
-		return nil, fmt.Errorf("the key of %s is of an unknown kind: %w",
-			person, platform.ErrCorrupt)
+	wrapped, err := keying.Wrapped(person, value)
+	if err != nil {
+		return nil, err
 	}
-	key, err := k.decrypt(ctx, value[1:], personContext(person))
+	key, err := k.decrypt(ctx, wrapped, personContext(person))
 	if err != nil {
 		return nil, fmt.Errorf("unwrap the key of %s: %w", person, err)
 	}
@@ -217,14 +169,6 @@ func (k *keys) decrypt(
 		return nil, mapThrottle(err)
 	}
 	return subtle.NewAESGCM(out.Plaintext)
-}
-
-func checkPerson(person string) error {
-	if person == "" || len(person) > platform.MaxSubjectBytes {
-		return fmt.Errorf("a person's name of %d bytes, allowed are 1 to %d: %w",
-			len(person), platform.MaxSubjectBytes, platform.ErrInvalid)
-	}
-	return nil
 }
 
 // personCache keeps keys that were unwrapped lately. An erasure begins a new era; a key that was

@@ -42,8 +42,10 @@ type Options struct {
 	Check func(platform.Event) error // refuses an event that breaks its contract; may be nil
 	Log   *slog.Logger               // nil is silent
 
-	SweepEvery  time.Duration // how often due timers are looked for; 0 is a second
-	TimerShards int           // of the index of due timers, the same for ever; 0 is 4
+	// SweepEvery is how often due timers are looked for; 0 is a second, and with Functions a
+	// minute, which is how often a schedule can start one.
+	SweepEvery  time.Duration
+	TimerShards int // of the index of due timers, the same for ever; 0 is 4
 }
 
 // Room says where a room's items are.
@@ -79,6 +81,9 @@ func (o *Options) check() error {
 	}
 	if o.SweepEvery == 0 {
 		o.SweepEvery = time.Second
+		if o.Functions {
+			o.SweepEvery = time.Minute
+		}
 	}
 	if o.TimerShards == 0 {
 		o.TimerShards = 4

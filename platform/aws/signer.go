@@ -4,35 +4,27 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
 
 	"github.com/tink-crypto/tink-go/v2/keyset"
-	"github.com/tink-crypto/tink-go/v2/signature"
-	tinked25519 "github.com/tink-crypto/tink-go/v2/signature/ed25519"
-	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/keying"
 )
 
 const (
-	signingPart    = "~platform/signing"
-	signingSort    = "keyset"
-	maxSigningKeys = 8 // the oldest is retired when there would be more
+	signingPart = "~platform/signing"
+	signingSort = "keyset"
 )
 
 func signingContext() map[string]string { return map[string]string{"purpose": "signing"} }
 
 // signingRing holds the keys that sign tokens. It is immutable; rotation makes another.
 type signingRing struct {
-	handle  *keyset.Handle
-	signer  tink.Signer
-	current string // id of the key that signs
-	public  map[string]ed25519.PublicKey
+	keying.Ring
 	version int64 // of the row that it was read from
 }
 
@@ -44,11 +36,11 @@ func (k *keys) Sign(
 	if err != nil {
 		return nil, "", err
 	}
-	signature, err = ring.signer.Sign(message)
+	signature, err = ring.Signer.Sign(message)
 	if err != nil {
 		return nil, "", fmt.Errorf("sign: %w", err)
 	}
-	return signature, ring.current, nil
+	return signature, ring.Current, nil
 }
 
 // PublicKeys implements platform.Keys. What another process rotated is seen within keyMemory.
@@ -57,64 +49,28 @@ func (k *keys) PublicKeys(ctx context.Context) (map[string]ed25519.PublicKey, er
 	if err != nil {
 		return nil, err
 	}
-	return maps.Clone(ring.public), nil
+	return maps.Clone(ring.Public), nil
 }
 
 // Rotate makes a new signing key the current one, durably, and returns its id. Signatures of the
 // keys before it are still accepted, until they are retired or eight newer keys exist.
 func (k *keys) Rotate(ctx context.Context) (keyID string, err error) {
 	ring, err := k.replaceRing(ctx, func(r *signingRing) (*keyset.Handle, error) {
-		m := keyset.NewManagerFromHandle(r.handle)
-		for i := range max(0, r.handle.Len()+1-maxSigningKeys) {
-			oldest, err := r.handle.Entry(i)
-			if err != nil {
-				return nil, err
-			}
-			if err := m.Delete(oldest.KeyID()); err != nil && !oldest.IsPrimary() {
-				return nil, err
-			}
-		}
-		return withSigningKey(m)
+		return r.Rotated(withSigningKey)
 	})
 	if err != nil {
 		return "", fmt.Errorf("rotate the signing key: %w", err)
 	}
-	return ring.current, nil
+	return ring.Current, nil
 }
 
 // Retire stops accepting the signatures of a key. ErrNotFound for an unknown key, ErrInvalid for
 // the current one.
 func (k *keys) Retire(ctx context.Context, keyID string) error {
 	_, err := k.replaceRing(ctx, func(r *signingRing) (*keyset.Handle, error) {
-		switch {
-		case r.public[keyID] == nil:
-			return nil, platform.ErrNotFound
-		case keyID == r.current:
-			return nil, fmt.Errorf("it is the current one, rotate first: %w", platform.ErrInvalid)
-		}
-		m := keyset.NewManagerFromHandle(r.handle)
-		for i := range r.handle.Len() {
-			entry, err := r.handle.Entry(i)
-			if err != nil {
-				return nil, err
-			}
-			public, err := publicOf(entry)
-			if err != nil {
-				return nil, err
-			}
-			if signingID(public) == keyID {
-				err = m.Delete(entry.KeyID())
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-		return m.Handle()
+		return r.Retired(keyID)
 	})
-	if err != nil {
-		return fmt.Errorf("retire signing key %.40q: %w", keyID, err)
-	}
-	return nil
+	return err
 }
 
 // replaceRing makes the next ring durable and then uses it.
@@ -222,27 +178,11 @@ func (k *keys) openRing(ctx context.Context, r row) (*signingRing, error) {
 
 // useRing prepares a keyset and keeps it at hand. The caller holds ringMu.
 func (k *keys) useRing(handle *keyset.Handle, version int64) (*signingRing, error) {
-	r := &signingRing{
-		handle: handle, public: make(map[string]ed25519.PublicKey), version: version,
+	ring, err := keying.OpenRing(handle)
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	if r.signer, err = signature.NewSigner(handle); err != nil {
-		return nil, fmt.Errorf("open the signing keys: %w", err)
-	}
-	for i := range handle.Len() {
-		entry, err := handle.Entry(i)
-		if err != nil {
-			return nil, fmt.Errorf("open the signing keys: %w", err)
-		}
-		public, err := publicOf(entry)
-		if err != nil {
-			return nil, err
-		}
-		r.public[signingID(public)] = public
-		if entry.IsPrimary() {
-			r.current = signingID(public)
-		}
-	}
+	r := &signingRing{ring, version}
 	k.ring, k.ringAt = r, k.o.Clock.Now()
 	return r, nil
 }
@@ -250,11 +190,11 @@ func (k *keys) useRing(handle *keyset.Handle, version int64) (*signingRing, erro
 // withSigningKey adds a new Ed25519 key, whose signatures are plain as JSON Web Tokens want them,
 // and makes it the one in use.
 func withSigningKey(m *keyset.Manager) (*keyset.Handle, error) {
-	params, err := tinked25519.NewParameters(tinked25519.VariantNoPrefix)
+	params, err := keying.Parameters()
 	if err != nil {
 		return nil, err
 	}
-	id, err := m.AddNewKeyFromParameters(&params)
+	id, err := m.AddNewKeyFromParameters(params)
 	if err != nil {
 		return nil, err
 	}
@@ -262,26 +202,4 @@ func withSigningKey(m *keyset.Manager) (*keyset.Handle, error) {
 		return nil, err
 	}
 	return m.Handle()
-}
-
-func publicOf(entry *keyset.Entry) (ed25519.PublicKey, error) {
-	private, ok := entry.Key().(*tinked25519.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("a signing key is not Ed25519: %w", platform.ErrCorrupt)
-	}
-	public, err := private.PublicKey()
-	if err != nil {
-		return nil, fmt.Errorf("open a signing key: %w", err)
-	}
-	typed, ok := public.(*tinked25519.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("a public key is not Ed25519: %w", platform.ErrCorrupt)
-	}
-	return typed.KeyBytes(), nil
-}
-
-// signingID names a signing key after itself, so that equal ids mean equal keys everywhere.
-func signingID(public ed25519.PublicKey) string {
-	sum := sha256.Sum256(public)
-	return hex.EncodeToString(sum[:8])
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/platform/aws/awstest"
+	"github.com/souk-commerce/souk/platform/keying"
 )
 
 func (s *stage) queue(t *testing.T) *queue {
@@ -323,7 +324,7 @@ func TestSigningKeysRotate(t *testing.T) {
 	var all sync.WaitGroup
 	for _, k := range []*keys{s.k, other} {
 		all.Go(func() {
-			for range maxSigningKeys {
+			for range keying.MaxSigning {
 				if _, err := k.Rotate(t.Context()); err != nil {
 					t.Errorf("rotate: %v", err)
 				}
@@ -332,8 +333,8 @@ func TestSigningKeysRotate(t *testing.T) {
 	}
 	all.Wait()
 	public, err = newKeys(s.k.o).PublicKeys(t.Context())
-	if err != nil || len(public) != maxSigningKeys || public[second] != nil {
-		t.Errorf("%d keys, want %d without the oldest: %v", len(public), maxSigningKeys, err)
+	if err != nil || len(public) != keying.MaxSigning || public[second] != nil {
+		t.Errorf("%d keys, want %d without the oldest: %v", len(public), keying.MaxSigning, err)
 	}
 }
 

@@ -18,30 +18,26 @@ import (
 	"github.com/tink-crypto/tink-go/v2/key"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/secretdata"
-	"github.com/tink-crypto/tink-go/v2/signature"
 	tinked25519 "github.com/tink-crypto/tink-go/v2/signature/ed25519"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/keying"
 )
 
 const (
 	keyringName    = "master.json"
 	keyringFormat  = 1
 	maxKeyringSize = 256 << 10
-	maxSigningKeys = 8 // the oldest is retired when there would be more
 )
 
 // keyring holds the secrets that protect everything else: the master key, under which the keys of
 // persons are wrapped, and the signing keys. It is immutable; rotation makes another.
 type keyring struct {
-	sealing *keyset.Handle
-	signing *keyset.Handle
+	keying.Ring // the keys that sign
 
+	sealing *keyset.Handle
 	master  tink.AEAD
-	signer  tink.Signer
-	current string // id of the key that signs
-	public  map[string]ed25519.PublicKey
 }
 
 // keyringFile is the keyring on disk: two Tink keysets in the clear, which only the owner of the
@@ -94,28 +90,13 @@ const masterKeyBytes = 32
 
 // openKeyring prepares two keysets for use.
 func openKeyring(sealing, signing *keyset.Handle) (*keyring, error) {
-	r := &keyring{sealing: sealing, signing: signing, public: make(map[string]ed25519.PublicKey)}
+	r := &keyring{sealing: sealing}
 	var err error
 	if r.master, err = aead.New(sealing); err != nil {
 		return nil, fmt.Errorf("open the master key: %w", err)
 	}
-	if r.signer, err = signature.NewSigner(signing); err != nil {
-		return nil, fmt.Errorf("open the signing keys: %w", err)
-	}
-	for i := range signing.Len() {
-		entry, err := signing.Entry(i)
-		if err != nil {
-			return nil, fmt.Errorf("open the signing keys: %w", err)
-		}
-		public, err := publicKey(entry)
-		if err != nil {
-			return nil, err
-		}
-		id := signingID(public)
-		r.public[id] = public
-		if entry.IsPrimary() {
-			r.current = id
-		}
+	if r.Ring, err = keying.OpenRing(signing); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
@@ -126,52 +107,20 @@ func (r *keyring) rotated(chance io.Reader) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := keyset.NewManagerFromHandle(r.signing)
-	for i := range max(0, r.signing.Len()+1-maxSigningKeys) {
-		oldest, err := r.signing.Entry(i)
-		if err != nil {
-			return nil, fmt.Errorf("retire a signing key: %w", err)
-		}
-		if err := m.Delete(oldest.KeyID()); err != nil && !oldest.IsPrimary() {
-			return nil, fmt.Errorf("retire a signing key: %w", err)
-		}
-	}
-	signing, err := withKey(m, fresh)
+	signing, err := r.Rotated(func(m *keyset.Manager) (*keyset.Handle, error) {
+		return withKey(m, fresh)
+	})
 	if err != nil {
-		return nil, fmt.Errorf("add a signing key: %w", err)
+		return nil, err
 	}
 	return openKeyring(r.sealing, signing)
 }
 
 // retired returns a keyring without the signing key id. The current key cannot be retired.
 func (r *keyring) retired(id string) (*keyring, error) {
-	if r.public[id] == nil {
-		return nil, fmt.Errorf("retire signing key %.40q: %w", id, platform.ErrNotFound)
-	}
-	if id == r.current {
-		return nil, fmt.Errorf("retire signing key %s: it is the current one, rotate first: %w",
-			id, platform.ErrInvalid)
-	}
-	m := keyset.NewManagerFromHandle(r.signing)
-	for i := range r.signing.Len() {
-		entry, err := r.signing.Entry(i)
-		if err != nil {
-			return nil, fmt.Errorf("retire a signing key: %w", err)
-		}
-		public, err := publicKey(entry)
-		if err != nil {
-			return nil, err
-		}
-		if signingID(public) != id {
-			continue
-		}
-		if err := m.Delete(entry.KeyID()); err != nil {
-			return nil, fmt.Errorf("retire a signing key: %w", err)
-		}
-	}
-	signing, err := m.Handle()
+	signing, err := r.Retired(id)
 	if err != nil {
-		return nil, fmt.Errorf("retire a signing key: %w", err)
+		return nil, err
 	}
 	return openKeyring(r.sealing, signing)
 }
@@ -184,7 +133,7 @@ func (r *keyring) save(fs vfs.FS, dir string) error {
 	if file.Sealing, err = keysetJSON(r.sealing); err != nil {
 		return err
 	}
-	if file.Signing, err = keysetJSON(r.signing); err != nil {
+	if file.Signing, err = keysetJSON(r.Handle); err != nil {
 		return err
 	}
 	if file.SHA256, err = file.checksum(); err != nil {
@@ -264,11 +213,11 @@ func newSigningKey(chance io.Reader) (key.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	params, err := tinked25519.NewParameters(tinked25519.VariantNoPrefix)
+	params, err := keying.Parameters()
 	if err != nil {
-		return nil, fmt.Errorf("make a signing key: %w", err)
+		return nil, err
 	}
-	k, err := tinked25519.NewPrivateKey(seed, 0, params)
+	k, err := tinked25519.NewPrivateKey(seed, 0, *params)
 	if err != nil {
 		return nil, fmt.Errorf("make a signing key: %w", err)
 	}
@@ -285,28 +234,6 @@ func withKey(m *keyset.Manager, k key.Key) (*keyset.Handle, error) {
 		return nil, err
 	}
 	return m.Handle()
-}
-
-func publicKey(entry *keyset.Entry) (ed25519.PublicKey, error) {
-	private, ok := entry.Key().(*tinked25519.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("a signing key is not Ed25519: %w", platform.ErrCorrupt)
-	}
-	public, err := private.PublicKey()
-	if err != nil {
-		return nil, fmt.Errorf("open a signing key: %w", err)
-	}
-	typed, ok := public.(*tinked25519.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("a public key is not Ed25519: %w", platform.ErrCorrupt)
-	}
-	return typed.KeyBytes(), nil
-}
-
-// signingID names a signing key after itself, so that equal ids mean equal keys on any machine.
-func signingID(public ed25519.PublicKey) string {
-	sum := sha256.Sum256(public)
-	return hex.EncodeToString(sum[:8])
 }
 
 // secret draws n bytes of key material.

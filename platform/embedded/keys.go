@@ -15,6 +15,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/keying"
 )
 
 // keys is platform.Keys: a keyring in a file, and one AES-256-GCM key a person in a record, wrapped
@@ -24,6 +25,7 @@ import (
 // A nonce is 96 random bits, which is safe for the 2³² values that one person's key, or the master
 // key, will ever seal.
 type keys struct {
+	keying.Persons
 	fs    vfs.FS
 	dir   string
 	store platform.Store
@@ -43,15 +45,11 @@ type keys struct {
 var _ platform.Keys = (*keys)(nil)
 
 const (
-	maxPersonBytes  = platform.MaxSubjectBytes
-	maxCachedKeys   = 10_000 // about 1 KiB each
-	sealOverhead    = subtle.AESGCMIVSize + subtle.AESGCMTagSize
-	keysPrefix      = "~keys/"  // of the keys' own store: no room has such a name
-	personPrefix    = "person/" // of a person's partition in it
-	personKeyAES    = 1         // first byte of a record: a wrapped AES-256-GCM key follows
-	personKeyErased = 2         // nothing follows, for ever
-	personKeyBytes  = 32
-	maxKeyRounds    = 8 // attempts to agree with concurrent first uses of one person
+	maxCachedKeys  = 10_000    // about 1 KiB each
+	keysPrefix     = "~keys/"  // of the keys' own store: no room has such a name
+	personPrefix   = "person/" // of a person's partition in it
+	personKeyBytes = 32
+	maxKeyRounds   = 8 // attempts to agree with concurrent first uses of one person
 )
 
 // newKeys opens the keys whose ring is in dir, making dir and the ring if needed. The records of
@@ -59,6 +57,7 @@ const (
 // under which the store's keys were wrapped: a new ring would make all personal data unreadable.
 func newKeys(fs vfs.FS, dir string, store platform.Store, chance io.Reader) (*keys, error) {
 	k := &keys{fs: fs, dir: dir, store: store, chance: chance, cache: newPersonCache(maxCachedKeys)}
+	k.Find = k.person
 	mark, err := store.Get(context.Background(), markKey())
 	if err != nil && !errors.Is(err, platform.ErrNotFound) {
 		return nil, fmt.Errorf("open the keys: %w", err)
@@ -102,44 +101,10 @@ func (k *keys) create() error {
 	return nil
 }
 
-// Seal implements platform.Keys.
-func (k *keys) Seal(ctx context.Context, person string, plain []byte) ([]byte, error) {
-	if len(plain) > platform.MaxSealBytes {
-		return nil, fmt.Errorf("seal %d bytes, at most %d: %w",
-			len(plain), platform.MaxSealBytes, platform.ErrTooLarge)
-	}
-	key, err := k.person(ctx, person, true)
-	if err != nil {
-		return nil, err
-	}
-	box, err := key.Encrypt(plain, []byte(person))
-	if err != nil {
-		return nil, fmt.Errorf("seal for %s: %w", person, err)
-	}
-	return box, nil
-}
-
-// Open implements platform.Keys. It never makes a key.
-func (k *keys) Open(ctx context.Context, person string, box []byte) ([]byte, error) {
-	if len(box) > platform.MaxSealBytes+sealOverhead {
-		return nil, fmt.Errorf("open a box of %d bytes: %w", len(box), platform.ErrInvalid)
-	}
-	key, err := k.person(ctx, person, false)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := key.Decrypt(box, []byte(person))
-	if err != nil {
-		return nil, fmt.Errorf("open a box of %s: it was changed, or sealed for another: %w",
-			person, platform.ErrInvalid)
-	}
-	return plain, nil
-}
-
 // Erase implements platform.Keys. Once begun it is not broken off by ctx: an erasure whose outcome
 // nobody knows would leave the cache in doubt.
 func (k *keys) Erase(ctx context.Context, person string) error {
-	if err := checkPerson(person); err != nil {
+	if err := keying.CheckPerson(person); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -147,7 +112,7 @@ func (k *keys) Erase(ctx context.Context, person string) error {
 	}
 	err := k.store.Commit(context.WithoutCancel(ctx), platform.Batch{Writes: []platform.Write{{
 		Kind: platform.Put, Key: personKey(person), Expect: platform.Any,
-		Value: []byte{personKeyErased},
+		Value: keying.Tombstone(),
 	}}})
 	k.cache.forget(person)
 	if err != nil {
@@ -159,16 +124,16 @@ func (k *keys) Erase(ctx context.Context, person string) error {
 // Sign implements platform.Keys.
 func (k *keys) Sign(_ context.Context, message []byte) (signature []byte, keyID string, err error) {
 	ring := k.keyring()
-	signature, err = ring.signer.Sign(message)
+	signature, err = ring.Signer.Sign(message)
 	if err != nil {
 		return nil, "", fmt.Errorf("sign: %w", err)
 	}
-	return signature, ring.current, nil
+	return signature, ring.Current, nil
 }
 
 // PublicKeys implements platform.Keys.
 func (k *keys) PublicKeys(_ context.Context) (map[string]ed25519.PublicKey, error) {
-	return maps.Clone(k.keyring().public), nil
+	return maps.Clone(k.keyring().Public), nil
 }
 
 // Rotate makes a new signing key the current one, durably, and returns its id. Signatures of the
@@ -182,7 +147,7 @@ func (k *keys) Rotate(_ context.Context) (keyID string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return ring.current, nil
+	return ring.Current, nil
 }
 
 // Retire stops accepting the signatures of a key. ErrNotFound for an unknown key, ErrInvalid for
@@ -216,38 +181,28 @@ func (k *keys) keyring() *keyring {
 	return k.ring
 }
 
-// person returns a person's key: from the cache, from the store, or, if make is set, a new one that
-// is durable. Concurrent first uses agree because the record is made only if absent.
-func (k *keys) person(ctx context.Context, person string, make bool) (tink.AEAD, error) {
-	if err := checkPerson(person); err != nil {
+// person returns a person's key: from the cache, from the store, or, if create is set, a new one
+// that is durable. Concurrent first uses agree because the record is made only if absent.
+func (k *keys) person(ctx context.Context, person string, create bool) (tink.AEAD, error) {
+	if err := keying.CheckPerson(person); err != nil {
 		return nil, err
 	}
 	key, era := k.cache.get(person)
 	if key != nil {
 		return key, nil
 	}
-	for range maxKeyRounds {
+	key, err := keying.Agree(person, create, maxKeyRounds, func() (tink.AEAD, error) {
 		rec, err := k.store.Get(ctx, personKey(person))
-		switch {
-		case err == nil:
-			key, err = k.unwrap(person, rec.Value)
-		case !errors.Is(err, platform.ErrNotFound):
-			err = fmt.Errorf("find the key of %s: %w", person, err)
-		case !make:
-			err = fmt.Errorf("nothing was ever sealed for %s: %w", person, platform.ErrInvalid)
-		default:
-			key, err = k.newPerson(ctx, person)
-			if errors.Is(err, platform.ErrConflict) {
-				continue // somebody else was first
-			}
-		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("find the key of %s: %w", person, err)
 		}
-		k.cache.put(person, key, era)
-		return key, nil
+		return k.unwrap(person, rec.Value)
+	}, func() (tink.AEAD, error) { return k.newPerson(ctx, person) })
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("make a key for %s: %w", person, platform.ErrConflict)
+	k.cache.put(person, key, era)
+	return key, nil
 }
 
 // newPerson makes a key and stores it. The first of all carries a mark that names the ring.
@@ -270,7 +225,7 @@ func (k *keys) newPerson(ctx context.Context, person string) (tink.AEAD, error) 
 	}
 	batch := platform.Batch{Writes: []platform.Write{{
 		Kind: platform.Put, Key: personKey(person), Expect: platform.Absent,
-		Value: append([]byte{personKeyAES}, wrapped...),
+		Value: keying.Stored(wrapped),
 	}}}
 	marked, err := k.addMark(ring, &batch)
 	if err != nil {
@@ -307,14 +262,11 @@ func (k *keys) addMark(ring *keyring, b *platform.Batch) (added bool, err error)
 
 // unwrap opens a person's record.
 func (k *keys) unwrap(person string, value []byte) (tink.AEAD, error) {
-	if len(value) == 1 && value[0] == personKeyErased {
-		return nil, fmt.Errorf("%s: %w", person, platform.ErrErased)
+	wrapped, err := keying.Wrapped(person, value)
+	if err != nil {
+		return nil, err
 	}
-	if len(value) == 0 || value[0] != personKeyAES {
-		return nil, fmt.Errorf("the key of %s is of an unknown kind: %w",
-			person, platform.ErrCorrupt)
-	}
-	raw, err := k.keyring().master.Decrypt(value[1:], []byte(person))
+	raw, err := k.keyring().master.Decrypt(wrapped, []byte(person))
 	if err != nil {
 		return nil, fmt.Errorf("the key of %s cannot be unwrapped: %w", person, platform.ErrCorrupt)
 	}
@@ -332,14 +284,6 @@ func markKey() platform.Key { return platform.Key{Part: "ring", Sort: "mark"} }
 
 func personKey(person string) platform.Key {
 	return platform.Key{Part: personPrefix + person, Sort: "key"}
-}
-
-func checkPerson(person string) error {
-	if person == "" || len(person) > maxPersonBytes {
-		return fmt.Errorf("a person's name of %d bytes, allowed are 1 to %d: %w",
-			len(person), maxPersonBytes, platform.ErrInvalid)
-	}
-	return nil
 }
 
 // personCache keeps the keys that were used last. An erasure begins a new era; a key that was read

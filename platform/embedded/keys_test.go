@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/keying"
 )
 
 // openTest opens a platform and closes it after the test.
@@ -221,10 +222,10 @@ func TestKeysSignAndRotate(t *testing.T) {
 	}
 	p = openTest(t, Options{Dir: "d", FS: fs})
 	public, err := p.Keys().PublicKeys(ctx)
-	if err != nil || len(public) != maxSigningKeys {
+	if err != nil || len(public) != keying.MaxSigning {
 		t.Fatalf("%d public keys, %v", len(public), err)
 	}
-	for _, id := range order[len(order)-maxSigningKeys+1:] {
+	for _, id := range order[len(order)-keying.MaxSigning+1:] {
 		if !ed25519.Verify(public[id], message, signed[id]) {
 			t.Errorf("the signature of %s does not verify", id)
 		}
@@ -298,7 +299,7 @@ func TestKeysRefuseWrongRing(t *testing.T) {
 		flipped[i] ^= 1
 		writeTest(t, fs, "d/keys/", flipped)
 		if k, err := loadKeyring(fs, "d/keys"); err == nil && !sameJSON(good, flipped) {
-			t.Errorf("byte %d was changed and the keys were accepted: %v", i, k.current)
+			t.Errorf("byte %d was changed and the keys were accepted: %v", i, k.Current)
 		}
 	}
 	writeTest(t, fs, "d/keys/", good)

@@ -26,11 +26,11 @@ func OpenSigner(dir string) (*Signer, error) {
 func (s *Signer) Sign(
 	_ context.Context, message []byte,
 ) (signature []byte, keyID string, err error) {
-	signature, err = s.ring.signer.Sign(message)
-	return signature, s.ring.current, err
+	signature, err = s.ring.Signer.Sign(message)
+	return signature, s.ring.Current, err
 }
 
 // PublicKeys returns every key whose signatures are accepted.
 func (s *Signer) PublicKeys(context.Context) (map[string]ed25519.PublicKey, error) {
-	return maps.Clone(s.ring.public), nil
+	return maps.Clone(s.ring.Public), nil
 }

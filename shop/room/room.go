@@ -3,6 +3,7 @@ package room
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"strings"
 
@@ -62,24 +63,31 @@ type Desk struct {
 // of one record all get through well within it.
 const maxAttempts = 24
 
+// maxThrottled bounds how often Do goes on after the store was too busy. A store that is reached
+// over a network has sent the batch several times by then, and waited longer each time.
+const maxThrottled = 6
+
 // Do runs one unit of work and commits it. When somebody else changed what it had read, it runs
 // work again from the start, so work must have no effect besides tx. A BoundError is work's to
 // explain: it comes back as it is. An unknown outcome comes back with the code shop.Unknown.
 func (d *Desk) Do(
 	ctx context.Context, cause Cause, work func(ctx context.Context, tx *Tx) error,
 ) error {
-	for attempt := 1; ; attempt++ {
+	for attempt, throttled := 1, 0; ; attempt++ {
 		tx := d.Begin(cause)
 		err := work(ctx, tx)
 		if err == nil {
 			err = tx.commit(ctx)
+		}
+		if errors.Is(err, platform.ErrThrottled) {
+			throttled++
 		}
 		switch {
 		case err == nil:
 			return nil
 		case !isRetryable(err):
 			return err
-		case attempt == maxAttempts:
+		case attempt == maxAttempts, throttled == maxThrottled:
 			return &shop.Error{
 				Code: shop.Busy, Err: err,
 				Message: "too many others are changing the same thing; nothing was done, try again",

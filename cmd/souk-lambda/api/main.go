@@ -26,7 +26,7 @@ func open(ctx context.Context, s function.Start) (function.Opened, error) {
 	cfg := app.Config{
 		Catalogue: cat, Clock: function.Clock{}, Log: s.Log, Unwatched: true,
 		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
-		Payment: settings.Payment(s.Env),
+		Payment: settings.Payment(s.Env), SignIn: signIn(s.Env),
 		Policy: app.Policy{
 			Issuer: settings.Issuer, Catalog: settings.Catalog(s.Env),
 			Order: settings.Order(s.Env), Patience: -1, // the gateway and the account's limits shed

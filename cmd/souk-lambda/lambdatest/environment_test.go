@@ -10,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/souk-commerce/souk/cmd/souk-lambda/function"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/lambdatest"
 	"github.com/souk-commerce/souk/cmd/souk/house"
+	adapter "github.com/souk-commerce/souk/platform/aws"
 	"github.com/souk-commerce/souk/platform/aws/deploy"
 	"github.com/souk-commerce/souk/platform/aws/deploy/iamtest"
 )
@@ -74,13 +76,17 @@ func variables(f iamtest.Resource) map[string]any {
 
 // optional lists what functions do without, or what their other variables ask for.
 func optional(role string) []string {
+	decided := []string{"SOUK_PEOPLE_KEY", "SOUK_COMMISSION_BPS", "SOUK_DEADLINE", "SOUK_RETURNS",
+		"SOUK_SHIPPING", "SOUK_TAX_BPS"}
 	switch role {
 	case function.API:
-		return []string{"SOUK_PEOPLE_KEY", "SOUK_WEBHOOK_SECRETS"}
+		return append(decided, "SOUK_WEBHOOK_SECRETS", "SOUK_USER_POOL", "SOUK_USER_POOL_CLIENT")
 	case function.Relay:
 		return []string{"SOUK_BUS_NAME", "SOUK_TOPIC"}
 	case function.Worker:
-		return []string{"SOUK_PEOPLE_KEY", "SOUK_WEBHOOK_SECRETS", "SOUK_MAIL_FROM"}
+		return append(decided, "SOUK_WEBHOOK_SECRETS", "SOUK_MAIL_FROM", "SOUK_SMS_SENDER")
+	case function.Purchases:
+		return decided
 	}
 	return []string{"SOUK_PEOPLE_KEY"}
 }
@@ -96,6 +102,20 @@ func TestDeployedFunctions(t *testing.T) {
 	t.Run("templates give what functions read", func(t *testing.T) {
 		templatesGiveWhatFunctionsRead(t, dir)
 	})
+	for name, play := range map[string]func(t *testing.T, dir string){
+		"doors in bad weather":         doorsInBadWeather,
+		"a worker dies":                workerDies,
+		"a batch half fails":           batchHalfFails,
+		"events large and doubled":     eventsLargeAndDoubled,
+		"a relay in bad weather":       relayInBadWeather,
+		"a sweeper in bad weather":     sweeperInBadWeather,
+		"old events are still handled": oldEventsInFlight,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			play(t, dir)
+		})
+	}
 }
 
 // Goal: a template gives each function what its binary must have, and nothing that it does not
@@ -129,6 +149,37 @@ func templatesGiveWhatFunctionsRead(t *testing.T, dir string) {
 				t.Errorf("%s is given %s, which it does not read", f.ID, name)
 			}
 		}
+	}
+}
+
+// Goal: timers are as late as the platform declares for functions, and no later. Method: the
+// schedule that the templates give every sweeper, against the features of a platform that is opened
+// as functions open it.
+func TestSweepersComeAsDeclared(t *testing.T) {
+	t.Parallel()
+	p, err := adapter.Open(t.Context(), adapter.Options{
+		Table: "t", Rooms: []adapter.Room{{Name: "order"}}, Bucket: "b", KeyID: "k", Bus: "b",
+		Functions: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := templates(t, "http://sandbox.test").Resources("AWS::Events::Rule")
+	if err != nil {
+		t.Fatal(err)
+	}
+	swept := 0
+	for _, r := range rules {
+		if every, ok := r.Properties["ScheduleExpression"]; ok {
+			swept++
+			if every != "rate(1 minute)" || p.Features().TimerLateness != 2*time.Minute {
+				t.Errorf("%s: %s, and a lateness of %s is declared", r.ID, every,
+					p.Features().TimerLateness)
+			}
+		}
+	}
+	if swept == 0 {
+		t.Error("nothing sweeps")
 	}
 }
 

@@ -25,7 +25,8 @@ func TestRolesLinkWhatTheyUse(t *testing.T) {
 	every := "cmd/souk-lambda/batch cmd/souk-lambda/function cmd/souk-lambda/world platform"
 	world := append(linked(t, "cmd/souk-lambda/world"), linked(t, "shop/notification/ses")...)
 	for role, want := range map[string]string{
-		function.API:       doors + " cmd/souk-lambda/gateway cmd/souk-lambda/settings",
+		function.API: doors + " cmd/souk-lambda/gateway cmd/souk-lambda/settings" +
+			" shop/identity/cognito",
 		function.Purchases: doors + " cmd/souk-lambda/settings",
 		function.Worker:    rooms + " " + carried + " cmd/souk-lambda/settings",
 		function.Relay:     "",

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -75,16 +77,14 @@ func (d *DynamoDB) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer, err := d.serve(op, body.Bytes())
-	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	if err == nil {
-		_ = json.NewEncoder(w).Encode(answer) // the client sees what is missing
+		write(w, http.StatusOK, answer)
 		return
 	}
 	var known *apiError
 	if !errors.As(err, &known) {
 		known = &apiError{code: "ValidationException", message: err.Error()}
 	}
-	w.WriteHeader(http.StatusBadRequest)
 	fault := map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#" + known.code,
 		"message": known.message, "Message": known.message}
 	if known.item != nil {
@@ -93,7 +93,19 @@ func (d *DynamoDB) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if known.reasons != nil {
 		fault["CancellationReasons"] = known.reasons
 	}
-	_ = json.NewEncoder(w).Encode(fault)
+	write(w, http.StatusBadRequest, fault)
+}
+
+// write answers with the checksum by which clients of DynamoDB know that an answer is whole.
+func write(w http.ResponseWriter, status int, answer any) {
+	raw, err := json.Marshal(answer)
+	if err != nil {
+		status, raw = http.StatusInternalServerError, nil
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(raw)), 10))
+	w.WriteHeader(status)
+	_, _ = w.Write(raw) // the client sees what is missing
 }
 
 func (d *DynamoDB) serve(op string, body []byte) (any, error) {

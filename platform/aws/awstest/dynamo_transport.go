@@ -93,6 +93,13 @@ func (f *Faults) Plan(op string, faults ...Fault) {
 	f.planned[op] = append(f.planned[op], faults...)
 }
 
+// Clear forgets what is planned and has not come.
+func (f *Faults) Clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.planned = nil
+}
+
 // Seen returns the requests of an operation so far, in order.
 func (f *Faults) Seen(op string) []Seen {
 	f.mu.Lock()

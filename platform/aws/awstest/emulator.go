@@ -14,6 +14,7 @@ import (
 
 const (
 	emulator   = "moto[server]==5.2.5"
+	command    = "awscli==1.46.3"
 	exitNoTool = 3 // there is nothing to test against, which says nothing about the adapter
 )
 
@@ -63,22 +64,36 @@ func StartEmulator(t testing.TB) (endpoint string) {
 	}
 }
 
+// CommandLine installs AWS's own command line, and returns the folder of the program aws. Where it
+// cannot be installed, the process ends with exit code 3.
+func CommandLine(t testing.TB) (dir string) {
+	t.Helper()
+	return filepath.Dir(tool(t, command, "awscli-1.46.3", "aws", "--version"))
+}
+
 // emulatorTool installs the emulator and returns its path.
 func emulatorTool(t testing.TB) string {
+	t.Helper()
+	return tool(t, emulator, "moto-5.2.5", "moto_server", "--help")
+}
+
+// tool installs a program of a package of PyPI into the user's cache, unless it is there and runs
+// with a flag that does nothing. It returns its path.
+func tool(t testing.TB, requirement, name, program, flag string) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(cache, "souk", "moto-5.2.5")
-	tool := filepath.Join(dir, "bin", "moto_server")
-	if exec.Command(tool, "--help").Run() == nil {
-		return tool
+	dir := filepath.Join(cache, "souk", name)
+	path := filepath.Join(dir, "bin", program)
+	if exec.Command(path, flag).Run() == nil {
+		return path
 	}
 	for _, step := range [][]string{
 		{"python3", "-m", "venv", "--clear", dir},
 		{filepath.Join(dir, "bin", "pip"), "install", "--quiet", "--retries", "1",
-			"--timeout", "20", "--disable-pip-version-check", emulator},
+			"--timeout", "20", "--disable-pip-version-check", requirement},
 	} {
 		out, err := exec.Command(step[0], step[1:]...).CombinedOutput()
 		if err == nil {
@@ -87,8 +102,8 @@ func emulatorTool(t testing.TB) string {
 		fmt.Fprintf(os.Stderr, "%s\nNOT TESTED: %s could not be installed (%v).\n"+
 			"It needs python3 with venv, and the registry that pip is configured for.\n"+
 			"Nothing was tried, so this says nothing about the adapter: exit code %d.\n",
-			out, emulator, err, exitNoTool)
+			out, requirement, err, exitNoTool)
 		os.Exit(exitNoTool)
 	}
-	return tool
+	return path
 }

@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"context"
+	"crypto/md5"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -162,19 +163,28 @@ func (s *SQS) queue(url *string) (*sqsQueue, error) {
 	return q, nil
 }
 
+// begin asks for a call's fault, finds its queue and takes the lock, which end gives back.
+func (s *SQS) begin(op string, url *string) (q *sqsQueue, end func(), err error) {
+	if err := s.fault(op); err != nil {
+		return nil, nil, err
+	}
+	s.mu.Lock()
+	if q, err = s.queue(url); err != nil {
+		s.mu.Unlock()
+		return nil, nil, err
+	}
+	return q, s.mu.Unlock, nil
+}
+
 // GetQueueAttributes implements the client's method; the counts are exact.
 func (s *SQS) GetQueueAttributes(
 	_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options),
 ) (*sqs.GetQueueAttributesOutput, error) {
-	if err := s.fault("GetQueueAttributes"); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.queue(in.QueueUrl)
+	q, end, err := s.begin("GetQueueAttributes", in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
+	defer end()
 	now := s.clock.Now()
 	var visible, hidden, delayed int
 	for _, m := range q.messages {
@@ -200,20 +210,23 @@ func (s *SQS) GetQueueAttributes(
 func (s *SQS) SendMessage(
 	_ context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options),
 ) (*sqs.SendMessageOutput, error) {
-	if err := s.fault("SendMessage"); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.queue(in.QueueUrl)
+	q, end, err := s.begin("SendMessage", in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
+	defer end()
 	id, err := s.put(q, aws.ToString(in.MessageBody), in.MessageAttributes, in.DelaySeconds)
 	if err != nil {
 		return nil, err
 	}
-	return &sqs.SendMessageOutput{MessageId: aws.String(id)}, nil
+	return &sqs.SendMessageOutput{
+		MessageId: aws.String(id), MD5OfMessageBody: digestOf(in.MessageBody),
+	}, nil
+}
+
+// digestOf is what a client checks that its message arrived by.
+func digestOf(body *string) *string {
+	return aws.String(fmt.Sprintf("%x", md5.Sum([]byte(aws.ToString(body)))))
 }
 
 // put adds a message. The caller holds the lock.

@@ -128,15 +128,11 @@ func (q *sqsQueue) held(receipt *string) (*sqsMessage, error) {
 func (s *SQS) DeleteMessage(
 	_ context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options),
 ) (*sqs.DeleteMessageOutput, error) {
-	if err := s.fault("DeleteMessage"); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.queue(in.QueueUrl)
+	q, end, err := s.begin("DeleteMessage", in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
+	defer end()
 	m, err := q.held(in.ReceiptHandle)
 	if err != nil {
 		return nil, err
@@ -151,15 +147,11 @@ func (s *SQS) DeleteMessage(
 func (s *SQS) ChangeMessageVisibility(
 	_ context.Context, in *sqs.ChangeMessageVisibilityInput, _ ...func(*sqs.Options),
 ) (*sqs.ChangeMessageVisibilityOutput, error) {
-	if err := s.fault("ChangeMessageVisibility"); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.queue(in.QueueUrl)
+	q, end, err := s.begin("ChangeMessageVisibility", in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
+	defer end()
 	m, err := q.held(in.ReceiptHandle)
 	if err != nil {
 		return nil, err
@@ -180,15 +172,11 @@ func (s *SQS) ChangeMessageVisibility(
 func (s *SQS) SendMessageBatch(
 	_ context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options),
 ) (*sqs.SendMessageBatchOutput, error) {
-	if err := s.fault("SendMessageBatch"); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.queue(in.QueueUrl)
+	q, end, err := s.begin("SendMessageBatch", in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
+	defer end()
 	size := 0
 	for _, e := range in.Entries {
 		size += len(aws.ToString(e.MessageBody))
@@ -218,7 +206,7 @@ func (s *SQS) SendMessageBatch(
 			continue
 		}
 		out.Successful = append(out.Successful, types.SendMessageBatchResultEntry{
-			Id: e.Id, MessageId: aws.String(sent),
+			Id: e.Id, MessageId: aws.String(sent), MD5OfMessageBody: digestOf(e.MessageBody),
 		})
 	}
 	return out, nil
@@ -228,15 +216,11 @@ func (s *SQS) SendMessageBatch(
 func (s *SQS) DeleteMessageBatch(
 	_ context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options),
 ) (*sqs.DeleteMessageBatchOutput, error) {
-	if err := s.fault("DeleteMessageBatch"); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.queue(in.QueueUrl)
+	q, end, err := s.begin("DeleteMessageBatch", in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
+	defer end()
 	out := &sqs.DeleteMessageBatchOutput{}
 	for _, e := range in.Entries {
 		m, err := q.held(e.ReceiptHandle)

@@ -138,7 +138,8 @@ func (p *part) api() {
 	settings, after := obj{}, list{}
 	for _, d := range p.house.doors() {
 		d.env = obj{"SOUK_EDGE_KEY": sub("{{resolve:secretsmanager:${EdgeKey}}}"),
-			"SOUK_QUEUES": p.house.queueURL("")}
+			"SOUK_QUEUES":    p.house.queueURL(""),
+			"SOUK_USER_POOL": userPool(), "SOUK_USER_POOL_CLIENT": ref("Client")}
 		p.door(d)
 		for _, r := range d.routes {
 			id := "Route" + routeName(r)
@@ -177,7 +178,7 @@ func (p *part) door(d door) {
 	p.function(d.function)
 	p.add(id+"Version", resource{"AWS::Lambda::Version", obj{
 		"FunctionName": ref(id + "Function"), "CodeSha256": ref("ApiDigest"),
-		"Description": sub("settings " + digest + ", ${ApiMemory} MB"),
+		"Description": sub("settings " + digest + ", ${ApiMemory} MB" + p.house.decided()),
 	}, obj{"UpdateReplacePolicy": "Retain"}})
 	p.add(id+"Alias", resource{"AWS::Lambda::Alias", obj{
 		"FunctionName": ref(id + "Function"), "FunctionVersion": att(id + "Version.Version"),
@@ -195,6 +196,17 @@ func (p *part) door(d door) {
 	if d.warm {
 		p.windows(id)
 	}
+}
+
+// decided names what the operator decides of a door, so that another value publishes a version.
+func (h House) decided() string {
+	var text strings.Builder
+	for _, s := range h.Settings {
+		if s.Parameter != "" && slices.Contains(s.Roles, "api") {
+			text.WriteString(" ${" + s.Parameter + "}")
+		}
+	}
+	return text.String()
 }
 
 // windows has instances stand by at the declared times of day.

@@ -54,7 +54,9 @@ func (h House) root() *Template {
 	p.Outputs = obj{
 		"Url":      obj{"Description": "Where the shop answers.", "Value": sub("https://${Front.DomainName}")},
 		"UserPool": obj{"Description": "Who may sign in.", "Value": ref("Users")},
-		"Table":    obj{"Description": "The rooms' table.", "Value": ref("Table")},
+		"UserPoolClient": obj{"Description": "The client that people sign in with.",
+			"Value": ref("Client")},
+		"Table": obj{"Description": "The rooms' table.", "Value": ref("Table")},
 	}
 	return p.Template
 }

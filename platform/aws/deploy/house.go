@@ -93,6 +93,7 @@ type Setting struct {
 	Parameter string // of the template; "" for a secret that is made with the stack
 	About     string
 	Default   string
+	Pattern   string   // of what the parameter may be; "" is anything
 	Room      string   // whose functions are given it
 	Roles     []string // and every function of these roles
 	Role      string   // the only role of that room's functions that needs it; "" is all

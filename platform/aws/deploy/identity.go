@@ -1,12 +1,13 @@
 package deploy
 
-// identity makes the pool of who may sign in, with a group for each role. Everybody may add a
-// second factor; whoever works here must.
+// identity makes the pool of who may sign in, with a group for each role. Everybody has a second
+// factor, unless whoever deploys leaves it to them. The doors take the pool's tokens: who is in no
+// group is a customer.
 func (p *part) identity() {
 	p.add("Users", resource{"AWS::Cognito::UserPool", obj{
 		"UserPoolName":       p.house.named(""),
 		"UsernameAttributes": list{"email"}, "AutoVerifiedAttributes": list{"email"},
-		"MfaConfiguration": "ON", "EnabledMfas": list{"SOFTWARE_TOKEN_MFA"},
+		"MfaConfiguration": ref("Mfa"), "EnabledMfas": list{"SOFTWARE_TOKEN_MFA"},
 		"DeletionProtection": "ACTIVE", "UserPoolTier": "PLUS",
 		"UserPoolAddOns":        obj{"AdvancedSecurityMode": "ENFORCED"},
 		"UsernameConfiguration": obj{"CaseSensitive": false},
@@ -20,7 +21,8 @@ func (p *part) identity() {
 	}, kept()})
 	p.add("Client", resource{"AWS::Cognito::UserPoolClient", obj{
 		"ClientName": "shop", "UserPoolId": ref("Users"), "GenerateSecret": false,
-		"ExplicitAuthFlows":          list{"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"},
+		"ExplicitAuthFlows": list{"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH",
+			"ALLOW_ADMIN_USER_PASSWORD_AUTH"}, // of who may call AWS in this account, and no other
 		"PreventUserExistenceErrors": "ENABLED", "EnableTokenRevocation": true,
 		"AccessTokenValidity": 15, "IdTokenValidity": 15, "RefreshTokenValidity": 30,
 		"TokenValidityUnits": obj{"AccessToken": "minutes", "IdToken": "minutes",
@@ -33,3 +35,6 @@ func (p *part) identity() {
 		}, nil})
 	}
 }
+
+// userPool is whom the pool's tokens say that they are from.
+func userPool() sub { return "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${Users}" }

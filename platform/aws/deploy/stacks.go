@@ -1,6 +1,9 @@
 package deploy
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // parameter describes one.
 func parameter(about, kind string, more obj) obj {
@@ -34,6 +37,8 @@ func (p *part) parameters() {
 			"String", obj{"Default": "", "AllowedPattern": "^[a-z0-9.-]*$"}),
 		"WebAclArn": parameter("Output WebAclArn of the stack of edge.yaml, in us-east-1.",
 			"String", obj{"AllowedPattern": "^arn:[^:]+:wafv2:us-east-1:[0-9]+:global/webacl/.+$"}),
+		"Mfa": parameter("Whether everybody who signs in needs a second factor.", "String",
+			obj{"Default": "ON", "AllowedValues": list{"ON", "OPTIONAL"}}),
 		"RecordConfig": parameter("Whether this account has no AWS Config recorder yet.", "String",
 			obj{"Default": "yes", "AllowedValues": list{"yes", "no"}}),
 		"LogDays": parameter("How long logs are kept, in days.", "Number", obj{
@@ -49,7 +54,11 @@ func (p *part) parameters() {
 	})
 	for _, s := range h.Settings {
 		if s.Parameter != "" {
-			p.Parameters[s.Parameter] = parameter(s.About, "String", obj{"Default": s.Default})
+			more := obj{"Default": s.Default}
+			if s.Pattern != "" {
+				more["AllowedPattern"] = s.Pattern
+			}
+			p.Parameters[s.Parameter] = parameter(s.About, "String", more)
 		}
 	}
 	for _, role := range h.roles() {
@@ -127,7 +136,7 @@ func (p *part) shared() {
 	r, _ := p.house.room(p.name)
 	need["MailDomain"] = r.Tells
 	for _, s := range p.house.Settings {
-		need[s.Parameter] = s.Room == p.name
+		need[s.Parameter] = s.Room == p.name || slices.Contains(s.Roles, "worker")
 	}
 	for name := range p.house.handedDown() {
 		if need[name] {
