@@ -126,6 +126,12 @@ func (r *recorder) asked(service string, in *http.Request, body []byte) ([]iamte
 	switch service {
 	case "s3":
 		return objectRequest(in), nil
+	case "sns":
+		form, err := url.ParseQuery(string(body))
+		return []iamtest.Request{{
+			Action:   "sns:" + strings.TrimSuffix(form.Get("Action"), "Batch"),
+			Resource: form.Get("TopicArn"),
+		}}, err
 	case "dynamodb":
 		return tableRequests(op, body)
 	}
