@@ -125,7 +125,7 @@ func (r *recorder) asked(service string, in *http.Request, body []byte) ([]iamte
 	_, op, _ := strings.Cut(in.Header.Get("X-Amz-Target"), ".")
 	switch service {
 	case "s3":
-		return objectRequest(in), nil
+		return []iamtest.Request{iamtest.ObjectRequest(in.Method, in.URL.Path)}, nil
 	case "sns":
 		form, err := url.ParseQuery(string(body))
 		return []iamtest.Request{{
@@ -133,7 +133,7 @@ func (r *recorder) asked(service string, in *http.Request, body []byte) ([]iamte
 			Resource: form.Get("TopicArn"),
 		}}, err
 	case "dynamodb":
-		return tableRequests(op, body)
+		return iamtest.TableRequests(op, body)
 	}
 	var b struct {
 		QueueUrl, QueueName, KeyId string
@@ -168,15 +168,4 @@ func (r *recorder) asked(service string, in *http.Request, body []byte) ([]iamte
 		return []iamtest.Request{{Action: "kms:" + op, Resource: key, Context: about}}, nil
 	}
 	return nil, fmt.Errorf("%s %s", service, op)
-}
-
-func objectRequest(in *http.Request) []iamtest.Request {
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(in.URL.Path, "/"), "/")
-	arn := "arn:aws:s3:::" + bucket
-	action := map[string]string{"GET": "s3:GetObject", "HEAD": "s3:GetObject",
-		"PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}[in.Method]
-	if key != "" {
-		return []iamtest.Request{{Action: action, Resource: arn + "/" + key}}
-	}
-	return []iamtest.Request{{Action: "s3:ListBucket", Resource: arn}}
 }
