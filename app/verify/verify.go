@@ -30,8 +30,8 @@ type Input struct {
 	// when there is none to compare with. It may be asked more than once.
 	Provider func(fn func(Effect) error) error
 	// Chain looks at the links between the segments of an archived log: it calls broken for each
-	// that does not follow from the one before it, and returns how many there are; nil where the log
-	// has none. See aws.Platform.CheckArchive.
+	// that does not follow from the one before it, and returns how many there are. It is nil where
+	// the log has none. See aws.Platform.CheckArchive.
 	Chain func(ctx context.Context, broken func(segment int64, what string)) (int64, error)
 	// Notes are added to those of the report: what could not be looked at, and why.
 	Notes []string

@@ -104,7 +104,7 @@ func (p *Platform) CheckArchive(
 // follows says why a segment cannot have been written behind another one, or "".
 func (h header) follows(before header) string {
 	if h.Before != before.digest {
-		return fmt.Sprintf("it follows a segment of the digest %.12q, and the one before it has %.12q",
+		return fmt.Sprintf("it follows a segment with digest %.12q, and the one before has %.12q",
 			h.Before, before.digest)
 	}
 	for shard, number := range before.At {

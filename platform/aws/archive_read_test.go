@@ -28,8 +28,8 @@ func looking(t *testing.T, s *stage) *Platform {
 	return p
 }
 
-// Goal: whoever looks on sees all that is committed, each event once, whether it is archived yet or
-// not and while others archive it, and says how much was not. Method: events that are archived, more
+// Goal: whoever looks on sees all that is committed, each event once, archived or not and while
+// others archive it, and says how much was not. Method: events that are archived, more
 // that are not; then they are archived in other segments than the onlooker made, and more come.
 func TestLookingOnSeesWhatIsNotArchived(t *testing.T) {
 	t.Parallel()
@@ -144,8 +144,8 @@ func TestLookingOnChangesNothing(t *testing.T) {
 }
 
 // Goal: no segment of the archive can be changed, replaced or taken away without a trace. Method:
-// an archive of five segments, written by two processes by turns; then each of three kinds of damage
-// to the second.
+// an archive of five segments, written by two processes by turns; then each kind of damage to the
+// second.
 func TestTheArchiveIsChained(t *testing.T) {
 	t.Parallel()
 	p, _ := newPlatform(t, nil)

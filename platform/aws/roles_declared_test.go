@@ -216,7 +216,8 @@ func (o *overheard) mayUseBuckets(r iamtest.Request, action string) set {
 }
 
 func (o *overheard) mayUseKeys(r iamtest.Request, action string) set {
-	if r.Resource != iamtest.KeyARN("PeopleKey") || action != "Decrypt" && action != "GenerateDataKey" {
+	uses := action == "Decrypt" || action == "GenerateDataKey"
+	if r.Resource != iamtest.KeyARN("PeopleKey") || !uses {
 		return nil
 	}
 	if len(r.Context["kms:EncryptionContext:person"]) > 0 {

@@ -48,8 +48,8 @@ func (o *overheard) house() deploy.House {
 	}
 	for _, s := range o.subs {
 		d := deploy.Subscription{
-			Name: hearing + "." + s.Name, Room: hearing, Types: s.Types, Ordered: s.Ordered, Most: 3,
-			NotYet: time.Minute, Wait: time.Minute,
+			Name: hearing + "." + s.Name, Room: hearing, Types: s.Types, Ordered: s.Ordered,
+			Most: 3, NotYet: time.Minute, Wait: time.Minute,
 		}
 		for room := range o.followed(s.Name) {
 			d.Follows = append(d.Follows, room+"/*")
@@ -74,8 +74,9 @@ func (o *overheard) followed(sub string) map[string]bool {
 
 // judge requires of every function's role that it allows each call of the suite if the function's
 // declarations say that it may make it, and denies it otherwise; and the same of what lies beside
-// those calls: another room's key, table, queue, bucket, bus or encryption context, and actions that
-// nobody declares. Who may what is worked out here, from declarations, and not by the generator.
+// those calls: another room's key, table, queue, bucket, bus or encryption context, and actions
+// that nobody declares. Who may what is worked out here, from declarations, and not by the
+// generator.
 func (o *overheard) judge(t *testing.T, bus string) {
 	t.Helper()
 	if len(o.wrong) > 0 {
@@ -183,7 +184,8 @@ func (o *overheard) beside(r iamtest.Request) (list []iamtest.Request) {
 		add(func(b *iamtest.Request) { b.Action = service + ":" + action })
 	}
 	add(func(b *iamtest.Request) { b.Resource = "*" })
-	add(func(b *iamtest.Request) { b.Resource = strings.Replace(r.Resource, "souk-t", "souk-u", 1) })
+	elsewhere := strings.Replace(r.Resource, "souk-t", "souk-u", 1)
+	add(func(b *iamtest.Request) { b.Resource = elsewhere })
 	switch service {
 	case "dynamodb":
 		for _, table := range []string{"souk-t", "souk-t-gamma"} {

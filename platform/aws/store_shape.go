@@ -78,7 +78,8 @@ func AccountOf(ctx context.Context, cfg aws.Config, table string) (string, error
 	if err != nil {
 		return "", explain("table "+table+" in "+cfg.Region, err)
 	}
-	parts := strings.Split(aws.ToString(out.Table.TableArn), ":") // arn:aws:dynamodb:region:account:…
+	// arn:aws:dynamodb:region:account:table/name
+	parts := strings.Split(aws.ToString(out.Table.TableArn), ":")
 	if len(parts) < 6 || parts[4] == "" {
 		return "", fmt.Errorf("the address of table %s is %.200q: %w", table,
 			aws.ToString(out.Table.TableArn), platform.ErrCorrupt)

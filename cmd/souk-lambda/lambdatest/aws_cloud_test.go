@@ -67,15 +67,15 @@ type cloud struct {
 	handled   int // messages
 }
 
-// openCloud applies the templates and deploys the binaries in dir. Events go over a bus that the
-// templates know: eventbridge or sns.
-func openCloud(t *testing.T, dir, bus string) *cloud {
+// openCloud applies the templates on an emulator and deploys the binaries in dir. Events go over a
+// bus that the templates know: eventbridge or sns.
+func openCloud(t *testing.T, emulator, dir, bus string) *cloud {
 	t.Helper()
 	provider, err := sandbox.Open(sandbox.Options{Clock: function.Clock{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen, endpoint := openRecorder(t)
+	seen, endpoint := openRecorder(t, emulator)
 	cfg := configOf("test", endpoint)
 	bank := serve(t, sandbox.Handler(provider))
 	c := &cloud{

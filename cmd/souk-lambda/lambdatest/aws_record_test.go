@@ -38,10 +38,10 @@ type recorder struct {
 	calls []call
 }
 
-// openRecorder serves on loopback until the test ends.
-func openRecorder(t *testing.T) (r *recorder, endpoint string) {
+// openRecorder serves on loopback until the test ends, before an emulator.
+func openRecorder(t *testing.T, emulator string) (r *recorder, endpoint string) {
 	t.Helper()
-	target, err := url.Parse(awstest.StartEmulator(t))
+	target, err := url.Parse(emulator)
 	if err != nil {
 		t.Fatal(err)
 	}

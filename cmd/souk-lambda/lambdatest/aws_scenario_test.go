@@ -14,23 +14,25 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/souk-commerce/souk/platform/aws/awstest"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
 // Goal: what the templates deploy is the shop, no function is asked for more than its role allows,
 // and the checker finds its books in order. Method: tables, queues, rules and functions made from
-// the templates over emulators of the services, once for each bus; real binaries with the templates'
-// environment; orders from checkout to the doorstep. Every call of every function is put to the
-// policy of its role, and so is what would lie outside of it.
+// the templates over emulators of the services, once for each bus; real binaries with the
+// environment that templates give; orders from checkout to the doorstep. Every call of every
+// function is put to the policy of its role, and so is what would lie outside of it.
 func TestShopEmulated(t *testing.T) {
 	dir, souk := buildForAWS(t), buildSouk(t)
+	one, other := awstest.StartEmulator(t), awstest.StartEmulator(t)
 	t.Run("eventbridge", func(t *testing.T) {
 		t.Parallel()
-		shopOverEventBridge(openCloud(t, dir, "eventbridge"), souk)
+		shopOverEventBridge(openCloud(t, one, dir, "eventbridge"), souk)
 	})
 	t.Run("sns", func(t *testing.T) {
 		t.Parallel()
-		c := openCloud(t, dir, "sns")
+		c := openCloud(t, other, dir, "sns")
 		c.open("LAMP")
 		c.deliver(c.checkout("LAMP", "tok_visa", "k1"))
 		c.quiet()

@@ -12,8 +12,8 @@ import (
 )
 
 // unpaid makes an order that is given a minute, and whose payment nobody begins in time: a worker
-// takes every copy of the message that would begin it and dies, so they come back when the order has
-// expired.
+// takes every copy of the message that would begin it and dies, so they come back when the order
+// has expired.
 func (c *cloud) unpaid(sku string) (order string) {
 	c.t.Helper()
 	api := c.functions["ApiFunction"]

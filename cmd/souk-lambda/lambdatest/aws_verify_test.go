@@ -133,8 +133,9 @@ func (c *cloud) tamper() {
 				continue
 			}
 			_, err := db.UpdateItem(c.t.Context(), &dynamodb.UpdateItemInput{
-				TableName:        &table,
-				Key:              map[string]types.AttributeValue{"pk": item["pk"], "sk": item["sk"]},
+				TableName: &table, Key: map[string]types.AttributeValue{
+					"pk": item["pk"], "sk": item["sk"],
+				},
 				UpdateExpression: aws.String("ADD " + name + " :one"),
 				ExpressionAttributeValues: map[string]types.AttributeValue{
 					":one": &types.AttributeValueMemberN{Value: "1"},

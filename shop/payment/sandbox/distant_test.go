@@ -83,8 +83,8 @@ func TestDistantIsTheSandbox(t *testing.T) {
 	}
 }
 
-// Goal: half a ledger is no ledger. Method: a server that ends the answer in the middle, between two
-// lines.
+// Goal: half a ledger is no ledger. Method: a server that ends the answer in the middle, between
+// two lines.
 func TestHalfALedgerIsAnError(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
