@@ -78,12 +78,10 @@ func lookOn(e *env, stage string) (*aws.Platform, error) {
 
 // unseen says that a stage cannot be looked at, and what to do.
 func unseen(stage string, err error) error {
-	return &shop.Error{
-		Code: shop.Unavailable, Err: err,
-		Message: "the stage " + stage + " cannot be looked at, so nothing was checked",
-		Hint: "set AWS_REGION to where the stage is, and sign in with an account and a role " +
-			"that may read it; see docs/deploy-aws.md",
-	}
+	return shop.Errorf(shop.Unavailable,
+		"the stage %s cannot be looked at, so nothing was checked: %w", stage, err).
+		WithHint("set AWS_REGION to where the stage is, and sign in with an account and a role " +
+			"that may read it; see docs/deploy-aws.md")
 }
 
 // ledgerTime bounds one reading of a distant ledger.
