@@ -31,7 +31,7 @@ test-aws: lint-aws test-aws-suite test-aws-shop ## everything of AWS, linted and
 # every table back, so a trial has it to itself.
 test-aws-suite: ## the suite of all adapters over emulators on loopback
 	go test -tags awsemulated -c -o bin/aws.test ./platform/aws
-	bin/aws.test -test.v -test.parallel 3 -rapid.checks 20 -test.run Emulated
+	bin/aws.test -test.v -test.parallel 2 -rapid.checks 20 -test.run Emulated
 
 test-aws-shop: ## the deployed shop on emulators: generated templates, real function binaries, souk verify
 	go test -tags awsemulated -c -o bin/functions.test ./cmd/souk-lambda/lambdatest

@@ -125,8 +125,9 @@ type emulator struct {
 	regions  atomic.Int64 // that were made
 }
 
-// motos is how many are started; -test.parallel should be as much.
-const motos = 3
+// motos is how many are started: one for each core of a small machine, since trials live by real
+// time. -test.parallel should be as much.
+const motos = 2
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
