@@ -25,14 +25,15 @@ test-api: ## a real API fuzzer against a running server (needs PyPI; exit code 3
 	go test -tags apifuzz -c -o bin/api.test ./cmd/souk
 	bin/api.test -test.v -test.run TestAPIFuzz
 
-test-aws: test-aws-suite test-aws-shop ## everything of AWS on emulators (needs PyPI; exit code 3 without)
+test-aws: lint-aws test-aws-suite test-aws-shop test-aws-tour ## everything of AWS, linted and on emulators (needs PyPI; says Error 3 without)
 
-# One trial at a time: the emulator takes a refused transaction back by putting every table back.
-test-aws-suite: ## the suite of all adapters over an emulator on loopback, some seven minutes
+# As many trials at once as there are emulators: one takes a refused transaction back by putting
+# every table back, so a trial has it to itself.
+test-aws-suite: ## the suite of all adapters over emulators on loopback
 	go test -tags awsemulated -c -o bin/aws.test ./platform/aws
-	bin/aws.test -test.v -test.parallel 1 -rapid.checks 20 -test.run Emulated
+	bin/aws.test -test.v -test.parallel 2 -rapid.checks 20 -test.run Emulated
 
-test-aws-shop: ## the deployed shop on emulators: generated templates, real function binaries
+test-aws-shop: ## the deployed shop on emulators: generated templates, real function binaries, souk verify
 	go test -tags awsemulated -c -o bin/functions.test ./cmd/souk-lambda/lambdatest
 	cd cmd/souk-lambda/lambdatest && ../../../bin/functions.test -test.v -test.run Emulated
 

@@ -11,6 +11,7 @@ type law uint8
 // The invariants, in the order of the report.
 const (
 	gapless law = iota
+	hashChain
 	foldIsState
 	contracts
 	causality
@@ -46,6 +47,7 @@ func titles() [lawCount]title {
 	)
 	return [lawCount]title{
 		gapless:         {"I1", "gapless", log},
+		hashChain:       {"I2", "hash-chain", log},
 		foldIsState:     {"I5", "fold-is-state", log},
 		contracts:       {"I6", "contract", log},
 		causality:       {"I7", "causality", log},

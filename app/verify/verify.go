@@ -29,6 +29,12 @@ type Input struct {
 	// Provider calls fn for every effect in the payment provider's own ledger, in its order; nil
 	// when there is none to compare with. It may be asked more than once.
 	Provider func(fn func(Effect) error) error
+	// Chain looks at the links between the segments of an archived log: it calls broken for each
+	// that does not follow from the one before it, and returns how many there are. It is nil where
+	// the log has none. See aws.Platform.CheckArchive.
+	Chain func(ctx context.Context, broken func(segment int64, what string)) (int64, error)
+	// Notes are added to those of the report: what could not be looked at, and why.
+	Notes []string
 	// Contracts checks payloads; nil makes a contract.Checker. It can be shared by many runs.
 	Contracts Contracts
 	// Quiescent says that everything which was announced was also handled. What must have followed
@@ -51,6 +57,8 @@ func (in *Input) checks(l law) bool {
 	switch l {
 	case gapless, causality:
 		return true
+	case hashChain:
+		return in.Chain != nil
 	case foldIsState:
 		return !in.Envelopes
 	}
@@ -156,6 +164,7 @@ func newRun(in Input, h *hints) *run {
 		census: newCensus(h.seed, h.joins, in.ordered()), routes: make(map[string]uint64),
 		learned: make(map[[2]number]bool),
 	}
+	r.notes = append(r.notes, in.Notes...)
 	r.noteOrder()
 	if in.Envelopes {
 		return r
@@ -179,6 +188,9 @@ func newRun(in Input, h *hints) *run {
 func (r *run) all(ctx context.Context) error {
 	if err := r.findTotal(ctx); err != nil {
 		return err
+	}
+	if err := r.readChain(ctx); err != nil {
+		return fmt.Errorf("look at the archive's segments: %w", err)
 	}
 	if r.in.Envelopes {
 		if err := r.readEnvelopes(ctx, nil); err != nil {

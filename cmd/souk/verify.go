@@ -7,7 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/souk-commerce/souk/app"
 	"github.com/souk-commerce/souk/app/verify"
@@ -19,9 +22,11 @@ import (
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 )
 
-// verifyCommand checks a data directory that no server has open, or a backup that was restored.
+// verifyCommand checks a data directory that no server has open, a backup that was restored, or a
+// shop on AWS, which may go on meanwhile as long as nothing is committed.
 type verifyCommand struct {
-	Data       string `default:"./data" help:"Data directory; no server may have it open." type:"path"`
+	Data       string `default:"./data" help:"Data directory that no server has open; or aws:STAGE, a shop that souk deploy aws deployed." placeholder:"DIR|aws:STAGE"`
+	SandboxURL string `name:"sandbox-url" env:"SOUK_SANDBOX_URL" help:"Address of the payment sandbox of a shop on AWS, whose ledger is compared." placeholder:"URL"`
 	Structural bool   `help:"Check only that the log is whole and the records are its fold." xor:"part"`
 	Envelopes  bool   `help:"Check only that the log is whole: its order, ids, sequences, times and causes." xor:"part"`
 	Profile    string `help:"Write a CPU profile of the whole run to this file." type:"path"`
@@ -36,7 +41,7 @@ func (c *verifyCommand) Run(e *env) (err error) {
 		}
 		defer stop()
 	}
-	w, err := openAudited(e, c.Data)
+	w, err := openAudited(e, c.Data, c.SandboxURL)
 	if err != nil {
 		return err
 	}
@@ -61,10 +66,20 @@ func (c *verifyCommand) Run(e *env) (err error) {
 type audited struct {
 	platform.Platform
 	ledger func(fn func(verify.Effect) error) error // nil when there is none to compare with
+
+	// chain checks the links of an archived log; nil where there are none.
+	chain func(ctx context.Context, broken func(segment int64, what string)) (int64, error)
+	// notes tells what the report should say of how the world was read; may be nil.
+	notes     func() []string
+	unwatched bool // other processes deliver
 }
 
 // openAudited opens the world that --data names. It is the only place that knows which kind it is.
-func openAudited(e *env, data string) (audited, error) {
+func openAudited(e *env, data, sandboxURL string) (audited, error) {
+	if stage, ok := strings.CutPrefix(data, onAWS); ok {
+		return openStage(e, stage, sandboxURL)
+	}
+	data = kong.ExpandPath(data)
 	p, err := openOffline(e, data, true)
 	if err != nil {
 		return audited{}, err
@@ -89,7 +104,7 @@ func (c *verifyCommand) check(e *env, w audited) (*verify.Report, error) {
 	a, err := app.Open(app.Config{
 		Platform: w.Platform, Catalogue: cat, Clock: embedded.SystemClock{}, Log: e.log,
 		IDs:     noIDs{},
-		Payment: payment.Options{Name: "sandbox", Provider: noProvider{}},
+		Payment: payment.Options{Name: "sandbox", Provider: noProvider{}}, Unwatched: w.unwatched,
 	})
 	if err != nil {
 		return nil, err
@@ -98,13 +113,17 @@ func (c *verifyCommand) check(e *env, w audited) (*verify.Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	var notes []string
+	if w.notes != nil {
+		notes = w.notes()
+	}
 	ballast := make([]byte, ballastBytes)
 	defer runtime.KeepAlive(ballast)
 	return verify.Run(e.ctx, verify.Input{
 		History: w.History(), Delivery: w.Delivery(), Rooms: a.Rooms(), Catalogue: cat,
 		Features: verify.FeaturesOf(w.Platform), Provider: w.ledger,
 		Quiescent: quiet, Structural: c.Structural, Envelopes: c.Envelopes,
-		Progress: e.progress("events"),
+		Chain: w.chain, Notes: notes, Progress: e.progress("events"),
 	})
 }
 

@@ -41,7 +41,7 @@ func TestVerifyAsksWhatThePlatformPromises(t *testing.T) {
 	}
 
 	for _, promises := range []bool{true, false} {
-		books, err := openAudited(e, dir)
+		books, err := openAudited(e, dir, "")
 		if err != nil {
 			t.Fatal(err)
 		}

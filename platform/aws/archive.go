@@ -64,8 +64,10 @@ type archiver struct {
 
 	turn chan struct{} // held by the one that drains
 
-	mu   sync.Mutex
-	head header // of the last known segment
+	mu     sync.Mutex
+	head   header    // of the last known segment
+	stored header    // with Options.ReadOnly: of the last one in the bucket that is known
+	tail   []segment // with Options.ReadOnly: what would be written behind it
 }
 
 func newArchiver(p *Platform, readers []*reader) *archiver {
@@ -91,8 +93,14 @@ func (a *archiver) drain(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer func() { <-a.turn }()
+	if a.p.o.ReadOnly {
+		a.forget()
+	}
 	if err := a.find(ctx); err != nil {
 		return fmt.Errorf("find the end of the archive: %w", err)
+	}
+	if a.p.o.ReadOnly {
+		a.remember()
 	}
 	for _, r := range a.readers {
 		if err := r.drain(ctx, a.archived, a.take); err != nil {
@@ -120,7 +128,11 @@ func (a *archiver) take(ctx context.Context, b batch) error {
 			a.adopt(header{Number: a.end(), At: map[string]string{b.shard: b.last}})
 			return nil
 		}
-		written, err := a.write(ctx, next)
+		if a.p.o.ReadOnly {
+			a.keep(next)
+			return nil
+		}
+		written, err := a.write(ctx, &next)
 		if err != nil {
 			return fmt.Errorf("archive segment %d: %w", next.head.Number, err)
 		}
@@ -187,11 +199,12 @@ func (a *archiver) exists(ctx context.Context, n int64) (bool, error) {
 
 // write writes a segment unless its number is taken. One that this very call wrote before its
 // answer was lost looks taken; reading it shows then that all of it is archived.
-func (a *archiver) write(ctx context.Context, s segment) (bool, error) {
+func (a *archiver) write(ctx context.Context, s *segment) (bool, error) {
 	body, err := s.encode()
 	if err != nil {
 		return false, err
 	}
+	s.head.digest = digestOf(body)
 	_, err = a.p.objects.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &a.p.o.Bucket, Key: segmentKey(s.head.Number), Body: bytes.NewReader(body),
 		ContentType: aws.String("application/x-ndjson"), IfNoneMatch: aws.String("*"),
@@ -236,20 +249,20 @@ func isMissing(err error) bool {
 	return code == "NoSuchKey" || code == "NotFound"
 }
 
-// seek finds the position before the first archived event of a moment or later. The greatest time
-// up to each segment never falls along the archive, so it searches by halves.
-func (a *archiver) seek(ctx context.Context, t time.Time) (position, error) {
+// seek finds the position before the first event of a moment or later. The greatest time up to each
+// segment never falls along the log, so it searches by halves.
+func (v view) seek(ctx context.Context, t time.Time) (position, error) {
 	var failed error
-	end := a.end()
+	end := v.end()
 	n := int64(sort.Search(int(end), func(i int) bool {
-		s, err := a.read(ctx, int64(i)+1)
+		s, err := v.read(ctx, int64(i)+1)
 		failed = errors.Join(failed, err)
 		return err != nil || s.head.Until >= t.UnixNano()
 	})) + 1
 	if failed != nil || n > end {
 		return position{segment: n}, failed
 	}
-	s, err := a.read(ctx, n)
+	s, err := v.read(ctx, n)
 	if err != nil {
 		return position{}, err
 	}
@@ -263,7 +276,10 @@ func (a *archiver) seek(ctx context.Context, t time.Time) (position, error) {
 
 // merge is the header that knows what both know.
 func (h header) merge(other header) header {
-	h.Number, h.Until = max(h.Number, other.Number), max(h.Until, other.Until)
+	if other.Number > h.Number {
+		h.Number, h.Before, h.digest = other.Number, other.Before, other.digest
+	}
+	h.Until = max(h.Until, other.Until)
 	at := maps.Clone(h.At)
 	for shard, number := range other.At {
 		if at == nil || laterNumber(number, at[shard]) {

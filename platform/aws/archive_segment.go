@@ -2,6 +2,8 @@ package aws
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -19,14 +21,23 @@ type segment struct {
 // header is the first line of a segment.
 type header struct {
 	Number int64             `json:"segment"`
-	Until  int64             `json:"until"` // greatest time of an event up to here, nanoseconds
-	At     map[string]string `json:"at"`    // last archived sequence number of each shard
+	Before string            `json:"before"` // digest of the segment before it; "" of the first
+	Until  int64             `json:"until"`  // greatest time of an event up to here, nanoseconds
+	At     map[string]string `json:"at"`     // last archived sequence number of each shard
+
+	digest string // of the segment itself, with its events, as it was written or read
+}
+
+// digestOf names a segment by its bytes.
+func digestOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
 }
 
 // next makes the segment after h of what is new in a batch.
 func (h header) next(b batch) segment {
 	s := segment{head: h.merge(header{
-		Number: h.Number + 1, At: map[string]string{b.shard: b.last},
+		Number: h.Number + 1, Before: h.digest, At: map[string]string{b.shard: b.last},
 	})}
 	for _, e := range b.events {
 		if laterNumber(e.number, h.At[b.shard]) {
@@ -111,6 +122,7 @@ func decodeSegment(body []byte) (s segment, err error) {
 	if first {
 		return s, fmt.Errorf("it is empty: %w", platform.ErrCorrupt)
 	}
+	s.head.digest = digestOf(body)
 	return s, nil
 }
 

@@ -19,14 +19,18 @@ func features() platform.Features {
 	return (&Platform{o: o}).Features()
 }
 
-// Goal: the platform keeps every promise of the ports, over either bus. Method: the suite of all
-// adapters, each world in a cloud of its own in process, on a clock that stands still.
+// Goal: the platform keeps every promise of the ports, over either bus, and asks for nothing that
+// the roles of a deployment do not allow. Method: the suite of all adapters, each world in a cloud
+// of its own in process, on a clock that stands still; then every call that it made, and what lies
+// beside it, is put to the roles of a house with the suite's own rooms and subscriptions.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	for name, topic := range map[string]bool{"eventbridge": false, "sns": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			platformtest.Run(t, inProcess(topic, nil))
+			heard := newOverheard()
+			t.Run("suite", func(t *testing.T) { platformtest.Run(t, inProcess(topic, nil, heard)) })
+			heard.judge(t, name)
 		})
 	}
 }
@@ -51,12 +55,15 @@ func TestConformanceInBadWeather(t *testing.T) {
 		}
 		return troubles[chance.IntN(len(troubles))]
 	}
-	platformtest.RunSections(t, inProcess(false, weather),
+	platformtest.RunSections(t, inProcess(false, weather, nil),
 		"Store", "Concurrency", "Model", "History")
 }
 
-// inProcess is the adapter over a cloud in process, one for each place.
-func inProcess(topic bool, weather func(op string) awstest.Fault) platformtest.Adapter {
+// inProcess is the adapter over a cloud in process, one for each place. What is asked of it may be
+// overheard.
+func inProcess(
+	topic bool, weather func(op string) awstest.Fault, heard *overheard,
+) platformtest.Adapter {
 	var mu sync.Mutex
 	clouds := make(map[string]*cloud)
 	return platformtest.Adapter{
@@ -68,11 +75,17 @@ func inProcess(topic bool, weather func(op string) awstest.Fault) platformtest.A
 			if c == nil {
 				c = newCloud(t, o.Clock, topic)
 				c.faults.Weather = weather
+				if heard != nil {
+					heard.listen(c)
+				}
 				clouds[o.Place] = c
 			}
 			mu.Unlock()
 			opts := c.options(o.Clock)
 			opts.Check = o.Check
+			if heard != nil {
+				opts.Bucket, opts.Files = bucketOf("archive"), bucketOf("files")
+			}
 			return openDeployed(t, c, opts)
 		},
 	}

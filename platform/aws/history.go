@@ -104,9 +104,9 @@ func (h history) Log(
 	if err := h.p.archiver.drain(ctx); err != nil {
 		return err
 	}
-	end := h.p.archiver.end()
-	for ; at.segment <= end; at = (position{segment: at.segment + 1}) {
-		s, err := h.p.archiver.read(ctx, at.segment)
+	v := h.p.archiver.view()
+	for ; at.segment <= v.end(); at = (position{segment: at.segment + 1}) {
+		s, err := v.read(ctx, at.segment)
 		if err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func (h history) Seek(ctx context.Context, t time.Time) (string, error) {
 	if err := h.p.archiver.drain(ctx); err != nil {
 		return "", err
 	}
-	at, err := h.p.archiver.seek(ctx, t)
+	at, err := h.p.archiver.view().seek(ctx, t)
 	return at.String(), err
 }
 

@@ -66,6 +66,9 @@ func open(ctx context.Context, o Options, s services) (*Platform, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.ReadOnly {
+		s = s.readOnly()
+	}
 	o = p.o
 	p.services = s
 	p.f = newFiles(filesOptions{S3: s.files, Bucket: o.Files, Prefix: "files/", Closed: p.refuse})

@@ -35,6 +35,9 @@ type Options struct {
 	// counts what is in queues and not what is on its way there, and a stream is looked for only
 	// when it is read.
 	Functions bool
+	// ReadOnly is for whoever only looks: what would write is refused with ErrReadOnly, and what
+	// the streams show beyond the archive is read and not archived.
+	ReadOnly bool
 	// Serve are the tables whose streams this process reads and whose timers it fires; nil is all.
 	Serve []string
 

@@ -58,6 +58,9 @@ func openStore(ctx context.Context, o Options) (*Platform, error) {
 		tableOf: o.tableOf(), tables: o.Tables(), now: time.Now, newsCh: make(chan struct{}),
 		patience: answerTime,
 	}
+	if o.ReadOnly {
+		p.db = onlyRead{p.db}
+	}
 	p.rows = &rows{p: p, name: o.Table}
 	var readers []*reader
 	for _, name := range o.Serve {

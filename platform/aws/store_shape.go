@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/souk-commerce/souk/platform"
 )
 
 // IndexName names the index of due timers.
@@ -66,6 +69,22 @@ func CreateTables(ctx context.Context, cfg aws.Config, names ...string) error {
 		}
 	}
 	return nil
+}
+
+// AccountOf returns the account in which a table is.
+func AccountOf(ctx context.Context, cfg aws.Config, table string) (string, error) {
+	out, err := dynamodb.NewFromConfig(cfg).DescribeTable(ctx,
+		&dynamodb.DescribeTableInput{TableName: &table})
+	if err != nil {
+		return "", explain("table "+table+" in "+cfg.Region, err)
+	}
+	// arn:aws:dynamodb:region:account:table/name
+	parts := strings.Split(aws.ToString(out.Table.TableArn), ":")
+	if len(parts) < 6 || parts[4] == "" {
+		return "", fmt.Errorf("the address of table %s is %.200q: %w", table,
+			aws.ToString(out.Table.TableArn), platform.ErrCorrupt)
+	}
+	return parts[4], nil
 }
 
 func createTable(ctx context.Context, db tableMaker, name string) error {

@@ -142,6 +142,13 @@ func parentsFirst(shards []streamtypes.Shard) []streamtypes.Shard {
 	return ordered
 }
 
+// rewind forgets how far shards were read.
+func (r *reader) rewind() {
+	r.described = time.Time{}
+	clear(r.iterators)
+	clear(r.over)
+}
+
 // find finds the table's stream.
 func (r *reader) find(ctx context.Context) error {
 	if r.arn != "" {

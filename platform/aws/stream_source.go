@@ -102,17 +102,22 @@ func (f *follower) acknowledge(ctx context.Context, at position, version int64) 
 const maxLag = 1000
 
 // lag returns every event that is committed and was not acknowledged; of more than maxLag segments,
-// the first of them. It must not run beside ack.
+// the first of them. Where nobody ever acknowledged anything, somebody who only looks on takes it
+// that functions relay, which publish what they archive. It must not run beside ack.
 func (f *follower) lag(ctx context.Context) (events []platform.Event, err error) {
-	at, _, err := f.place(ctx)
+	at, version, err := f.place(ctx)
 	if err == nil {
 		err = f.p.archiver.drain(ctx)
 	}
 	if err != nil {
 		return nil, err
 	}
-	for n := at.segment; n <= min(f.p.archiver.end(), at.segment+maxLag); n++ {
-		s, err := f.p.archiver.read(ctx, n)
+	v := f.p.archiver.view()
+	if f.p.o.ReadOnly && version == platform.Absent {
+		at.segment = v.stored + 1
+	}
+	for n := at.segment; n <= min(v.end(), at.segment+maxLag); n++ {
+		s, err := v.read(ctx, n)
 		if err != nil {
 			return nil, err
 		}

@@ -46,6 +46,8 @@ type cloud struct {
 	s3     *awstest.S3 // of files
 	kms    *awstest.KMS
 
+	declared func(platform.Subscription) // told of every subscription; may be nil
+
 	mu   sync.Mutex
 	made map[string]bool // under mu: queues with their receives
 }
@@ -169,6 +171,9 @@ func (c *cloud) makeQueue(
 
 // subscribe makes a subscription's queue and what feeds it.
 func (c *cloud) subscribe(ctx context.Context, s platform.Subscription) error {
+	if c.declared != nil {
+		c.declared(s)
+	}
 	if err := c.makeQueue(ctx, s.Name, 1000, defaultVisibility); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	adapter "github.com/souk-commerce/souk/platform/aws"
@@ -80,6 +81,7 @@ func (a *applier) apply() (key string) {
 	a.must(err)
 	a.queues(ctx)
 	a.rules(ctx)
+	a.topics(ctx)
 	return aws.ToString(made.KeyMetadata.Arn)
 }
 
@@ -146,6 +148,32 @@ func (a *applier) rules(ctx context.Context) {
 		if out.FailedEntryCount > 0 {
 			a.t.Fatalf("%s: %+v", name, out.FailedEntries)
 		}
+	}
+}
+
+// topics makes the topics and who listens to them.
+func (a *applier) topics(ctx context.Context) {
+	client := sns.NewFromConfig(a.cfg)
+	for _, r := range a.all("AWS::SNS::Topic") {
+		_, err := client.CreateTopic(ctx, &sns.CreateTopicInput{
+			Name: aws.String(r.Properties["TopicName"].(string)),
+		})
+		a.must(err)
+	}
+	for _, r := range a.all("AWS::SNS::Subscription") {
+		if r.Properties["Protocol"] != "sqs" {
+			continue // of the alarms
+		}
+		_, err := client.Subscribe(ctx, &sns.SubscribeInput{
+			TopicArn: aws.String(r.Properties["TopicArn"].(string)),
+			Protocol: aws.String("sqs"), Endpoint: aws.String(r.Properties["Endpoint"].(string)),
+			Attributes: map[string]string{
+				"RawMessageDelivery": fmt.Sprint(r.Properties["RawMessageDelivery"]),
+				"FilterPolicyScope":  r.Properties["FilterPolicyScope"].(string),
+				"FilterPolicy":       a.text(r.Properties["FilterPolicy"]),
+			},
+		})
+		a.must(err)
 	}
 }
 

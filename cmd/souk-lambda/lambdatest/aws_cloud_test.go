@@ -53,6 +53,8 @@ func (d *deployed) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 type cloud struct {
 	t         *testing.T
 	seen      *recorder
+	endpoint  string // of every service
+	bank      string // address of the sandbox
 	house     iamtest.House
 	queues    *sqs.Client
 	issuer    *identity.Service
@@ -65,17 +67,19 @@ type cloud struct {
 	handled   int // messages
 }
 
-// openCloud applies the templates and deploys the binaries in dir.
-func openCloud(t *testing.T, dir string) *cloud {
+// openCloud applies the templates on an emulator and deploys the binaries in dir. Events go over a
+// bus that the templates know: eventbridge or sns.
+func openCloud(t *testing.T, emulator, dir, bus string) *cloud {
 	t.Helper()
 	provider, err := sandbox.Open(sandbox.Options{Clock: function.Clock{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen, endpoint := openRecorder(t)
+	seen, endpoint := openRecorder(t, emulator)
 	cfg := configOf("test", endpoint)
+	bank := serve(t, sandbox.Handler(provider))
 	c := &cloud{
-		t: t, seen: seen, house: templates(t, serve(t, sandbox.Handler(provider))),
+		t: t, seen: seen, endpoint: endpoint, bank: bank, house: templatesOver(t, bus, bank),
 		queues:    sqs.NewFromConfig(cfg),
 		functions: make(map[string]*deployed), routes: http.NewServeMux(),
 		workers: make(map[string]*lambdatest.QueuePoller),
@@ -256,7 +260,8 @@ func (c *cloud) want(
 func (c *cloud) until(path, says string) {
 	c.t.Helper()
 	var have string
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+	const patience = 4 * time.Minute // some things take a minute, and machines may be slow
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		c.carry()
 		have = c.ask(room.Admin(), "adm_1", "GET", path, "", "").Body
 		if strings.Contains(have, says) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/souk-commerce/souk/platform/aws/awstest"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
@@ -19,7 +20,7 @@ func TestColdStartEmulated(t *testing.T) {
 	if os.Getenv("SOUK_MEASURE") == "" {
 		t.Skip("set SOUK_MEASURE=1 on a quiet machine")
 	}
-	c := openCloud(t, buildForAWS(t))
+	c := openCloud(t, awstest.StartEmulator(t), buildForAWS(t), "eventbridge")
 	c.open("LAMP")
 	token, err := c.issuer.Issue(t.Context(), room.Caller{ID: "cus_1", Role: room.Customer()},
 		time.Hour)

@@ -38,10 +38,10 @@ type recorder struct {
 	calls []call
 }
 
-// openRecorder serves on loopback until the test ends.
-func openRecorder(t *testing.T) (r *recorder, endpoint string) {
+// openRecorder serves on loopback until the test ends, before an emulator.
+func openRecorder(t *testing.T, emulator string) (r *recorder, endpoint string) {
 	t.Helper()
-	target, err := url.Parse(awstest.StartEmulator(t))
+	target, err := url.Parse(emulator)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,9 +125,15 @@ func (r *recorder) asked(service string, in *http.Request, body []byte) ([]iamte
 	_, op, _ := strings.Cut(in.Header.Get("X-Amz-Target"), ".")
 	switch service {
 	case "s3":
-		return objectRequest(in), nil
+		return []iamtest.Request{iamtest.ObjectRequest(in.Method, in.URL.Path)}, nil
+	case "sns":
+		form, err := url.ParseQuery(string(body))
+		return []iamtest.Request{{
+			Action:   "sns:" + strings.TrimSuffix(form.Get("Action"), "Batch"),
+			Resource: form.Get("TopicArn"),
+		}}, err
 	case "dynamodb":
-		return tableRequests(op, body)
+		return iamtest.TableRequests(op, body)
 	}
 	var b struct {
 		QueueUrl, QueueName, KeyId string
@@ -162,15 +168,4 @@ func (r *recorder) asked(service string, in *http.Request, body []byte) ([]iamte
 		return []iamtest.Request{{Action: "kms:" + op, Resource: key, Context: about}}, nil
 	}
 	return nil, fmt.Errorf("%s %s", service, op)
-}
-
-func objectRequest(in *http.Request) []iamtest.Request {
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(in.URL.Path, "/"), "/")
-	arn := "arn:aws:s3:::" + bucket
-	action := map[string]string{"GET": "s3:GetObject", "HEAD": "s3:GetObject",
-		"PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}[in.Method]
-	if key != "" {
-		return []iamtest.Request{{Action: action, Resource: arn + "/" + key}}
-	}
-	return []iamtest.Request{{Action: "s3:ListBucket", Resource: arn}}
 }

@@ -14,18 +14,42 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/souk-commerce/souk/platform/aws/awstest"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// Goal: what the templates deploy is the shop, and no function is asked for more than its role
-// allows. Method: tables, queues, rules and functions made from the templates over emulators of the
-// services; real binaries with the templates' environment; an order from checkout to the doorstep,
-// counted; then one whose messages are all handled twice, one with a declined card, one that is
-// promised and taken from the queue, and a message over which workers die. Every call of every
-// function is put to the policy of its role.
+// Goal: what the templates deploy is the shop, no function is asked for more than its role allows,
+// and the checker finds its books in order. Method: tables, queues, rules and functions made from
+// the templates over emulators of the services, once for each bus; real binaries with the
+// environment that templates give; orders from checkout to the doorstep. Every call of every
+// function is put to the policy of its role, and so is what would lie outside of it.
 func TestShopEmulated(t *testing.T) {
-	c := openCloud(t, buildForAWS(t))
+	dir, souk := buildForAWS(t), buildSouk(t)
+	one, other := awstest.StartEmulator(t), awstest.StartEmulator(t)
+	t.Run("eventbridge", func(t *testing.T) {
+		t.Parallel()
+		shopOverEventBridge(openCloud(t, one, dir, "eventbridge"), souk)
+	})
+	t.Run("sns", func(t *testing.T) {
+		t.Parallel()
+		c := openCloud(t, other, dir, "sns")
+		c.open("LAMP")
+		c.deliver(c.checkout("LAMP", "tok_visa", "k1"))
+		c.quiet()
+		c.wantBooks(souk, true, 1)
+		calls := c.seen.take()
+		judgeCalls(t, c, calls)
+		wantCalls(t, calls, "sns:Publish", "souk-t-relay", "souk-t-relay-payment")
+	})
+}
+
+// shopOverEventBridge is the whole life of a shop: one order that is counted; then one whose
+// messages are all handled twice, one with a declined card, one that nobody pays in time, one whose
+// bank does not answer at first, one that is promised and taken from the queue, and a message over
+// which workers die.
+func shopOverEventBridge(c *cloud, souk string) {
 	c.open("LAMP")
+	c.open("VASE")
 	all := c.seen.take()
 	for _, f := range c.functions {
 		f.calls = 0
@@ -34,10 +58,11 @@ func TestShopEmulated(t *testing.T) {
 	first := c.checkout("LAMP", "tok_visa", "k1")
 	c.deliver(first)
 	lived := c.seen.take()
-	holdAgainstThePage(t, c, lived)
+	holdAgainstThePage(c.t, c, lived)
 	for _, f := range c.functions {
 		f.twice = !strings.HasPrefix(f.name, "souk-t-api")
 	}
+	unpaid := c.unpaid("VASE")
 	good, bad := c.checkout("LAMP", "tok_visa", "k2"), c.checkout("LAMP", "tok_declined", "k3")
 	c.deliver(good)
 	c.until("/v1/orders/"+bad, `"status":"cancelled"`)
@@ -45,17 +70,40 @@ func TestShopEmulated(t *testing.T) {
 	c.until("/v1/ops/ledger/trial-balance", `"balanced":true`)
 	c.until("/v1/ops/ledger/trial-balance", `"account":"dealers:pending","amount":-1836`)
 	c.promised("LAMP")
+	silent := c.checkout("VASE", "tok_timeout", "k5")
+	c.until("/v1/orders/"+silent, `"status":"placed"`)
 	c.poison("inventory.hold-on-order-created")
-	all = append(append(all, lived...), c.seen.take()...)
-	judgeCalls(t, c, all)
+	c.until("/v1/orders/"+unpaid, `"status":"expired"`)
+	c.until("/v1/stock/VASE", `"available":8`)
+	c.quiet()
+	calls := append(append(all, lived...), c.seen.take()...)
+	judgeCalls(c.t, c, calls)
+	judgeOutside(c.t, c, calls)
+	wantCalls(c.t, calls, "dynamodb:DeleteItem", "souk-t-sweeper", "souk-t-sweeper-payment")
+	wantCalls(c.t, calls, "kms:GenerateDataKey", "souk-t-api")
+	wantCalls(c.t, calls, "kms:Decrypt", "souk-t-api", "souk-t-payment-call-on-intended")
+	wantCalls(c.t, calls, "events:PutEvents", "souk-t-relay", "souk-t-relay-payment")
+	c.audited(souk, 6)
+}
+
+// wantCalls requires that each of these functions made a call.
+func wantCalls(t *testing.T, calls []call, action string, by ...string) {
+	t.Helper()
+	for _, who := range by {
+		if !slices.ContainsFunc(calls, func(c call) bool {
+			return c.who == who && c.Action == action
+		}) {
+			t.Errorf("%s never called %s", who, action)
+		}
+	}
 }
 
 // open offers ten units of a thing.
 func (c *cloud) open(sku string) {
 	c.t.Helper()
 	c.want(201, room.Dealer(), "dlr_1", "POST", "/v1/products", fmt.Sprintf(
-		`{"sku":%q,"title":"A thing","price":{"amount":510,"currency":"GBP"}}`, sku), "list")
-	c.want(200, room.Dealer(), "dlr_1", "PUT", "/v1/stock/"+sku, `{"onHand":10}`, "count")
+		`{"sku":%q,"title":"A thing","price":{"amount":510,"currency":"GBP"}}`, sku), "list"+sku)
+	c.want(200, room.Dealer(), "dlr_1", "PUT", "/v1/stock/"+sku, `{"onHand":10}`, "count"+sku)
 	c.carry()
 }
 

@@ -42,6 +42,12 @@ func buildForAWS(t *testing.T) (dir string) {
 // templates are the shop's own, as a deployment would send them, with their parameters filled in.
 func templates(t *testing.T, sandbox string) iamtest.House {
 	t.Helper()
+	return templatesOver(t, "eventbridge", sandbox)
+}
+
+// templatesOver are templates where the parameter Bus says what carries events.
+func templatesOver(t *testing.T, bus, sandbox string) iamtest.House {
+	t.Helper()
 	declared, err := house.Of()
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +62,7 @@ func templates(t *testing.T, sandbox string) iamtest.House {
 			t.Fatal(err)
 		}
 	}
-	given := map[string]string{"Stage": "t", "Bus": "eventbridge", "MailDomain": "souk.example",
+	given := map[string]string{"Stage": "t", "Bus": bus, "MailDomain": "souk.example",
 		"SandboxUrl": sandbox}
 	for _, name := range []string{"ArtifactBucket", "ApiDigest", "AlarmEmail", "WebAclArn",
 		"ApiCode", "RelayCode", "SweeperCode", "WorkerCode", "PurchasesCode"} {

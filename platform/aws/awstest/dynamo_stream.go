@@ -30,7 +30,7 @@ type streamRecord struct {
 }
 
 func (t *table) streamARN() string {
-	return "arn:aws:dynamodb:eu-west-1:000000000000:table/" + t.name + "/stream/2026"
+	return "arn:aws:dynamodb:eu-west-1:123456789012:table/" + t.name + "/stream/2026"
 }
 
 // announce puts a change into the shard of its partition.

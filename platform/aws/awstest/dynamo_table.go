@@ -70,7 +70,7 @@ func (t *table) describe() map[string]any {
 	desc := map[string]any{
 		"TableName": t.name, "TableStatus": "ACTIVE", "KeySchema": t.shape.KeySchema,
 		"AttributeDefinitions": t.shape.AttributeDefinitions,
-		"TableArn":             "arn:aws:dynamodb:eu-west-1:000000000000:table/" + t.name,
+		"TableArn":             "arn:aws:dynamodb:eu-west-1:123456789012:table/" + t.name,
 	}
 	if t.shards != nil {
 		desc["LatestStreamArn"] = t.streamARN()

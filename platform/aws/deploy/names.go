@@ -1,5 +1,7 @@
 package deploy
 
+import "strings"
+
 // shared is the table of all rooms that are not apart.
 const shared = ""
 
@@ -39,6 +41,34 @@ func (h House) bucket(name string) sub {
 
 func (h House) bucketArn(name string) sub {
 	return "arn:${AWS::Partition}:s3:::" + h.bucket(name)
+}
+
+// Names are what a deployment of a house calls its parts, for whoever looks for them from outside.
+type Names struct {
+	Table     string            // of all rooms that have none of their own
+	Tables    map[string]string // of the rooms that do
+	Archive   string            // bucket
+	Files     string            // bucket
+	Queues    string            // comes before the name of every queue
+	PeopleKey string            // alias of the KMS key of persons and tokens
+}
+
+// Names returns the names of a stage's parts in an account and region.
+func (h House) Names(stage, account, region string) Names {
+	fill := strings.NewReplacer("${Stage}", stage, "${AWS::AccountId}", account,
+		"${AWS::Region}", region)
+	name := func(s sub) string { return fill.Replace(string(s)) }
+	n := Names{
+		Table: name(h.named(shared)), Tables: make(map[string]string),
+		Archive: name(h.bucket(archive)), Files: name(h.bucket(files)),
+		Queues: name(h.named("")) + "-", PeopleKey: name("alias/" + h.named("people")),
+	}
+	for _, t := range h.tables() {
+		if t != shared {
+			n.Tables[t] = name(h.named(t))
+		}
+	}
+	return n
 }
 
 // The names of what there is one of.

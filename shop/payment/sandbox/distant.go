@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -17,8 +18,8 @@ import (
 const maxCall = 64 << 10
 
 // Handler lets other processes call a sandbox over HTTP: POST /operations performs one, GET
-// /operations?key= asks for one. It knows no secrets and checks no caller: it is for a network
-// where everybody may play.
+// /operations?key= asks for one, GET /ledger returns the ledger so far as lines of JSON, if it is a
+// Sandbox. It knows no secrets and checks no caller: it is for a network where everybody may play.
 func Handler(p payment.Provider) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /operations", func(w http.ResponseWriter, r *http.Request) {
@@ -35,6 +36,15 @@ func Handler(p payment.Provider) http.Handler {
 		o, err := p.Status(r.Context(), r.URL.Query().Get("key"))
 		answer(w, o, err)
 	})
+	if s, ok := p.(*Sandbox); ok {
+		mux.HandleFunc("GET /ledger", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/x-ndjson")
+			enc := json.NewEncoder(w)
+			if err := s.Ledger(func(e Entry) error { return enc.Encode(e) }); err != nil {
+				panic(http.ErrAbortHandler) // so that half a ledger does not look like a whole one
+			}
+		})
+	}
 	return mux
 }
 
@@ -52,7 +62,8 @@ func answer(w http.ResponseWriter, o payment.Outcome, err error) {
 
 // Distant is a sandbox in another process, as a provider. Safe for concurrent use.
 type Distant struct {
-	url    string
+	base   string
+	url    string // of operations
 	client *http.Client
 }
 
@@ -60,7 +71,7 @@ var _ payment.Provider = (*Distant)(nil)
 
 // NewDistant returns the sandbox that Handler serves at a URL.
 func NewDistant(url string, client *http.Client) *Distant {
-	return &Distant{url: url + "/operations", client: client}
+	return &Distant{base: url, url: url + "/operations", client: client}
 }
 
 // Do implements payment.Provider.
@@ -75,6 +86,38 @@ func (d *Distant) Do(ctx context.Context, r payment.Request) (payment.Outcome, e
 // Status implements payment.Provider.
 func (d *Distant) Status(ctx context.Context, key string) (payment.Outcome, error) {
 	return d.call(ctx, http.MethodGet, d.url+"?key="+url.QueryEscape(key), nil)
+}
+
+// Ledger calls fn for every entry of its ledger so far, in order. It stops at fn's first error.
+func (d *Distant) Ledger(ctx context.Context, fn func(Entry) error) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.base+"/ledger", nil)
+	if err != nil {
+		return fmt.Errorf("ask the sandbox for its ledger: %w", err)
+	}
+	resp, err := d.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the sandbox for its ledger: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask the sandbox for its ledger: %w: it says %d", ErrServer,
+			resp.StatusCode)
+	}
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		var e Entry
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			return fmt.Errorf("a line of the sandbox's ledger: %w", err)
+		}
+		if err := fn(e); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read the sandbox's ledger: %w", err)
+	}
+	return nil
 }
 
 func (d *Distant) call(

@@ -51,6 +51,18 @@ func TestDistantIsTheSandbox(t *testing.T) {
 	if err != nil || now != first {
 		t.Errorf("status: %+v %v, want %+v", now, err, first)
 	}
+	var books []sandbox.Entry
+	err = far.Ledger(t.Context(), func(e sandbox.Entry) error {
+		books = append(books, e)
+		return nil
+	})
+	if err != nil || len(books) != 1 || books[0].Key != call.Key || books[0].Amount != 510 {
+		t.Errorf("the ledger: %+v %v", books, err)
+	}
+	stop := errors.New("enough")
+	if err := far.Ledger(t.Context(), func(sandbox.Entry) error { return stop }); err != stop {
+		t.Errorf("a reader that stopped: %v", err)
+	}
 	never, err := far.Status(t.Context(), "never")
 	if err != nil || never.Verdict != payment.Missing {
 		t.Errorf("status of what never was: %+v %v", never, err)
@@ -63,6 +75,31 @@ func TestDistantIsTheSandbox(t *testing.T) {
 		if !errors.Is(err, one.want) {
 			t.Errorf("%v became %v", one.is, err)
 		}
+		if err := sandbox.NewDistant(silent.URL, http.DefaultClient).Ledger(t.Context(),
+			func(sandbox.Entry) error { return nil }); !errors.Is(err, sandbox.ErrServer) {
+			t.Errorf("the ledger of somebody who shows none: %v", err)
+		}
 		silent.Close()
+	}
+}
+
+// Goal: half a ledger is no ledger. Method: a server that ends the answer in the middle, between
+// two lines.
+func TestHalfALedgerIsAnError(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("{\"seq\":1}\n"))
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	defer server.Close()
+	n := 0
+	err := sandbox.NewDistant(server.URL, server.Client()).Ledger(t.Context(),
+		func(sandbox.Entry) error {
+			n++
+			return nil
+		})
+	if err == nil || n != 1 {
+		t.Errorf("%d entries and no error", n)
 	}
 }

@@ -8,9 +8,7 @@ package iamtest
 
 import (
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 )
 
 // Request is one call to AWS. Context holds the condition keys that the service would set.
@@ -93,7 +91,24 @@ func matchAny(patterns []string, s string) bool {
 
 // match knows * (any characters) and ? (one). A slash is a character like others.
 func match(pattern, s string) bool {
-	flat := strings.NewReplacer("/", "\x00", "[", "\x01", "]", "\x02", `\`, "\x03")
-	ok, err := path.Match(flat.Replace(pattern), flat.Replace(s))
-	return err == nil && ok
+	star, mark := -1, 0 // the last * that was met, and where what it stands for ends
+	p, i := 0, 0
+	for i < len(s) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark = p, i
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
+			p, i = p+1, i+1
+		case star >= 0: // let it stand for one character more
+			mark++
+			p, i = star+1, mark
+		default:
+			return false
+		}
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
 }

@@ -28,6 +28,12 @@ func TestTheJudgeIsStrict(t *testing.T) {
 	denied := iamtest.Statement{
 		Effect: "Deny", Actions: []string{"dynamodb:*"}, Resources: []string{"*"},
 	}
+	starred := iamtest.Statement{
+		Effect: "Allow", Actions: []string{"s3:Get*"}, Resources: []string{"a/*/b*c", "q?", `[a-z]\x`},
+	}
+	starredCall := func(resource string) iamtest.Request {
+		return iamtest.Request{Action: "s3:GetObject", Resource: resource}
+	}
 	get := iamtest.On("dynamodb:GetItem", table, "order/ord_1/lines")
 	scan := iamtest.Request{Action: "dynamodb:Scan", Resource: table}
 	two := get
@@ -49,6 +55,13 @@ func TestTheJudgeIsStrict(t *testing.T) {
 		{"another table", []iamtest.Statement{named},
 			iamtest.On("dynamodb:GetItem", table+"-payment", "order/x"), false},
 		{"an unknown operator", []iamtest.Statement{unknown}, get, false},
+		{"a pattern with stars in the middle", []iamtest.Statement{starred}, starredCall("a/x/b/c"),
+			true},
+		{"and something behind it", []iamtest.Statement{starred}, starredCall("a/x/b/cd"), false},
+		{"a question mark is one character", []iamtest.Statement{starred}, starredCall("q1"), true},
+		{"and not none", []iamtest.Statement{starred}, starredCall("q"), false},
+		{"a pattern that is no pattern is itself", []iamtest.Statement{starred},
+			starredCall(`[a-z]\x`), true},
 		{"a denial wins", []iamtest.Statement{named, denied}, get, false},
 	} {
 		if got := (iamtest.Policy{Statements: c.of}).Allows(c.asked); got != c.want {

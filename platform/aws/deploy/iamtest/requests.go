@@ -1,14 +1,10 @@
-//go:build awsemulated
-
-package lambdatest_test
+package iamtest
 
 import (
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
-
-	"github.com/souk-commerce/souk/platform/aws/deploy/iamtest"
 )
 
 // keyed is one item, or its key, in a request.
@@ -20,11 +16,11 @@ type keyed struct {
 // leading is the partition key.
 func (k keyed) leading() string { return k.Item["pk"].S + k.Key["pk"].S }
 
-func (k keyed) request(action string) iamtest.Request {
-	return iamtest.On("dynamodb:"+action, tableARN(k.TableName), k.leading())
+func (k keyed) request(action string) Request {
+	return On("dynamodb:"+action, tableARN(k.TableName), k.leading())
 }
 
-func tableARN(name string) string { return iamtest.ARN("dynamodb", "table/"+name) }
+func tableARN(name string) string { return ARN("dynamodb", "table/"+name) }
 
 // tableRequest is what a request to DynamoDB or to its streams may say.
 type tableRequest struct {
@@ -37,18 +33,18 @@ type tableRequest struct {
 	}
 }
 
-// tableRequests says which permissions a request to DynamoDB takes: those of each action of a
+// TableRequests says which permissions a request to DynamoDB takes: those of each action of a
 // transaction are asked for one by one.
-func tableRequests(op string, body []byte) ([]iamtest.Request, error) {
+func TableRequests(op string, body []byte) ([]Request, error) {
 	var b tableRequest
 	if err := json.Unmarshal(body, &b); err != nil {
 		return nil, err
 	}
 	switch op {
 	case "GetItem", "PutItem", "UpdateItem", "DeleteItem":
-		return []iamtest.Request{b.request(op)}, nil
+		return []Request{b.request(op)}, nil
 	case "TransactWriteItems":
-		var list []iamtest.Request
+		var list []Request
 		for _, one := range b.TransactItems {
 			for kind, k := range one {
 				action := kind + "Item"
@@ -60,9 +56,9 @@ func tableRequests(op string, body []byte) ([]iamtest.Request, error) {
 		}
 		return list, nil
 	case "BatchGetItem":
-		var list []iamtest.Request
+		var list []Request
 		for table, asked := range b.RequestItems {
-			one := iamtest.Request{Action: "dynamodb:" + op, Resource: tableARN(table),
+			one := Request{Action: "dynamodb:" + op, Resource: tableARN(table),
 				Context: map[string][]string{}}
 			for _, k := range asked.Keys {
 				one.Context["dynamodb:LeadingKeys"] = append(
@@ -73,19 +69,19 @@ func tableRequests(op string, body []byte) ([]iamtest.Request, error) {
 		return list, nil
 	case "Query":
 		if b.IndexName != "" {
-			return []iamtest.Request{{Action: "dynamodb:Query",
+			return []Request{{Action: "dynamodb:Query",
 				Resource: tableARN(b.TableName) + "/index/" + b.IndexName}}, nil
 		}
 		m := regexp.MustCompile(`pk = (:\w+)`).FindStringSubmatch(b.KeyConditionExpression)
 		if m == nil {
 			return nil, fmt.Errorf("a query for %q", b.KeyConditionExpression)
 		}
-		return []iamtest.Request{iamtest.On("dynamodb:Query", tableARN(b.TableName),
+		return []Request{On("dynamodb:Query", tableARN(b.TableName),
 			b.ExpressionAttributeValues[m[1]].S)}, nil
 	case "DescribeStream", "GetShardIterator", "GetRecords":
-		return []iamtest.Request{{Action: "dynamodb:" + op, Resource: b.stream()}}, nil
+		return []Request{{Action: "dynamodb:" + op, Resource: b.stream()}}, nil
 	}
-	return []iamtest.Request{{Action: "dynamodb:" + op, Resource: tableARN(b.TableName)}}, nil
+	return []Request{{Action: "dynamodb:" + op, Resource: tableARN(b.TableName)}}, nil
 }
 
 // stream is the stream as templates call it. The fake's iterators begin with its ARN.
@@ -96,4 +92,18 @@ func (b tableRequest) stream() string {
 		return strings.TrimSpace("unknown stream " + of)
 	}
 	return tableARN(m[1]) + "/stream/now"
+}
+
+// ObjectRequest says which permission a request to S3 by path takes: /bucket/key.
+func ObjectRequest(method, path string) Request {
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	arn := "arn:" + Partition + ":s3:::" + bucket
+	if key == "" {
+		action := map[string]string{"GET": "s3:ListBucket", "HEAD": "s3:ListBucket",
+			"PUT": "s3:CreateBucket", "DELETE": "s3:DeleteBucket"}[method]
+		return Request{Action: action, Resource: arn}
+	}
+	action := map[string]string{"GET": "s3:GetObject", "HEAD": "s3:GetObject",
+		"PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}[method]
+	return Request{Action: action, Resource: arn + "/" + key}
 }
