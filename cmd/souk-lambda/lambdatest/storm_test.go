@@ -307,8 +307,9 @@ func (s *storm) ask(who room.Role, id shop.ID, method, path, body, key string) r
 	token, err := issuer.Issue(context.WithoutCancel(s.t.Context()),
 		room.Caller{ID: id, Role: who}, time.Hour)
 	s.must(err)
+	plain, query, _ := strings.Cut(path, "?")
 	raw, err := s.api.Invoke(s.t.Context(),
-		payload(method, path, "", token, body, "idempotency-key", key))
+		payload(method, plain, query, token, body, "idempotency-key", key))
 	if err != nil {
 		s.t.Fatalf("%s %s: %v\n%s", method, path, err, s.api.Log)
 	}
