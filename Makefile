@@ -35,7 +35,7 @@ test-aws-suite: ## the suite of all adapters over emulators on loopback
 
 test-aws-shop: ## the deployed shop on emulators: generated templates, real function binaries, souk verify
 	go test -tags awsemulated -c -o bin/functions.test ./cmd/souk-lambda/lambdatest
-	cd cmd/souk-lambda/lambdatest && ../../../bin/functions.test -test.v -test.run Emulated
+	cd cmd/souk-lambda/lambdatest && ../../../bin/functions.test -test.v -test.run '(Shop|SignIn|ColdStart)Emulated'
 
 test-aws-tour: ## every command of docs/deploy-aws.md, by AWS's command line on an emulator
 	go test -tags awsemulated -c -o bin/functions.test ./cmd/souk-lambda/lambdatest
