@@ -194,7 +194,7 @@ func (a *App) bookRoutes() []Route {
 		{get, "/v1/dealers/{id}/statement", "getStatement", "What happened to a dealer's money",
 			dealers, 200, missing, Browse, false, handle(a.Ledger.GetStatement)},
 		{get, "/v1/dealers/{id}/statement.csv", "getStatementCSV", "The same as a table",
-			dealers, 200, missing, Browse, false, handle(a.Ledger.GetStatementCSV)},
+			dealers, 200, missing, Browse, false, handle(a.Ledger.GetStatementCSV).table("text/csv")},
 		{get, "/v1/dealers/{id}/terms", "getTerms", "What the market takes of a dealer's goods",
 			dealers, 200, missing, Carry, false, handle(a.Ledger.GetTerms)},
 		{put, "/v1/dealers/{id}/terms", "putTerms", "Take another share from a moment on",

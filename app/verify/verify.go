@@ -29,6 +29,9 @@ type Input struct {
 	// Provider calls fn for every effect in the payment provider's own ledger, in its order; nil
 	// when there is none to compare with. It may be asked more than once.
 	Provider func(fn func(Effect) error) error
+	// Payouts calls fn for every line of the ledger of whoever pays dealers; nil when there is none
+	// to compare with.
+	Payouts func(fn func(Paid) error) error
 	// Contracts checks payloads; nil makes a contract.Checker. It can be shared by many runs.
 	Contracts Contracts
 	// Quiescent says that everything which was announced was also handled. What must have followed
@@ -208,6 +211,9 @@ func (r *run) all(ctx context.Context) error {
 		r.books.finish()
 		if err := r.unclaimed(); err != nil {
 			return fmt.Errorf("read the provider's ledger: %w", err)
+		}
+		if err := r.readPayouts(); err != nil {
+			return fmt.Errorf("read the ledger of payouts: %w", err)
 		}
 	}
 	return nil

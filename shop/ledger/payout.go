@@ -204,26 +204,36 @@ func word(s string) string {
 // leaves the dealer's account, what was sent leaves our balance at the provider, and what failed is
 // the dealer's again, out of wherever it had come to.
 func booking(f event.Fact) *event.LedgerPosted {
-	post := func(kind string, id, dealer shop.ID, m shop.Money, debit, credit string) *event.LedgerPosted {
-		return &event.LedgerPosted{
-			Transaction: shop.ID("txn_" + kind + "_" + strings.TrimPrefix(string(id), "pyt_")),
-			Kind:        kind, Payout: id, Dealer: dealer, Currency: m.Currency,
-			Entries: []event.Entry{
-				{Account: debit, Amount: m.Amount}, {Account: credit, Amount: -m.Amount},
-			},
-		}
-	}
+	var (
+		posted        *event.LedgerPosted
+		m             shop.Money
+		debit, credit string
+	)
 	switch f := f.(type) {
 	case *event.PayoutIntended:
-		return post(kindPayout, f.Payout, f.Dealer, f.Amount, Payable(f.Dealer), InTransit)
+		posted = &event.LedgerPosted{Kind: kindPayout, Payout: f.Payout, Dealer: f.Dealer}
+		m, debit, credit = f.Amount, Payable(f.Dealer), InTransit
 	case *event.PayoutPaid:
-		return post(kindPaid, f.Payout, f.Dealer, f.Amount, InTransit, Receivable)
+		posted = &event.LedgerPosted{Kind: kindPaid, Payout: f.Payout, Dealer: f.Dealer}
+		m, debit, credit = f.Amount, InTransit, Receivable
 	case *event.PayoutFailed:
-		from := InTransit
+		posted = &event.LedgerPosted{Kind: kindReversal, Payout: f.Payout, Dealer: f.Dealer}
+		m, debit, credit = f.Amount, InTransit, Payable(f.Dealer)
 		if f.Returned {
-			from = Receivable
+			debit = Receivable
 		}
-		return post(kindReversal, f.Payout, f.Dealer, f.Amount, from, Payable(f.Dealer))
+	default:
+		return nil
 	}
-	return nil
+	posted.Transaction = payoutTransaction(posted.Kind, posted.Payout)
+	posted.Currency = m.Currency
+	posted.Entries = []event.Entry{
+		{Account: debit, Amount: m.Amount}, {Account: credit, Amount: -m.Amount},
+	}
+	return posted
+}
+
+// payoutTransaction names a transaction after what it books, so that booking it twice is one.
+func payoutTransaction(kind string, payout shop.ID) shop.ID {
+	return shop.ID("txn_" + kind + "_" + strings.TrimPrefix(string(payout), "pyt_"))
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// matureChunk is how many parcels one commit matures: each is a transaction, a parcel, two accounts,
-// a line and a day of a statement, and a fact.
+// matureChunk is how many parcels one commit matures: each is a transaction, a parcel, two
+// accounts, a line and a day of a statement, and a fact.
 const matureChunk = 12
 
 // Reactions implements room.Room. Refunds of one payment are taken in their order, so that the same

@@ -14,25 +14,25 @@ import (
 
 // The room keeps these records:
 //
-//	transaction/<id>             transaction               the Transaction; also the mark that it was booked
-//	parcel/<shipment>            parcel                    the Parcel
-//	account/<currency>/<account> <slice>                   a counter, "balance"
-//	lines/<dealer>/<currency>    <moment>.<transaction>    a Line of the dealer's statement
-//	totals/<dealer>              <currency>#<day>#<slice>  counters: what the lines of a day add up to
-//	terms/<dealer>               terms                     the dealer's Terms
-//	payee/<dealer>               payee                     the Payee
-//	payee/<dealer>               blocked#<number>          that payee refused a payout: no more of them
-//	payout/<id>                  payout                    the Payout
-//	payouts/<dealer>             <currency>                the last payout's number, and the open one
-//	paid/<dealer>                <moment>.<payout>         names a payout, for lists
-//	open                         <payout>                  names a payout that somebody waits for
+//	transaction/<id>             transaction    the Transaction; the mark that it was booked
+//	parcel/<shipment>            parcel         the Parcel
+//	account/<currency>/<account> <slice>        a counter, "balance"
+//	lines/<dealer>/<currency>    <moment>.<id>  a Line of the dealer's statement
+//	totals/<dealer>              <currency>#<day>#<slice>, counters: what a day's lines add up to
+//	terms/<dealer>               terms          the dealer's Terms
+//	payee/<dealer>               payee          the Payee
+//	payee/<dealer>               blocked#<n>    the n-th payee refused a payout: no more to it
+//	payout/<id>                  payout         the Payout
+//	payouts/<dealer>             <currency>     the newest payout, and how far it is
+//	paid/<dealer>                <moment>.<id>  names a payout, for lists
+//	open                         <payout>       names a payout that somebody waits for
 //
 // and, outside the domain state:
 //
-//	~unplaced/<order>            mark                      the order ended before it was placed
-//	~bank/<dealer>               <destination>             a sealed token
-//	~call/<payout>               mark                      the provider was called, or was about to be
-//	~once/<principal>            …                         answers to requests
+//	~unplaced/<order>            mark           the order ended before it was placed
+//	~bank/<dealer>               <destination>  a sealed token
+//	~call/<payout>               mark           the provider was called, or was about to be
+//	~once/<principal>            …              answers to requests
 //
 // An account is the sum of its slices, and a day that of its own. An order always counts in the
 // same slice, so the accounts that every order moves are not one record that every commit moves.

@@ -215,7 +215,8 @@ func (s *Service) Lines(
 		return nil, "", err
 	}
 	if limit < 1 || limit > MaxLines {
-		return nil, "", shop.Errorf(shop.Invalid, "a page has 1 to %d lines, not %d", MaxLines, limit)
+		return nil, "", shop.Errorf(shop.Invalid,
+			"a page has 1 to %d lines, not %d", MaxLines, limit)
 	}
 	// A moment alone sorts before what was booked in it.
 	after, end := max(momentKey(t.From), cursor), momentKey(t.To)
