@@ -66,7 +66,8 @@ type outgoing struct {
 	doubt    bool
 	ids      map[string]string // of its facts, by the kind of transaction that books each
 	booked   []*event.LedgerPosted
-	sent     int // by the provider's ledger
+	asked    []string // keys about which the provider is asked
+	sent     int      // by the provider's ledger
 	returns  int
 }
 
@@ -93,6 +94,10 @@ func (p *payouts) enter(it *item) {
 		p.ended(it, f.Payout, f.Dealer, f.Key, f.Amount, bookedSent, false)
 	case *event.PayoutFailed:
 		p.ended(it, f.Payout, f.Dealer, f.Key, f.Amount, bookedBack, f.Returned)
+	case *event.PayoutCheckDue:
+		if o := p.of(f.Payout, it.at); !slices.Contains(o.asked, f.Key) {
+			o.asked = append(o.asked, f.Key)
+		}
 	case *event.DealerTermsSet:
 		p.terms[f.Dealer] = append(p.terms[f.Dealer], f)
 	case *event.OrderCreated:
@@ -367,6 +372,10 @@ func (p *payouts) whole(o *outgoing) {
 			p.broken(payoutsOnce, o.at, "the books and the facts of a payout differ",
 				"payout", o.id, "kind", kind, "told", told, "booked", booked)
 		}
+	}
+	if slices.ContainsFunc(o.asked, func(key string) bool { return key != o.intended.Key }) {
+		p.broken(payoutsOnce, o.at, "the provider is asked about another payout",
+			"payout", o.id, "keys", strings.Join(o.asked, " "))
 	}
 	if p.quiescent && o.stage == intended {
 		p.broken(payoutsOnce, o.at, "nothing is said of what came of a payout", "payout", o.id)
