@@ -200,18 +200,14 @@ type PayeeView struct {
 	Label       string     `json:"label,omitempty" doc:"what may be shown of the account"`
 	Schedule    string     `json:"schedule" enum:"manual,daily,weekly,monthly"`
 	Blocked     bool       `json:"blocked,omitempty" doc:"it refused a payout: name it again, or another"`
-	NextPayout  *time.Time `json:"nextPayout,omitempty" doc:"by schedule"`
+	NextPayout  *time.Time `json:"nextPayout,omitempty" doc:"by schedule; shown when the payee is asked for"`
 }
 
-func (s *Service) viewPayee(p *Payee, blocked bool) *PayeeOut {
-	v := PayeeView{
+func viewPayee(p *Payee, blocked bool) *PayeeOut {
+	return &PayeeOut{Body: PayeeView{
 		Dealer: p.Dealer, Destination: p.Destination, Label: p.Label, Schedule: p.Schedule,
 		Blocked: blocked,
-	}
-	if at := nextPayout(p.Schedule, s.desk.Clock.Now()); !at.IsZero() {
-		v.NextPayout = &at
-	}
-	return &PayeeOut{Body: v}
+	}}
 }
 
 // GetPayee answers GET /v1/dealers/{id}/payee, for the dealer and administrators.
@@ -220,7 +216,11 @@ func (s *Service) GetPayee(ctx context.Context, in *DealerIn) (*PayeeOut, error)
 	if err != nil {
 		return nil, err
 	}
-	return s.viewPayee(p, blocked), nil
+	out := viewPayee(p, blocked)
+	if at := nextPayout(p.Schedule, s.desk.Clock.Now()); !at.IsZero() {
+		out.Body.NextPayout = &at
+	}
+	return out, nil
 }
 
 // PutPayeeIn names the account to which a dealer's money goes.
@@ -238,5 +238,5 @@ func (s *Service) PutPayee(ctx context.Context, in *PutPayeeIn) (*PayeeOut, erro
 	if err != nil {
 		return nil, err
 	}
-	return s.viewPayee(p, false), nil
+	return viewPayee(p, false), nil
 }
