@@ -15,6 +15,7 @@ import (
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 )
@@ -60,7 +61,8 @@ func (c *verifyCommand) Run(e *env) (err error) {
 // ledger. Nobody writes to it meanwhile.
 type audited struct {
 	platform.Platform
-	ledger func(fn func(verify.Effect) error) error // nil when there is none to compare with
+	ledger  func(fn func(verify.Effect) error) error // nil when there is none to compare with
+	payouts func(fn func(verify.Paid) error) error   // likewise, of whoever pays dealers
 }
 
 // openAudited opens the world that --data names. It is the only place that knows which kind it is.
@@ -69,7 +71,10 @@ func openAudited(e *env, data string) (audited, error) {
 	if err != nil {
 		return audited{}, err
 	}
-	return audited{Platform: p, ledger: sandboxLedger(filepath.Join(data, ledgerFile))}, nil
+	return audited{
+		Platform: p, ledger: sandboxLedger(filepath.Join(data, ledgerFile)),
+		payouts: payerLedger(filepath.Join(data, payoutsFile)),
+	}, nil
 }
 
 // sandboxLedger reads the sandbox's ledger; nil if there is none.
@@ -79,6 +84,21 @@ func sandboxLedger(path string) func(fn func(verify.Effect) error) error {
 	}
 	return func(fn func(verify.Effect) error) error {
 		return sandbox.ReadLedger(path, func(l sandbox.Entry) error { return fn(effect(l)) })
+	}
+}
+
+// payerLedger reads the ledger of the sandbox that pays dealers; nil if there is none.
+func payerLedger(path string) func(fn func(verify.Paid) error) error {
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	return func(fn func(verify.Paid) error) error {
+		return payer.ReadLedger(path, func(l payer.Entry) error {
+			return fn(verify.Paid{
+				Key: l.Key, Payout: l.Payout, Dealer: l.Dealer, Kind: l.Kind, Amount: l.Amount,
+				Currency: l.Currency,
+			})
+		})
 	}
 }
 
@@ -103,6 +123,7 @@ func (c *verifyCommand) check(e *env, w audited) (*verify.Report, error) {
 	return verify.Run(e.ctx, verify.Input{
 		History: w.History(), Delivery: w.Delivery(), Rooms: a.Rooms(), Catalogue: cat,
 		Features: verify.FeaturesOf(w.Platform), Provider: w.ledger,
+		Payouts:   w.payouts,
 		Quiescent: quiet, Structural: c.Structural, Envelopes: c.Envelopes,
 		Progress: e.progress("events"),
 	})
