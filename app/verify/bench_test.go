@@ -32,7 +32,8 @@ func BenchmarkRun(b *testing.B) {
 				r, err := verify.Run(b.Context(), verify.Input{
 					History: d.w.Raw.History(), Delivery: d.w.Raw.Delivery(), Rooms: d.app.Rooms(),
 					Catalogue: d.w.Catalogue, Quiescent: true, Structural: how.structural,
-					Features: how.features, Provider: entries(d.provider.Ledger), Payouts: paidOut(d.payer.Ledger),
+					Features: how.features, Provider: entries(d.provider.Ledger),
+					Payouts: paidOut(d.payer.Ledger),
 				})
 				if err != nil || !r.Clean() {
 					b.Fatal(err, r)

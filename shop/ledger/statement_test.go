@@ -69,7 +69,9 @@ func TestStatement(t *testing.T) {
 	two, err := d.s.Statement(d.as("dlr_1"), "dlr_1", "GBP", term(t, second, third))
 	if err != nil || two.Opening != one.Closing || two.Final ||
 		two.Closing != (ledger.Dues{Available: -236}) ||
-		two.Totals != (ledger.Totals{Refunds: 333, Tax: -55, Commission: -42, Payouts: 850, Lines: 2}) {
+		two.Totals != (ledger.Totals{
+			Refunds: 333, Tax: -55, Commission: -42, Payouts: 850, Lines: 2,
+		}) {
 		t.Errorf("the second day: %+v, %v", two, err)
 	}
 	var told []string
@@ -275,7 +277,13 @@ func TestStatementAsATable(t *testing.T) {
 	if err != nil || len(rows) != 1+6 || rows[0][0] != "at" || rows[6][1] != "maturity" {
 		t.Errorf("%d rows, %v:\n%s", len(rows), err, &whole)
 	}
+	d.payee("ba_ok", ledger.Manual)
+	if _, code := d.ask("dlr_1", "k1"); code != "" {
+		t.Fatalf("a payout: %s", code)
+	}
 	for name, err := range map[string]error{
+		"a payout": only(d.s.GetPayout(d.as("dlr_2"),
+			&ledger.PayoutIn{ID: string(d.newest().ID)})),
 		"a table": only(d.s.GetStatementCSV(d.as("dlr_2"), in)),
 		"a page":  only(d.s.GetStatement(d.as("dlr_2"), in)),
 		"a balance": only(d.s.GetBalance(d.as("dlr_2"),

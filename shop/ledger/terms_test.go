@@ -89,7 +89,8 @@ func TestAccountsAreSecrets(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
-	if _, err := s.SetPayee(ctx, "dlr_1", "ba_secret_1", "yearly"); shop.CodeOf(err) != shop.Invalid {
+	_, err := s.SetPayee(ctx, "dlr_1", "ba_secret_1", "yearly")
+	if shop.CodeOf(err) != shop.Invalid {
 		t.Errorf("a schedule that there is not: %v", err)
 	}
 	if _, err := s.SetPayee(ctx, "dlr_1", "ba_secret_1", ledger.Weekly); err != nil {
