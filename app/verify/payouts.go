@@ -312,7 +312,8 @@ func (p *payouts) commission(it *item, f *event.OrderCreated) {
 		now, _ := p.rate(line.Dealer, f.At)
 		if line.CommissionBPS != before && line.CommissionBPS != now {
 			p.broken(arithmetic, it.at,
-				"the market takes another share than the dealer's terms say", "order", f.Order, "line", i+1, "takes", line.CommissionBPS, "terms", now)
+				"the market takes another share than the dealer's terms say",
+				"order", f.Order, "line", i+1, "takes", line.CommissionBPS, "terms", now)
 		}
 	}
 }
