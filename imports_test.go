@@ -33,6 +33,8 @@ func layers() []layer {
 			"a file format's code lives behind its room; it reads envelopes"},
 		{"shop/payment/sandbox", []string{"shop", "shop/event", "shop/room", "shop/payment"}, true,
 			"a vendor's code lives behind the seam of its room"},
+		{"shop/ledger/sandbox", []string{"shop", "shop/ledger"}, false,
+			"a vendor's code lives behind the seam of its room"},
 		{"shop/notification/awscall", []string{"shop", "shop/notification"}, true,
 			"what SES and SNS have in common: one call, and what is certain of it"},
 		{"shop/notification/awscall/fake", []string{"shop", "shop/notification"}, true,

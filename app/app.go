@@ -15,6 +15,7 @@ import (
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/identity"
+	"github.com/souk-commerce/souk/shop/ledger"
 	"github.com/souk-commerce/souk/shop/notification"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
@@ -31,6 +32,7 @@ type Config struct {
 	IDs       shop.IDs
 	Log       *slog.Logger
 	Payment   payment.Options // the provider, and what the room's operator decides; of payment
+	Payouts   ledger.Options  // who pays dealers; zero pays nobody
 	Policy    Policy
 	// SignIn is a user pool whose tokens are accepted beside the shop's own; may be nil.
 	SignIn identity.Foreign
@@ -163,7 +165,7 @@ func (a *App) openRooms() error {
 	of := rooms.Config{
 		Platform: cfg.Platform, Catalogue: cfg.Catalogue, Clock: cfg.Clock, IDs: cfg.IDs,
 		Catalog: cfg.Policy.Catalog, Order: cfg.Policy.Order, Payment: cfg.Payment,
-		Notification: cfg.Notification, Guests: cfg.Guests,
+		Ledger: cfg.Payouts, Notification: cfg.Notification, Guests: cfg.Guests,
 	}
 	if !cfg.Unwatched {
 		of.Watcher = watcher{a.watch, a.pace}

@@ -167,11 +167,14 @@ func (r Route) finish(api *huma.OpenAPI) {
 			p.Required, p.Schema = r.Keyed, text(keyPattern) // the door has checked it
 		}
 	}
-	if r.serve.live != nil {
-		op.Responses[strconv.Itoa(r.Status)].Content[r.serve.media] = &huma.MediaType{
-			Schema: &huma.Schema{Type: "string"},
-		}
+	if r.serve.media == "" {
+		return
 	}
+	said := op.Responses[strconv.Itoa(r.Status)]
+	if r.serve.live == nil { // there is no other form
+		said.Content = make(map[string]*huma.MediaType)
+	}
+	said.Content[r.serve.media] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
 }
 
 // refused documents one status and the codes that it stands for. Operations that refuse alike

@@ -129,6 +129,12 @@ func (s serving) bound() int64 {
 	return s.most
 }
 
+// table says that the bytes of an answer are a text of that media type.
+func (s serving) table(media string) serving {
+	s.media = media
+	return s
+}
+
 // lively lets a route answer with Server-Sent Events as well.
 func (s serving) lively(h http.HandlerFunc) serving {
 	s.live, s.media = h, "text/event-stream"

@@ -7,6 +7,7 @@ import (
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/inventory"
+	"github.com/souk-commerce/souk/shop/ledger"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/room"
@@ -184,7 +185,36 @@ func (a *App) countRoutes() []Route {
 }
 
 func (a *App) bookRoutes() []Route {
+	dealers := []room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}
+	admins := []room.Role{room.Admin(), room.ServiceRole()}
+	missing := codes{shop.NotFound}
 	return []Route{
+		{get, "/v1/dealers/{id}/balance", "getBalance", "What a dealer has, and may be paid",
+			dealers, 200, missing, Carry, false, handle(a.Ledger.GetBalance)},
+		{get, "/v1/dealers/{id}/statement", "getStatement", "What happened to a dealer's money",
+			dealers, 200, missing, Browse, false, handle(a.Ledger.GetStatement)},
+		{get, "/v1/dealers/{id}/statement.csv", "getStatementCSV", "The same as a table",
+			dealers, 200, missing, Browse, false,
+			handle(a.Ledger.GetStatementCSV).table("text/csv")},
+		{get, "/v1/dealers/{id}/terms", "getTerms", "What the market takes of a dealer's goods",
+			dealers, 200, missing, Carry, false, handle(a.Ledger.GetTerms)},
+		{put, "/v1/dealers/{id}/terms", "putTerms", "Take another share from a moment on",
+			admins, 200, codes{shop.Illegal}, Carry, false, handle(a.Ledger.PutTerms)},
+		{get, "/v1/dealers/{id}/payee", "getPayee", "Where a dealer's payouts go", dealers, 200,
+			missing, Carry, false, handle(a.Ledger.GetPayee)},
+		{put, "/v1/dealers/{id}/payee", "putPayee", "Name the account for a dealer's payouts",
+			dealers, 200, missing, Carry, false, handle(a.Ledger.PutPayee)},
+		{get, "/v1/payouts", "getPayouts", "List a dealer's payouts, newest first", dealers, 200,
+			missing, Carry, false, handle(a.Ledger.GetPayouts)},
+		{post, "/v1/payouts", "postPayout", "Pay out all that a dealer may have", dealers, 202,
+			codes{shop.NotFound, ledger.NoPayee, ledger.NothingDue, ledger.PayoutOpen}, Carry,
+			true, answers[ledger.PayoutView](a.Ledger.PostPayout)},
+		{get, "/v1/payouts/{id}", "getPayout", "Show a payout", dealers, 200, missing, Carry,
+			false, handle(a.Ledger.GetPayout)},
+		{post, "/v1/payouts/{id}/check", "postPayoutCheck", "Ask what became of a payout", admins,
+			200, missing, Carry, false, handle(a.Ledger.PostPayoutCheck)},
+		{get, "/v1/ops/ledger/payouts", "getOpenPayouts", "Payouts that somebody waits for",
+			admins, 200, nil, Carry, false, handle(a.Ledger.GetOpenPayouts)},
 		{get, "/v1/ops/ledger/trial-balance", "getTrialBalance", "Whether the books balance",
 			[]room.Role{room.Admin()}, 200, nil, Browse, false, handle(a.Ledger.GetTrialBalance)},
 	}

@@ -99,6 +99,9 @@ func goodBody(id string) string {
 		"postRedrive":  `{"subscription":"x","id":"1"}`, "postIntakeRedrive": `{"id":"x"}`,
 		"postReplay": `{"subscription":"x","from":"2026-01-01T00:00:00Z"}`,
 		"postBackup": `{"name":"x"}`,
+		"putTerms":   `{"commissionBps":700}`,
+		"putPayee":   `{"token":"ba_ok","schedule":"weekly"}`,
+		"postPayout": `{"dealer":"someone","currency":"GBP"}`,
 	}[id]
 }
 
@@ -128,6 +131,9 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 		for _, role := range allRoles() {
 			a := s.ask(r.Method, path+map[string]string{
 				"getDeadLetters": "?subscription=x", "getShipments": "?dealer=someone",
+				"getPayouts":      "?dealer=someone",
+				"getStatement":    "?currency=GBP&from=2026-01-01&to=2026-02-01",
+				"getStatementCSV": "?currency=GBP&from=2026-01-01&to=2026-02-01",
 			}[r.ID], tokens[role.String()], goodBody(r.ID), "Idempotency-Key", "k", "If-Match", "*")
 			if a.status == 422 && a.code() == "invalid" || a.status == 400 {
 				t.Errorf("%s %s as %s is not as it must be: %s", r.Method, path, role, a.body)

@@ -43,11 +43,14 @@ func TestThingsOfOthersAreNotThere(t *testing.T) {
 	})
 	names := map[string]string{
 		"orders": order, "payments": pay, "shipments": shipment, "purchases": "ord_bought",
-		"products": "a", "stock": "a",
+		"products": "a", "stock": "a", "dealers": "dlr_1", "payouts": "pyt_1",
 	}
 	bodies := map[string]string{
 		"patchProduct": `{"withdrawn":true}`, "putStock": `{"onHand":0}`,
+		"putPayee": `{"token":"ba_mine","schedule":"daily"}`,
 	}
+	const days = "?currency=GBP&from=2026-01-01&to=2026-02-01"
+	queries := map[string]string{"getStatement": days, "getStatementCSV": days}
 	tried, before := 0, s.events()
 	for _, r := range s.app.Routes() {
 		part, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/v1/"), "/")
@@ -65,7 +68,7 @@ func TestThingsOfOthersAreNotThere(t *testing.T) {
 					role == room.Dealer() && other == "dlr_1" {
 					continue
 				}
-				a := s.ask(r.Method, path, s.token(other, role), bodies[r.ID],
+				a := s.ask(r.Method, path+queries[r.ID], s.token(other, role), bodies[r.ID],
 					"Idempotency-Key", "k1", "If-Match", "*")
 				want := "not_found"
 				if r.ID == "patchProduct" { // whose a listing is, everybody may know
@@ -84,10 +87,15 @@ func TestThingsOfOthersAreNotThere(t *testing.T) {
 		"/v1/orders?customer=cus_1":   room.Customer(),
 		"/v1/messages?customer=cus_1": room.Customer(),
 		"/v1/shipments?dealer=dlr_1":  room.Dealer(),
+		"/v1/payouts?dealer=dlr_1":    room.Dealer(),
 	} {
 		if a := s.ask("GET", path, s.token("other_1", role), ""); a.code() != "not_found" {
 			t.Errorf("GET %s of another: %d %s", path, a.status, a.body)
 		}
+	}
+	if a := s.ask("POST", "/v1/payouts", s.token("other_1", room.Dealer()),
+		`{"dealer":"dlr_1","currency":"GBP"}`, "Idempotency-Key", "k1"); a.code() != "not_found" {
+		t.Errorf("another dealer's payout: %d %s", a.status, a.body)
 	}
 	if after := s.events(); after != before {
 		t.Errorf("trespassing left %d events", after-before)
@@ -124,6 +132,9 @@ func TestNothingIsAssignedByTheClient(t *testing.T) {
 		{"adm", "POST /v1/payments/" + pay + "/refunds", `{"shipment":"` + shipment +
 			`","amount":{"amount":1,"currency":"GBP"}}`},
 		{"svc", "POST /v1/purchases", purchase("ord_bought")},
+		{"dlr", "PUT /v1/dealers/dlr_1/payee", `{"token":"ba_mine","schedule":"daily"}`},
+		{"adm", "PUT /v1/dealers/dlr_1/terms", `{"commissionBps":700}`},
+		{"dlr", "POST /v1/payouts", `{"currency":"GBP"}`},
 	}
 	fields := []string{
 		"id", "order", "customer", "total", "status", "version", "seq", "role", "captured",

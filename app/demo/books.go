@@ -8,6 +8,7 @@ import (
 	"github.com/souk-commerce/souk/app/verify"
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 	"github.com/souk-commerce/souk/shop/room"
@@ -24,6 +25,9 @@ func (d *demo) sum(ctx context.Context) (*Summary, error) {
 		return nil, fmt.Errorf("read the provider's ledger: %w", err)
 	}
 	if err := d.deliveries(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := d.askBooks(ctx, s); err != nil {
 		return nil, err
 	}
 	if s.Checks, err = d.verify(ctx); err != nil {
@@ -44,6 +48,14 @@ func (d *demo) verify(ctx context.Context) (*verify.Report, error) {
 				return fn(verify.Effect{
 					Key: e.Key, Payment: e.Payment, Order: e.Order, Kind: e.Kind, Amount: e.Amount,
 					Currency: e.Currency, At: e.At, Ref: e.Ref,
+				})
+			})
+		},
+		Payouts: func(fn func(verify.Paid) error) error {
+			return d.cfg.Payouts(func(e payer.Entry) error {
+				return fn(verify.Paid{
+					Key: e.Key, Payout: e.Payout, Dealer: e.Dealer, Kind: e.Kind,
+					Amount: e.Amount, Currency: e.Currency,
 				})
 			})
 		},

@@ -17,11 +17,16 @@ import (
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/ledger"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 	"github.com/souk-commerce/souk/shop/room"
 )
+
+// returns is how long parcels may be returned.
+const returns = 200 * time.Millisecond
 
 // open starts an empty shop in memory, with the short patience that suits a demo.
 func open(t *testing.T) demo.Config {
@@ -37,6 +42,11 @@ func open(t *testing.T) demo.Config {
 	}
 	orders := order.DefaultPolicy()
 	orders.TTL, orders.ActionTTL = 3*time.Second, time.Millisecond
+	orders.ReturnWindow = returns
+	bank, err := payer.Open(payer.Options{Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
 	a, err := app.Open(app.Config{
 		Platform: p, Catalogue: cat, Clock: clock, Log: slog.New(slog.DiscardHandler),
 		IDs:    shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
@@ -45,6 +55,7 @@ func open(t *testing.T) demo.Config {
 			Name: sandbox.Name, Provider: provider, Describe: sandbox.Describe,
 			Policy: payment.Policy{FirstCheck: 50 * time.Millisecond, Missing: 2},
 		},
+		Payouts: ledger.Options{Name: payer.Name, Provider: bank, Describe: payer.Describe},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -57,13 +68,14 @@ func open(t *testing.T) demo.Config {
 		a.Drain()
 		server.Close()
 		ctx := context.Background()
-		if err := errors.Join(a.Close(ctx), p.Close(), provider.Close()); err != nil {
+		if err := errors.Join(a.Close(ctx), p.Close(), provider.Close(), bank.Close()); err != nil {
 			t.Error(err)
 		}
 	})
 	return demo.Config{
 		Script: demo.Script{Seed: 7, Shoppers: 30, Rush: 24, Length: 300 * time.Millisecond},
 		URL:    server.URL, Platform: p, Rooms: a.Rooms(), Catalogue: cat, Ledger: provider.Ledger,
+		Payouts: bank.Ledger, Returns: returns,
 		Issue: func(ctx context.Context, who room.Caller, life time.Duration) (string, error) {
 			return a.Identity.Issue(ctx, who, life)
 		},
@@ -94,7 +106,7 @@ func TestDayEndsInBalance(t *testing.T) {
 		}
 	}
 	o := s.Orders
-	if o.Created != 54 || o.Placed+o.OnHold+o.Cancelled+o.Expired != o.Created {
+	if o.Created != 54 || o.Placed+o.Completed+o.OnHold+o.Cancelled+o.Expired != o.Created {
 		t.Errorf("54 shoppers made these orders: %+v", o)
 	}
 	if o.Expired == 1 { // all but the one who walked away were in time
@@ -111,6 +123,10 @@ func TestDayEndsInBalance(t *testing.T) {
 	}
 	if s.Parcels.Delivered < 1 || s.Money.Log.Captured == 0 || s.Money.Log.Refunded == 0 {
 		t.Errorf("nothing arrived, or no money moved: %+v %+v", s.Parcels, s.Money)
+	}
+	if s.Payouts.Paid < 1 || s.Payouts.Amount <= 0 || len(s.Books) != 1 ||
+		s.Books[0].Difference != 0 {
+		t.Errorf("nobody was paid, or the books are off: %+v %+v", s.Payouts, s.Books)
 	}
 	if shown.Load() == 0 {
 		t.Error("nobody was shown anything")

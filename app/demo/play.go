@@ -11,6 +11,7 @@ import (
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 	"github.com/souk-commerce/souk/shop/room"
 )
@@ -25,6 +26,9 @@ type Config struct {
 	Rooms     []room.Room       // for the checks at the end
 	Catalogue *event.Catalogue
 	Ledger    func(fn func(sandbox.Entry) error) error // the provider's own
+	Payouts   func(fn func(payer.Entry) error) error   // of whoever pays dealers
+	// Returns is how long parcels may be returned; then dealers are paid. 0: for longer than a day.
+	Returns time.Duration
 	// Show is given the market some eight times a second, from one goroutine at a time. It may be
 	// nil.
 	Show func(View)
@@ -103,7 +107,10 @@ func (d *demo) day(ctx context.Context) error {
 		return err
 	}
 	d.watch.begin("the last parcels and the last answers")
-	return d.quiet(ctx)
+	if err := d.quiet(ctx); err != nil {
+		return err
+	}
+	return d.payday(ctx)
 }
 
 // play lets shoppers and dealers do what they do, and returns when all have gone home.

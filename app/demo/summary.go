@@ -9,6 +9,7 @@ import (
 
 	"github.com/souk-commerce/souk/app/verify"
 	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/ledger"
 )
 
 // Summary is what happened. It is plain data, for JSON; times are in milliseconds.
@@ -30,6 +31,9 @@ type Summary struct {
 	Money        Money        `json:"money"`
 	Events       Events       `json:"events"`
 	Latency      Placing      `json:"placing"`
+	Payouts      Payouts      `json:"payouts"`
+
+	Books []ledger.TrialBalance `json:"books"`
 
 	Checks   *verify.Report `json:"checks"`
 	Faults   []string       `json:"faults,omitempty"` // what should not be, besides the checks
@@ -180,12 +184,15 @@ func (s *Summary) Write(out io.Writer, colour bool) error {
 		many(s.LostAnswers.Calls, "call"), s.LostAnswers.Resolved, s.LostAnswers.Longest/1000)
 	p.row("parcels", "%d delivered, %d under way, %d packed, %d to pack, %d refunded",
 		box.Delivered, box.OnTheWay, box.Packed, box.ToPack, regrets.Refunds)
+	p.row("payouts", "%d of %d dealers were paid %s %s", s.Payouts.Paid, s.Payouts.Dealers,
+		pounds(s.Payouts.Amount), s.Money.Currency)
 	p.row("events", "%s in the log, %s deliveries, %d dead letters, %s mails",
 		grouped(s.Events.Log), grouped(s.Events.Delivered), s.Events.DeadLetters,
 		grouped(int64(s.Events.Messages)))
 	p.row("placed in", "P50 %s, P95 %s, P99 %s ms over HTTP, a disk sync in %s ms",
 		short(s.Latency.P50), short(s.Latency.P95), short(s.Latency.P99), short(s.Latency.Fsync))
 	p.money(s.Money)
+	p.trial(s.Books)
 	p.verdict(s)
 	_, err := io.WriteString(out, p.b.String())
 	return err

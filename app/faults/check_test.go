@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/souk-commerce/souk/app/verify"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 )
 
@@ -17,7 +18,9 @@ import (
 func (m *market) outcome() string {
 	m.t.Helper()
 	var b strings.Builder
-	for _, line := range slices.Concat(m.orders(), m.stock(), m.messages(), m.effects()) {
+	for _, line := range slices.Concat(
+		m.orders(), m.stock(), m.messages(), m.effects(), m.payouts(),
+	) {
 		b.WriteString(line + "\n")
 	}
 	b.Write(m.ask(request{who: admin, verb: "GET /v1/ops/ledger/trial-balance"}).body)
@@ -74,7 +77,43 @@ func (m *market) effects() []string {
 		seen[e.Key] = true
 		all = append(all, fmt.Sprintf("%s %d", e.Kind, e.Amount))
 	}
+	for _, e := range paidBy(m.t, m.payer) {
+		if seen[e.Kind+e.Key] {
+			m.t.Errorf("the payer has done %s twice: %+v", e.Key, e)
+		}
+		seen[e.Kind+e.Key] = true
+		all = append(all, fmt.Sprintf("%s %d", e.Kind, e.Amount))
+	}
 	slices.Sort(all)
+	return all
+}
+
+// payouts is how the dealer was paid, and what is left.
+func (m *market) payouts() []string {
+	m.t.Helper()
+	var page struct {
+		Items []struct{ Status string }
+	}
+	m.ask(request{who: dealer, verb: "GET /v1/payouts?limit=100"}).decode(m.t, &page)
+	all := []string{
+		string(m.ask(request{who: dealer, verb: "GET /v1/dealers/" + dealer + "/balance"}).body),
+	}
+	for _, p := range page.Items {
+		all = append(all, "payout "+p.Status)
+	}
+	return all
+}
+
+func paidBy(t testing.TB, bank *payer.Sandbox) []payer.Entry {
+	t.Helper()
+	var all []payer.Entry
+	err := bank.Ledger(func(e payer.Entry) error {
+		all = append(all, e)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 	return all
 }
 
@@ -119,7 +158,7 @@ func (m *market) verify(quiescent bool) {
 	m.t.Helper()
 	report, err := verify.Run(context.Background(), verify.Input{
 		History: m.p.History(), Delivery: m.p.Delivery(), Rooms: m.app.Rooms(),
-		Catalogue: m.cat, Quiescent: quiescent, Provider: m.provided,
+		Catalogue: m.cat, Quiescent: quiescent, Provider: m.provided, Payouts: m.paid,
 	})
 	if err != nil {
 		m.t.Errorf("verify: %v", err)
@@ -136,6 +175,16 @@ func (m *market) provided(fn func(verify.Effect) error) error {
 		return fn(verify.Effect{
 			Key: e.Key, Payment: e.Payment, Order: e.Order, Kind: e.Kind, Amount: e.Amount,
 			Currency: e.Currency, At: e.At, Ref: e.Ref,
+		})
+	})
+}
+
+// paid is the payer's books in verify's terms.
+func (m *market) paid(fn func(verify.Paid) error) error {
+	return m.payer.Ledger(func(e payer.Entry) error {
+		return fn(verify.Paid{
+			Key: e.Key, Payout: e.Payout, Dealer: e.Dealer, Kind: e.Kind, Amount: e.Amount,
+			Currency: e.Currency,
 		})
 	})
 }

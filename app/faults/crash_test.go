@@ -14,6 +14,7 @@ import (
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/platform/embedded/crashtest"
 	"github.com/souk-commerce/souk/platform/platformtest"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 )
 
@@ -24,6 +25,7 @@ func soak() bool { return os.Getenv("SOUK_SOAK") != "" }
 type outside struct {
 	now    time.Time
 	ledger []sandbox.Entry
+	paid   []payer.Entry
 }
 
 // Goal: the power may go at any write, whatever the shop is doing: whoever keeps trying ends where
@@ -84,6 +86,7 @@ type campaign struct {
 
 	clock *platformtest.Clock
 	bank  *sandbox.Sandbox
+	payer *payer.Sandbox
 }
 
 // base is the file system, the provider's books and the time when the faults begin.
@@ -132,8 +135,8 @@ func (s script) calm(
 func (c *campaign) play(t *testing.T, fs vfs.FS, log *crashtest.Log) {
 	t.Helper()
 	c.clock = platformtest.NewClock(c.now)
-	c.bank = reopenBank(t, c.clock, c.books)
-	m, err := openMarket(t, world{fs: fs, clock: c.clock, bank: c.bank})
+	c.bank, c.payer = reopenBank(t, c.clock, c.books), reopenPayer(t, c.clock, nil)
+	m, err := openMarket(t, world{fs: fs, clock: c.clock, bank: c.bank, payer: c.payer})
 	if err != nil {
 		t.Errorf("open: %v", err)
 		return
@@ -159,7 +162,9 @@ func (c *campaign) play(t *testing.T, fs vfs.FS, log *crashtest.Log) {
 	}
 }
 
-func (c *campaign) beside() any { return outside{c.clock.Now(), ledgerOf(c.t, c.bank)} }
+func (c *campaign) beside() any {
+	return outside{c.clock.Now(), ledgerOf(c.t, c.bank), paidBy(c.t, c.payer)}
+}
 
 // check opens what a crash has left, and tries again.
 func (c *campaign) check(t *testing.T, crash crashtest.Crash) {
@@ -201,7 +206,9 @@ func (c *campaign) recover(
 	t.Helper()
 	clock := platformtest.NewClock(out.now)
 	bank := reopenBank(t, clock, out.ledger)
-	m, err := openMarket(t, world{fs: fs, dir: dir, clock: clock, bank: bank})
+	m, err := openMarket(t, world{
+		fs: fs, dir: dir, clock: clock, bank: bank, payer: reopenPayer(t, clock, out.paid),
+	})
 	if err != nil {
 		t.Errorf("open after the crash: %v", err)
 		return
@@ -235,6 +242,31 @@ func reopenBank(
 		t.Fatal(err)
 	}
 	bank, err := sandbox.Open(sandbox.Options{Clock: clock, Path: file, Secret: secret()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := bank.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return bank
+}
+
+// reopenPayer opens whoever pays dealers with the books that it had.
+func reopenPayer(
+	t testing.TB, clock *platformtest.Clock, books []payer.Entry,
+) *payer.Sandbox {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "payouts")
+	var lines []byte
+	for _, e := range books {
+		lines = append(append(lines, encoded(t, e)...), '\n')
+	}
+	if err := os.WriteFile(file, lines, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bank, err := payer.Open(payer.Options{Clock: clock, Path: file})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,8 @@ import (
 	"github.com/souk-commerce/souk/platform/platformtest"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/ledger"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 	"github.com/souk-commerce/souk/shop/room"
@@ -41,6 +43,7 @@ type market struct {
 	cat   *event.Catalogue
 	clock *platformtest.Clock
 	bank  *sandbox.Sandbox
+	payer *payer.Sandbox // of dealers
 	dir   string
 }
 
@@ -50,6 +53,7 @@ type world struct {
 	dir      string // "" is dataDir
 	clock    *platformtest.Clock
 	bank     *sandbox.Sandbox
+	payer    *payer.Sandbox   // nil is one of its own
 	provider payment.Provider // stands in front of the bank; nil is the bank itself
 	policy   app.Policy
 	minFree  uint64
@@ -63,7 +67,12 @@ func secret() []byte { return []byte("whsec_of_the_tests") }
 // openMarket opens the shop and lets events flow. It fails when the disk does.
 func openMarket(t testing.TB, w world) (*market, error) {
 	t.Helper()
-	m := &market{t: t, cat: event.NewCatalogue(), clock: w.clock, bank: w.bank}
+	if w.payer == nil {
+		w.payer = reopenPayer(t, w.clock, nil)
+	}
+	m := &market{
+		t: t, cat: event.NewCatalogue(), clock: w.clock, bank: w.bank, payer: w.payer,
+	}
 	dir := w.dir
 	if dir == "" && w.fs != nil {
 		dir = dataDir
@@ -109,6 +118,9 @@ func (m *market) build(w world, now ticking) (*app.App, error) {
 			Name: sandbox.Name, Provider: w.provider, Describe: sandbox.Describe,
 			Secrets: [][]byte{secret()},
 		},
+		Payouts: ledger.Options{
+			Name: payer.Name, Provider: m.payer, Describe: payer.Describe,
+		},
 	})
 }
 
@@ -116,7 +128,10 @@ func (m *market) build(w world, now ticking) (*app.App, error) {
 func offline(t testing.TB, p *embedded.Platform) *market {
 	t.Helper()
 	clock := platformtest.NewClock(platformtest.Start())
-	m := &market{t: t, p: p, cat: event.NewCatalogue(), clock: clock, bank: openBank(t, clock)}
+	m := &market{
+		t: t, p: p, cat: event.NewCatalogue(), clock: clock, bank: openBank(t, clock),
+		payer: reopenPayer(t, clock, nil),
+	}
 	var err error
 	m.app, err = m.build(world{provider: m.bank}, ticking{clock, &atomic.Int64{}})
 	if err != nil {

@@ -39,6 +39,15 @@ func scripts() []script {
 		{"longest", shelves, false, longest, []string{
 			"authorise 566100", "authorise 566100", "void 566100",
 		}, nil},
+		{"payout", earned, false, payOut("ba_ok"), paidOut("payout 918"), nil},
+		{"payout without an answer", earned, false, payOut("ba_paid_then_timeout"),
+			paidOut("payout 918"), nil},
+		{"payout that is refused", earned, false, payOut("ba_refused"), paidOut(), nil},
+		{"payout that comes back", earned, false, payOut("ba_returned"),
+			paidOut("payout 918", "return 918"), nil},
+		{"payout by schedule", earned, false, payByDay, paidOut("payout 918"), nil},
+		{"refund of what was paid out", earned, false, refundPaid,
+			[]string{"authorise 1020", "capture 1020", "payout 918", "refund 300"}, nil},
 		{"upgrade", sold, true, upgrade, []string{"authorise 1020", "capture 1020"}, nil},
 	}
 }
@@ -90,6 +99,70 @@ func (c *client) complete(id shop.ID) error {
 		}
 	}
 	return c.m.pass(15*24*time.Hour, 5*24*time.Hour)
+}
+
+// earned sells a thing and waits until the dealer may have the money.
+func earned(c *client) error {
+	if err := listed(c); err != nil {
+		return err
+	}
+	return capture(c)
+}
+
+// paidOut is what the provider's books hold of what earned did, and of payouts.
+func paidOut(effects ...string) []string {
+	return append([]string{"authorise 1020", "capture 1020"}, effects...)
+}
+
+// payee names the dealer's account.
+func (c *client) payee(token, schedule string) error {
+	_, err := c.do("payee", request{
+		who: dealer, verb: "PUT /v1/dealers/" + dealer + "/payee",
+		body: fmt.Sprintf(`{"token":%q,"schedule":%q}`, token, schedule),
+	})
+	return err
+}
+
+// payOut has the dealer ask for a payout, and waits for as long as it may come back.
+func payOut(token string) func(c *client) error {
+	return func(c *client) error {
+		if err := c.payee(token, "manual"); err != nil {
+			return err
+		}
+		if err := c.post("payout", dealer, "/v1/payouts", `{"currency":"GBP"}`); err != nil {
+			return err
+		}
+		if err := c.m.pass(2*time.Minute, 10*time.Second); err != nil {
+			return err
+		}
+		return c.m.pass(11*24*time.Hour, 30*time.Hour)
+	}
+}
+
+// payByDay lets the schedule pay.
+func payByDay(c *client) error {
+	if err := c.payee("ba_ok", "daily"); err != nil {
+		return err
+	}
+	if err := c.m.pass(30*time.Hour, 10*time.Hour); err != nil {
+		return err
+	}
+	return c.m.pass(2*time.Minute, 10*time.Second)
+}
+
+// refundPaid gives a customer back what was paid out to the dealer.
+func refundPaid(c *client) error {
+	if err := payOut("ba_ok")(c); err != nil {
+		return err
+	}
+	var page struct{ Items []struct{ ID shop.ID } }
+	c.m.ask(request{who: buyer, verb: "GET /v1/orders"}).decode(c.t, &page)
+	if len(page.Items) != 1 {
+		return errors.New("the order is not there")
+	}
+	id := page.Items[0].ID
+	body := fmt.Sprintf(`{"shipment":%q,"amount":{"amount":300,"currency":"GBP"}}`, shipment(id, 1))
+	return c.post("refund", admin, "/v1/payments/"+paymentOf(id)+"/refunds", body)
 }
 
 // refund gives captured money back by hand, and the rest because the order is cancelled.

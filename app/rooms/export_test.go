@@ -13,5 +13,5 @@ func ViewOf(cfg Config, s Seam) platform.Store { return (&Row{cfg: cfg}).view(s)
 
 // PricesOf asks what the order room of r asks.
 func PricesOf(ctx context.Context, r *Row, sku shop.SKU) ([]order.Offer, error) {
-	return prices{r.catalogFor(seamPrices())}.Prices(ctx, []shop.SKU{sku})
+	return prices{r.catalogFor(seamPrices()), r.ledgerFor(seamTerms())}.Prices(ctx, []shop.SKU{sku})
 }

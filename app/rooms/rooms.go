@@ -28,6 +28,7 @@ type Config struct {
 	Catalog   catalog.Policy
 	Order     order.Policy
 	Payment   payment.Options
+	Ledger    ledger.Options // who pays dealers; zero pays nobody
 	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
 	Notification notification.Options
 	Watcher      order.Watcher // nil: whoever waits for an order looks again by itself
@@ -155,7 +156,8 @@ func (r *Row) openInventory() room.Room {
 
 func (r *Row) openOrder() room.Room {
 	seams := order.Seams{
-		Prices: prices{r.catalogFor(seamPrices())}, Vault: r.Vault(), Watcher: r.cfg.Watcher,
+		Prices: prices{r.catalogFor(seamPrices()), r.ledgerFor(seamTerms())}, Vault: r.Vault(),
+		Watcher: r.cfg.Watcher,
 	}
 	r.Order = order.New(r.Desk("order"), seams, r.cfg.Order)
 	return r.Order
@@ -172,7 +174,7 @@ func (r *Row) openFulfilment() room.Room {
 }
 
 func (r *Row) openLedger() room.Room {
-	r.Ledger = ledger.New(r.Desk("ledger"))
+	r.Ledger = ledger.New(r.Desk("ledger"), r.cfg.Ledger)
 	return r.Ledger
 }
 

@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/souk-commerce/souk/app/rooms"
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/platform/embedded"
+	"github.com/souk-commerce/souk/platform/platformtest"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/event"
@@ -171,6 +173,45 @@ func TestViewsRefuseToWrite(t *testing.T) {
 			platform.Key{Part: "p", Sort: "s"}); !errors.Is(err, platform.ErrNotFound) {
 			t.Errorf("%s left something: %v", s.Name, err)
 		}
+	}
+}
+
+// Goal: where a dealer has terms, they say the market's share of all that the dealer sells, from
+// their moment on; where there are none, the listing does; and an order room that stands apart
+// hears the same. Method: terms for one of two dealers, asked for before and after.
+func TestTermsStandBeforeListings(t *testing.T) {
+	t.Parallel()
+	cfg := stand(t)
+	clock := platformtest.NewClock(platformtest.Start())
+	cfg.Clock, cfg.Catalog.CommissionBPS = clock, 1000
+	whole, err := rooms.Open(withProvider(t, cfg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	apart, err := rooms.Open(cfg, "order")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dealer := range []shop.ID{"dlr_1", "dlr_2"} {
+		ctx := room.WithCaller(t.Context(), room.Caller{ID: dealer, Role: room.Dealer()})
+		if _, _, err := whole.Catalog.List(ctx, listing(shop.SKU(dealer), 510)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	admin := room.WithCaller(t.Context(), room.Caller{ID: "adm_1", Role: room.Admin()})
+	if _, err := whole.Ledger.SetTerms(admin, "dlr_1", 250, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, terms := range []int64{1000, 250} {
+		for _, row := range []*rooms.Row{whole, apart} {
+			for dealer, want := range map[shop.SKU]int64{"dlr_1": terms, "dlr_2": 1000} {
+				offers, err := rooms.PricesOf(t.Context(), row, dealer)
+				if err != nil || offers[0].CommissionBPS != want {
+					t.Errorf("%s: %+v, %v; want %d", dealer, offers, err, want)
+				}
+			}
+		}
+		clock.Advance(2 * time.Minute)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/catalog"
+	"github.com/souk-commerce/souk/shop/ledger"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
 )
@@ -33,13 +34,18 @@ type Seam struct {
 
 // Seams lists every question between rooms. What a process that opens some rooms may read besides
 // its own keys follows from it.
-func Seams() []Seam { return []Seam{seamOwners(), seamPrices(), seamVault(), seamDues()} }
+func Seams() []Seam {
+	return []Seam{seamOwners(), seamPrices(), seamTerms(), seamVault(), seamDues()}
+}
 
 // seamOwners asks who may count a SKU.
 func seamOwners() Seam { return Seam{"inventory.owners", "inventory", "catalog", ReadOnlyKeys()} }
 
 // seamPrices asks what things cost now.
 func seamPrices() Seam { return Seam{"order.prices", "order", "catalog", ReadOnlyKeys()} }
+
+// seamTerms asks what the market takes of a dealer's goods.
+func seamTerms() Seam { return Seam{"order.terms", "order", "ledger", ReadOnlyKeys()} }
 
 // seamVault asks for a reference to a card: the token is written by payment and by nobody else.
 func seamVault() Seam { return Seam{"order.vault", "order", "payment", InPerson()} }
@@ -66,6 +72,12 @@ func (r *Row) orderFor(s Seam) *order.Service {
 	return order.New(r.view(s), order.Seams{}, r.cfg.Order)
 }
 
+// ledgerFor is the ledger as the asker of a seam may see it. It is a view even where the room is
+// open, since order is opened first; terms lie ahead when they are set, so no view of them is late.
+func (r *Row) ledgerFor(s Seam) *ledger.Service {
+	return ledger.New(r.view(s), ledger.Options{})
+}
+
 // owners answers inventory with the catalogue.
 type owners struct{ catalog *catalog.Service }
 
@@ -78,8 +90,12 @@ func (o owners) Owner(ctx context.Context, sku shop.SKU) (shop.ID, error) {
 	return l.Dealer, err
 }
 
-// prices answers order with the catalogue.
-type prices struct{ catalog *catalog.Service }
+// prices answers order with the catalogue, and with the ledger: where a dealer has terms, they say
+// the market's share of all that the dealer sells, whatever a listing says.
+type prices struct {
+	catalog *catalog.Service
+	ledger  *ledger.Service
+}
 
 // Prices implements order.Prices.
 func (p prices) Prices(ctx context.Context, skus []shop.SKU) ([]order.Offer, error) {
@@ -92,6 +108,13 @@ func (p prices) Prices(ctx context.Context, skus []shop.SKU) ([]order.Offer, err
 		offers[i] = order.Offer{
 			SKU: l.SKU, Dealer: l.Dealer, Title: l.Title, Price: l.Price,
 			CommissionBPS: l.CommissionBPS,
+		}
+		bps, ok, err := p.ledger.Commission(ctx, l.Dealer)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			offers[i].CommissionBPS = bps
 		}
 	}
 	return offers, nil

@@ -33,6 +33,7 @@ func BenchmarkRun(b *testing.B) {
 					History: d.w.Raw.History(), Delivery: d.w.Raw.Delivery(), Rooms: d.app.Rooms(),
 					Catalogue: d.w.Catalogue, Quiescent: true, Structural: how.structural,
 					Features: how.features, Provider: entries(d.provider.Ledger),
+					Payouts: paidOut(d.payer.Ledger),
 				})
 				if err != nil || !r.Clean() {
 					b.Fatal(err, r)

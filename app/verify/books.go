@@ -26,9 +26,10 @@ type books struct {
 	lives     map[number]*life
 	excused   map[shop.ID]bool // orders that a dead letter is about
 
-	stock  stock
-	money  money
-	orders orders
+	stock   stock
+	money   money
+	payouts payouts
+	orders  orders
 
 	created, began, shipments int64
 
@@ -75,6 +76,7 @@ func newBooks(r *run) *books {
 	}
 	b.stock = newStock(b)
 	b.money = newMoney(b)
+	b.payouts = newPayouts(b)
 	b.orders = newOrders(b)
 	return b
 }
@@ -104,6 +106,7 @@ func (b *books) enter(it *item, l *life) {
 	}()
 	b.stock.enter(it, l)
 	b.money.enter(it, l)
+	b.payouts.enter(it)
 	b.orders.enter(it, l)
 	b.follow(it, l)
 	switch f := it.fact.(type) {
@@ -182,6 +185,7 @@ func (b *books) record(name string, rec *platform.Record, aux bool, s *sheet) er
 		return b.stock.record(rec)
 	case "ledger":
 		b.money.record(rec)
+		b.payouts.record(rec)
 	case "order":
 		return b.orders.record(rec, s)
 	}
@@ -228,6 +232,7 @@ func (b *books) finish() {
 	}
 	b.stock.finish()
 	b.money.finish()
+	b.payouts.finish()
 }
 
 // count fills in what the report counts.

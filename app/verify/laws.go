@@ -30,6 +30,7 @@ const (
 	threeWay
 	unknownOutcomes
 	chargeAndOrder
+	payoutsOnce
 	transitions
 	termination
 	timers
@@ -66,6 +67,7 @@ func titles() [lawCount]title {
 		threeWay:        {"I24", "three-way", money},
 		unknownOutcomes: {"I25", "unknown-outcomes", money},
 		chargeAndOrder:  {"I26", "charge-and-order", money},
+		payoutsOnce:     {"I27", "payouts", money},
 		transitions:     {"I28", "transitions", orders},
 		termination:     {"I29", "termination", orders},
 		timers:          {"I32", "timers", orders},
@@ -88,12 +90,17 @@ func (l law) unordered() string {
 		return "at the end, by the facts and by the counters that are stored"
 	case noOversell:
 		return "at the end"
+	case arithmetic:
+		return "a line's commission is not compared with the dealer's terms"
 	case frozenTotals:
 		return "once money was taken no fact names another total, whenever it was told"
 	case doubleEntry:
 		return "what an order owes us is not below zero at its end"
 	case unknownOutcomes:
 		return "what is asked again was intended, before or after"
+	case payoutsOnce:
+		return "what a dealer had at the moment of a payout is not known; at the end, no more " +
+			"was paid than matured"
 	case transitions:
 		return "a parcel moves on hold only if the clocks tell so, by a minute"
 	case timers:

@@ -26,25 +26,29 @@ type balance struct {
 // posted requires that a transaction balances, says why it is there, and is the order's.
 func (m *money) posted(it *item, l *life, f *event.LedgerPosted) {
 	m.check(doubleEntry)
-	p := &l.purse
-	p.lastLedger = it.at
 	var sum int64
 	for _, e := range f.Entries {
 		sum += e.Amount
-		a := account{f.Currency, e.Account}
-		b := m.account(a)
+		b := m.account(account{f.Currency, e.Account})
 		b.posted += e.Amount
 		b.last = it.at
+	}
+	if sum != 0 {
+		m.broken(doubleEntry, it.at, "a transaction does not balance",
+			"transaction", f.Transaction, "sum", sum, "currency", f.Currency)
+	}
+	if f.Order == "" && f.Payout != "" {
+		return // payouts looks at it
+	}
+	p := &l.purse
+	p.lastLedger = it.at
+	for _, e := range f.Entries {
 		switch e.Account {
 		case ledger.Authorised:
 			p.memo += e.Amount
 		case ledger.Receivable:
 			p.receivable += e.Amount
 		}
-	}
-	if sum != 0 {
-		m.broken(doubleEntry, it.at, "a transaction does not balance",
-			"transaction", f.Transaction, "sum", sum, "currency", f.Currency)
 	}
 	if f.Cause == "" || f.Cause != it.e.Causation {
 		m.broken(doubleEntry, it.at, "a transaction does not name the event that it books",

@@ -183,7 +183,7 @@ func (c *logCheck) cause(it *item) {
 		c.check(causality)
 	}
 	if e.Causation == "" {
-		if c.part == 0 && mustFollow(e.Type) {
+		if c.part == 0 && mustFollow(e) {
 			c.broken(causality, it.at, "nothing caused this, and no request can",
 				"type", e.Type, "subject", e.Subject)
 		}
@@ -225,8 +225,10 @@ func notBefore(e *platform.Event) bool {
 
 // mustFollow lists the facts that only another fact brings about. The others can also come from a
 // request, or from a provider's webhook.
-func mustFollow(typ string) bool {
-	switch typ {
+func mustFollow(e *platform.Event) bool {
+	switch e.Type {
+	case "souk.ledger.posted.v2":
+		return !strings.HasPrefix(e.Subject, "transaction/txn_payout")
 	case "souk.inventory.gathered.v1", "souk.inventory.held.v1", "souk.inventory.rejected.v1",
 		"souk.inventory.committed.v1", "souk.inventory.released.v1", "souk.inventory.consumed.v1",
 		"souk.order.placed.v1", "souk.order.placed.v2", "souk.order.expired.v1",

@@ -15,18 +15,22 @@ import (
 // in the log or in the records follows from them. One that is caught after all fails the test.
 func unseen() map[string]string {
 	return map[string]string{
-		"souk.inventory.rejected.v1.available":   "it was true at the moment of refusal only",
-		"souk.notification.attempted.v1.at":      "the next attempt forgets it",
-		"souk.notification.attempted.v1.claim":   "the next attempt forgets it",
-		"souk.notification.refused.v1.reason":    "a word; the next attempt forgets it",
-		"souk.notification.send_due.v1.attempt":  "the room compares it to decide what it does",
-		"souk.notification.send_due.v1.order":    "it only says whose story the timer belongs to",
-		"souk.order.held.v1.by":                  "the approval forgets it",
-		"souk.order.held.v1.reason":              "a word for a person; the approval forgets it",
-		"souk.payment.case_opened.v1.reason":     "a word for a person; an open case keeps it",
-		"souk.payment.case_closed.v1.resolution": "a word for a person",
-		"souk.payment.check_due.v1.missing":      "the room counts it to decide how it asks",
-		"souk.payment.check_due.v1.round":        "the room counts it to decide how it asks",
+		"souk.inventory.rejected.v1.available":    "it was true at the moment of refusal only",
+		"souk.ledger.payout_check_due.v1.missing": "the room counts it to decide how it asks",
+		"souk.ledger.payout_check_due.v1.round":   "the room counts it to decide how it asks",
+		"souk.ledger.payout_due.v1.due":           "the payout that it makes keeps the day",
+		"souk.ledger.payout_unresolved.v1.reason": "a word for a person; the outcome forgets it",
+		"souk.notification.attempted.v1.at":       "the next attempt forgets it",
+		"souk.notification.attempted.v1.claim":    "the next attempt forgets it",
+		"souk.notification.refused.v1.reason":     "a word; the next attempt forgets it",
+		"souk.notification.send_due.v1.attempt":   "the room compares it to decide what it does",
+		"souk.notification.send_due.v1.order":     "it only says whose story the timer belongs to",
+		"souk.order.held.v1.by":                   "the approval forgets it",
+		"souk.order.held.v1.reason":               "a word for a person; the approval forgets it",
+		"souk.payment.case_opened.v1.reason":      "a word for a person; an open case keeps it",
+		"souk.payment.case_closed.v1.resolution":  "a word for a person",
+		"souk.payment.check_due.v1.missing":       "the room counts it to decide how it asks",
+		"souk.payment.check_due.v1.round":         "the room counts it to decide how it asks",
 	}
 }
 

@@ -55,6 +55,23 @@ func (r *run) unclaimed() error {
 	})
 }
 
+// readPayouts compares the payouts with what whoever pays dealers says of them.
+func (r *run) readPayouts() error {
+	p := &r.books.payouts
+	if r.in.Payouts == nil {
+		if len(p.all) > 0 {
+			r.note("there is no ledger of whoever pays dealers to compare with")
+		}
+		return nil
+	}
+	err := r.in.Payouts(func(e Paid) error {
+		p.compare(e)
+		return nil
+	})
+	p.unpaid()
+	return err
+}
+
 // forNoOrder is money that moved for an order that does not exist.
 func (m *money) forNoOrder(e Effect) {
 	m.broken(chargeAndOrder, place{}, "the provider moved money for no order", pairsOf(e)...)

@@ -15,8 +15,11 @@ import (
 
 // leakIn names what a JSON text holds that must not be there; "" if nothing.
 func leakIn(data []byte) string {
-	if hasToken(data) {
+	if hasToken(data, "tok_") {
 		return "a payment token"
+	}
+	if hasToken(data, "ba_") {
+		return "a token of an account"
 	}
 	if hasCard(data) {
 		return "a card number"
@@ -50,8 +53,8 @@ func leakInBase64(value []byte) string {
 }
 
 // hasToken looks for the beginning of a token.
-func hasToken(data []byte) bool {
-	mark := []byte("tok_")
+func hasToken(data []byte, prefix string) bool {
+	mark := []byte(prefix)
 	for from := 0; ; {
 		at := bytes.Index(data[from:], mark)
 		if at < 0 {

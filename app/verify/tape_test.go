@@ -16,6 +16,7 @@ import (
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/event/contract"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 	"github.com/souk-commerce/souk/shop/room"
 )
@@ -25,6 +26,7 @@ type tape struct {
 	events  []platform.Event
 	records []platform.Record
 	effects []sandbox.Entry
+	paid    []payer.Entry
 	status  []platform.SubscriptionStatus
 	dead    map[string][]platform.DeadLetter
 
@@ -94,6 +96,10 @@ func record(t testing.TB, d *town) *tape {
 		tp.effects = append(tp.effects, e)
 		return nil
 	}))
+	d.must(d.payer.Ledger(func(e payer.Entry) error {
+		tp.paid = append(tp.paid, e)
+		return nil
+	}))
 	tp.status, err = d.w.Raw.Delivery().Status(ctx)
 	d.must(err)
 	return tp
@@ -115,6 +121,9 @@ func TestQuietTownsHaveOneHistory(t *testing.T) {
 		for _, e := range tp.effects {
 			fmt.Fprintln(&b, e.Key, e.Kind, e.Amount, e.At)
 		}
+		for _, e := range tp.paid {
+			fmt.Fprintln(&b, e.Key, e.Kind, e.Amount, e.At)
+		}
 		return b.String()
 	}
 	one, other := strings.Split(story(), "\n"), strings.Split(story(), "\n")
@@ -134,6 +143,7 @@ func (tp *tape) copy() *tape {
 	c.events = slices.Clone(tp.events)
 	c.records = slices.Clone(tp.records)
 	c.effects = slices.Clone(tp.effects)
+	c.paid = slices.Clone(tp.paid)
 	c.status = slices.Clone(tp.status)
 	c.dead = make(map[string][]platform.DeadLetter)
 	return &c
@@ -144,6 +154,7 @@ func (tp *tape) verify(t testing.TB, change func(*verify.Input)) *verify.Report 
 	in := verify.Input{
 		History: tp, Delivery: delivery{tape: tp}, Rooms: tp.rooms, Catalogue: tp.catalogue,
 		Contracts: tp.contracts, Quiescent: true, Provider: entries(tp.ledger),
+		Payouts: paidOut(tp.payouts),
 	}
 	if change != nil {
 		change(&in)
@@ -163,6 +174,28 @@ func (tp *tape) ledger(fn func(sandbox.Entry) error) error {
 		}
 	}
 	return nil
+}
+
+// payouts is the ledger of whoever pays dealers.
+func (tp *tape) payouts(fn func(payer.Entry) error) error {
+	for _, e := range tp.paid {
+		if err := fn(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// paidOut turns the payer's ledger into what verify reads.
+func paidOut(ledger func(func(payer.Entry) error) error) func(func(verify.Paid) error) error {
+	return func(fn func(verify.Paid) error) error {
+		return ledger(func(e payer.Entry) error {
+			return fn(verify.Paid{
+				Key: e.Key, Payout: e.Payout, Dealer: e.Dealer, Kind: e.Kind, Amount: e.Amount,
+				Currency: e.Currency,
+			})
+		})
+	}
 }
 
 // entries turns the sandbox's ledger into what verify reads.

@@ -15,6 +15,8 @@ import (
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/fulfilment"
+	"github.com/souk-commerce/souk/shop/ledger"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/notification"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
@@ -30,8 +32,9 @@ type town struct {
 	w        *roomtest.World
 	app      *app.App
 	provider *sandbox.Sandbox
-	skus     int // besides the scarce one
-	moods    int // every so manieth order meets a provider in a mood
+	payer    *payer.Sandbox // of dealers
+	skus     int            // besides the scarce one
+	moods    int            // every so manieth order meets a provider in a mood
 	orders   []shop.ID
 	turns    *turns // nil in a town where everything happens at once
 }
@@ -84,12 +87,18 @@ func (d *town) open(wait func(ctx context.Context, by time.Duration) bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if d.payer, err = payer.Open(payer.Options{Clock: clock}); err != nil {
+		t.Fatal(err)
+	}
 	d.app, err = app.Open(app.Config{
 		Platform: w.Platform, Catalogue: w.Catalogue, Clock: clock, IDs: w.IDs,
 		Log: slog.New(slog.DiscardHandler),
 		Payment: payment.Options{
 			Name: sandbox.Name, Provider: d.provider, Describe: sandbox.Describe,
 			Secrets: [][]byte{secret},
+		},
+		Payouts: ledger.Options{
+			Name: payer.Name, Provider: d.payer, Describe: payer.Describe,
 		},
 		Notification: notification.Options{
 			Mail:   letterbox{},
@@ -108,6 +117,9 @@ func (d *town) open(wait func(ctx context.Context, by time.Duration) bool) {
 			t.Error(err)
 		}
 		if err := d.provider.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := d.payer.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -172,8 +184,55 @@ func (d *town) fill() {
 	}
 	d.must(d.app.Inventory.Adjust(d.admin(), "mov_adjust", skuOf(1), -7))
 	d.must(d.app.Inventory.Allot(d.admin(), "mov_split", skuOf(2), 4))
+	d.payees()
 	_, err := d.app.Catalog.Reprice(d.admin(), skuOf(3), shop.Money{Amount: 4711, Currency: "GBP"})
 	d.must(err)
+}
+
+// payees name their accounts, each with a fate of its own. One of them has terms.
+func (d *town) payees() {
+	for i, token := range []string{
+		"ba_ok", "ba_returned", "ba_refused", "ba_paid_then_timeout", "ba_slow",
+	} {
+		schedule := []string{ledger.Daily, ledger.Manual, ledger.Weekly}[i%3]
+		_, err := d.app.Ledger.SetPayee(d.admin(), dealerOf(i), token, schedule)
+		d.must(err)
+	}
+	_, err := d.app.Ledger.SetTerms(d.admin(), dealerOf(1), 730, time.Time{})
+	d.must(err)
+	d.w.Manual.Advance(2 * time.Minute) // now they are in force
+}
+
+// payOut pays every dealer, gives money back that was paid out, and pays again.
+func (d *town) payOut() {
+	ask := func(n int) {
+		for i := range dealers {
+			in := &ledger.PostPayoutIn{Key: fmt.Sprintf("pay-%d-%d", n, i)}
+			in.Body.Dealer, in.Body.Currency = dealerOf(i), "GBP"
+			_, _ = d.app.Ledger.PostPayout(d.admin(), in) // there may be nothing to pay
+		}
+		d.settle()
+	}
+	ask(1)
+	d.each(func(n int, id shop.ID) {
+		if n%5 != 1 {
+			return
+		}
+		in := &payment.PostRefundIn{
+			ID: string(payment.Of(d.orders[n])), Key: "late-" + string(id),
+		}
+		in.Body.Shipment, in.Body.Reason = id, "broken"
+		in.Body.Amount = shop.Money{Amount: 1, Currency: "GBP"}
+		_, _ = d.app.Payment.PostRefund(d.admin(), in)
+	})
+	d.settle()
+	for _, later := range []time.Duration{
+		2 * time.Hour, 24 * time.Hour, 24 * time.Hour, 24 * time.Hour,
+	} {
+		d.advance(later)
+	}
+	ask(2)
+	d.advance(2 * time.Hour)
 }
 
 // buy checks out. The method's token decides what the provider will do.
@@ -390,4 +449,6 @@ func (d *town) live(orders int, calm func(when string)) {
 		d.advance(later)
 		calm(later.String() + " later")
 	}
+	d.payOut()
+	calm("dealers were paid")
 }

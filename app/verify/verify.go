@@ -35,6 +35,9 @@ type Input struct {
 	Chain func(ctx context.Context, broken func(segment int64, what string)) (int64, error)
 	// Notes are added to those of the report: what could not be looked at, and why.
 	Notes []string
+	// Payouts calls fn for every line of the ledger of whoever pays dealers; nil when there is none
+	// to compare with.
+	Payouts func(fn func(Paid) error) error
 	// Contracts checks payloads; nil makes a contract.Checker. It can be shared by many runs.
 	Contracts Contracts
 	// Quiescent says that everything which was announced was also handled. What must have followed
@@ -220,6 +223,9 @@ func (r *run) all(ctx context.Context) error {
 		r.books.finish()
 		if err := r.unclaimed(); err != nil {
 			return fmt.Errorf("read the provider's ledger: %w", err)
+		}
+		if err := r.readPayouts(); err != nil {
+			return fmt.Errorf("read the ledger of payouts: %w", err)
 		}
 	}
 	return nil

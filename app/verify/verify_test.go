@@ -72,7 +72,7 @@ func TestNothingIsFoundInAHealthyTown(t *testing.T) {
 		r, err := verify.Run(t.Context(), verify.Input{
 			History: d.w.Raw.History(), Delivery: d.w.Raw.Delivery(), Rooms: d.app.Rooms(),
 			Catalogue: d.w.Catalogue, Contracts: contracts, Quiescent: true,
-			Provider: entries(d.provider.Ledger),
+			Provider: entries(d.provider.Ledger), Payouts: paidOut(d.payer.Ledger),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -97,5 +97,5 @@ type corruption struct {
 
 func corruptions() []corruption {
 	return slices.Concat(corruptLog(), corruptEffects(), corruptStock(), corruptMoney(),
-		corruptLedger(), corruptOrders(), corruptSecrets())
+		corruptLedger(), corruptPayouts(), corruptOrders(), corruptSecrets())
 }

@@ -29,11 +29,15 @@ type demoCommand struct {
 	Listen   string        `default:"127.0.0.1:0" help:"Address of the API; port 0 is a free one."`
 }
 
+// demoReturns is how long a parcel may be returned: short, so that dealers are paid while one looks
+// on.
+const demoReturns = 500 * time.Millisecond
+
 // policy is what the demo's market charges, and how long it waits: an order that is not paid
 // expires while one looks on, and the provider is asked again sooner than one that is far away.
 func (c *demoCommand) policy() policyFlags {
 	return policyFlags{
-		Deadline: c.Deadline, ActionTTL: time.Millisecond, Returns: 14 * 24 * time.Hour,
+		Deadline: c.Deadline, ActionTTL: time.Millisecond, Returns: demoReturns,
 		Shipping: 395, TaxBPS: 2000, Patience: time.Second,
 		Payment: payment.Policy{
 			FirstCheck: 200 * time.Millisecond, LastCheck: time.Second, Missing: 2,
@@ -92,7 +96,7 @@ func (c *demoCommand) play(e *env, w *world, s *servers) error {
 	summary, err := demo.Run(e.ctx, demo.Config{
 		Script: c.script(), URL: "http://" + s.api, Issue: w.issue,
 		Platform: w.platform, Rooms: w.app.Rooms(), Catalogue: w.cat, Ledger: w.provider.Ledger,
-		Show: stage.Draw,
+		Payouts: w.payer.Ledger, Returns: demoReturns, Show: stage.Draw,
 	})
 	stage.Close()
 	if err != nil {
@@ -196,6 +200,9 @@ curl -s %[1]s/v1/orders -H "Authorization: Bearer $CUSTOMER" \
        "shipTo":{"name":"Me","line1":"1 Road","city":"Leeds","country":"GB"}}'
 
 curl -s "%[1]s/v1/shipments?limit=3" \
+  -H "Authorization: Bearer $DEALER"
+
+curl -s %[1]s/v1/dealers/dlr_lamps/balance \
   -H "Authorization: Bearer $DEALER"
 
 curl -s %[1]s/v1/ops/ledger/trial-balance \

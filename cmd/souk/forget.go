@@ -15,20 +15,38 @@ import (
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
-	"github.com/souk-commerce/souk/shop/payment/sandbox"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// The sandbox's ledger is copied after the store, so a backup of a running market has every effect
-// that its log knows of, and may have some more: of intents that came after the moment of the
-// backup. A real provider would keep those, and somebody would have to look at them. The sandbox is
-// part of what is restored, so it goes back to the same moment and forgets them.
+// The sandboxes' ledgers are copied after the store, so a backup of a running market has every
+// effect that its log knows of, and may have some more: of intents that came after the moment of
+// the backup. A real provider would keep those, and somebody would have to look at them. The
+// sandboxes are part of what is restored, so they go back to the same moment and forget them.
 
-// forgetLater removes from a restored ledger the effects whose intent is not in the restored log.
-// An intent is committed before its effect, so only effects since the backup began are in doubt. It
+// line is what both ledgers have in every line.
+type line struct {
+	Key     string
+	Payment shop.ID // of who takes money
+	Payout  shop.ID // of who pays dealers
+	At      time.Time
+}
+
+// forgetLater removes from restored ledgers the effects whose intent is not in the restored log. An
+// intent is committed before its effect, so only effects since the backup began are in doubt. It
 // returns how many it removed.
 func forgetLater(e *env, dir string, began time.Time) (cut int, err error) {
-	name := filepath.Join(dir, ledgerFile)
+	for _, file := range besides() {
+		n, err := forgetIn(e, dir, file, began)
+		if err != nil {
+			return cut, err
+		}
+		cut += n
+	}
+	return cut, nil
+}
+
+func forgetIn(e *env, dir, file string, began time.Time) (cut int, err error) {
+	name := filepath.Join(dir, file)
 	from, err := os.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, nil
@@ -63,7 +81,7 @@ func (r *reading) copyKnown(
 	out := bufio.NewWriter(to)
 	lines := bufio.NewScanner(from)
 	for n := 1; lines.Scan(); n++ {
-		var entry sandbox.Entry
+		var entry line
 		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
 			if !lines.Scan() { // the last line was cut off in the middle, as after a crash
 				break
@@ -72,7 +90,7 @@ func (r *reading) copyKnown(
 		}
 		known := entry.At.Before(began)
 		if !known {
-			if known, err = r.intended(ctx, entry.Payment, entry.Key); err != nil {
+			if known, err = r.intended(ctx, entry); err != nil {
 				return 0, err
 			}
 		}
@@ -91,8 +109,12 @@ func (r *reading) copyKnown(
 }
 
 // intended reports whether the log has the intent of an operation.
-func (r *reading) intended(ctx context.Context, payment shop.ID, key string) (bool, error) {
-	events, err := r.subject(ctx, "payment/"+string(payment))
+func (r *reading) intended(ctx context.Context, of line) (bool, error) {
+	subject := "payment/" + string(of.Payment)
+	if of.Payout != "" {
+		subject = "payout/" + string(of.Payout)
+	}
+	events, err := r.subject(ctx, subject)
 	if err != nil {
 		return false, err
 	}
@@ -101,8 +123,15 @@ func (r *reading) intended(ctx context.Context, payment shop.ID, key string) (bo
 		if err != nil {
 			return false, err
 		}
-		if i, ok := f.(*event.PaymentIntended); ok && i.Key == key {
-			return true, nil
+		switch i := f.(type) {
+		case *event.PaymentIntended:
+			if i.Key == of.Key {
+				return true, nil
+			}
+		case *event.PayoutIntended:
+			if i.Key == of.Key {
+				return true, nil
+			}
 		}
 	}
 	return false, nil

@@ -189,18 +189,22 @@ func TestForgetLaterOnBrokenLedgers(t *testing.T) {
 	}
 	line := []byte(`{"seq":1,"key":"k","payment":"pay_1","at":"2026-01-01T00:00:00Z"}` + "\n")
 	for _, c := range []struct {
-		name, ledger, left string
-		began              time.Time
-		cut                int
-		refused            bool
+		name, file, ledger, left string
+		began                    time.Time
+		cut                      int
+		refused                  bool
 	}{
-		{"empty", "", "", time.Time{}, 0, false},
-		{"unknown intent", string(line), "", time.Time{}, 1, false},
-		{"before the backup", string(line), string(line), time.Now(), 0, false},
-		{"cut off", string(line) + `{"seq":2,"ke`, string(line) + `{"seq":2,"ke`, time.Now(), 0, false},
-		{"broken", "{\n" + string(line), "{\n" + string(line), time.Now(), 0, true},
+		{"empty", ledgerFile, "", "", time.Time{}, 0, false},
+		{"unknown intent", ledgerFile, string(line), "", time.Time{}, 1, false},
+		{"unknown payout", payoutsFile,
+			`{"seq":1,"key":"k","payout":"pyt_1","at":"2026-01-01T00:00:00Z"}` + "\n", "",
+			time.Time{}, 1, false},
+		{"before the backup", ledgerFile, string(line), string(line), time.Now(), 0, false},
+		{"cut off", ledgerFile, string(line) + `{"seq":2,"ke`, string(line) + `{"seq":2,"ke`,
+			time.Now(), 0, false},
+		{"broken", ledgerFile, "{\n" + string(line), "{\n" + string(line), time.Now(), 0, true},
 	} {
-		name := filepath.Join(dir, ledgerFile)
+		name := filepath.Join(dir, c.file)
 		if err := os.WriteFile(name, []byte(c.ledger), 0o600); err != nil {
 			t.Fatal(err)
 		}

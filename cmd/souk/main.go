@@ -35,6 +35,7 @@ type commands struct {
 	Import    importCommand    `cmd:"" help:"Bring real orders in through the same use cases as HTTP."`
 	Token     tokenCommand     `cmd:"" help:"Make an access token."`
 	Show      showCommand      `cmd:"" help:"Show an order, a SKU or an account, now or as of any moment."`
+	Statement statementCommand `cmd:"" help:"Print what happened to a dealer's money in a term, with every line."`
 	Verify    verifyCommand    `cmd:"" help:"Check every invariant of a data directory. Exit 1 if one is broken."`
 	Replay    replayCommand    `cmd:"" help:"Deliver the events since a moment to a subscription again."`
 	Rebuild   rebuildCommand   `cmd:"" help:"Make a read model anew from the log."`

@@ -30,7 +30,8 @@ type posting struct {
 	Time        time.Time  `json:"time"`
 	Transaction shop.ID    `json:"transaction"`
 	Kind        string     `json:"kind"`
-	Order       shop.ID    `json:"order"`
+	Order       shop.ID    `json:"order,omitempty"`
+	Payout      shop.ID    `json:"payout,omitempty"`
 	Amount      shop.Money `json:"amount"`
 	Balance     shop.Money `json:"balance"`
 	Cause       string     `json:"cause"` // the event that was booked
@@ -63,9 +64,10 @@ func (r *reading) account(ctx context.Context, name string, limit int) (*account
 	}
 	if len(p.Postings) == 0 {
 		return nil, shop.Errorf(shop.NotFound, "nothing was booked on %q%s", name, r.until()).
-			WithHint("the accounts are %s, %s, %s, %s, %s, %s and %s",
+			WithHint("the accounts are %s, %s, %s, %s, %s, %s, %s and %s",
 				ledger.Authorised, ledger.AuthorisedContra, ledger.Receivable, ledger.Commission,
-				ledger.TaxPayable, ledger.Pending("DEALER"), ledger.Payable("DEALER"))
+				ledger.TaxPayable, ledger.InTransit, ledger.Pending("DEALER"),
+				ledger.Payable("DEALER"))
 	}
 	return p, nil
 }
@@ -83,6 +85,7 @@ func (p *accountPage) note(e platform.Event, f *event.LedgerPosted, limit int) {
 		}
 		p.Postings = append(p.Postings, posting{
 			Time: e.Time, Transaction: f.Transaction, Kind: f.Kind, Order: f.Order,
+			Payout: f.Payout,
 			Amount: shop.Money{Amount: side.Amount, Currency: f.Currency}, Balance: after,
 			Cause: f.Cause,
 		})
@@ -112,11 +115,11 @@ func (p *accountPage) write(t *text) {
 	rows = make([][]string, len(p.Postings))
 	for i, m := range p.Postings {
 		rows[i] = []string{
-			timeText(m.Time), m.Kind, string(m.Order), moneyText(m.Amount), moneyText(m.Balance),
-			m.Cause,
+			timeText(m.Time), m.Kind, string(m.Order + m.Payout), moneyText(m.Amount),
+			moneyText(m.Balance), m.Cause,
 		}
 	}
-	t.table([]string{"when", "kind", "order", ">amount", ">balance", "because of"}, rows)
+	t.table([]string{"when", "kind", "order or payout", ">amount", ">balance", "because of"}, rows)
 }
 
 func sideText(n int64) string {

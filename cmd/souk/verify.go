@@ -18,6 +18,7 @@ import (
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 )
@@ -65,7 +66,8 @@ func (c *verifyCommand) Run(e *env) (err error) {
 // ledger. Nobody writes to it meanwhile.
 type audited struct {
 	platform.Platform
-	ledger func(fn func(verify.Effect) error) error // nil when there is none to compare with
+	ledger  func(fn func(verify.Effect) error) error // nil when there is none to compare with
+	payouts func(fn func(verify.Paid) error) error   // likewise, of whoever pays dealers
 
 	// chain checks the links of an archived log; nil where there are none.
 	chain func(ctx context.Context, broken func(segment int64, what string)) (int64, error)
@@ -84,7 +86,10 @@ func openAudited(e *env, data, sandboxURL string) (audited, error) {
 	if err != nil {
 		return audited{}, err
 	}
-	return audited{Platform: p, ledger: sandboxLedger(filepath.Join(data, ledgerFile))}, nil
+	return audited{
+		Platform: p, ledger: sandboxLedger(filepath.Join(data, ledgerFile)),
+		payouts: payerLedger(filepath.Join(data, payoutsFile)),
+	}, nil
 }
 
 // sandboxLedger reads the sandbox's ledger; nil if there is none.
@@ -94,6 +99,21 @@ func sandboxLedger(path string) func(fn func(verify.Effect) error) error {
 	}
 	return func(fn func(verify.Effect) error) error {
 		return sandbox.ReadLedger(path, func(l sandbox.Entry) error { return fn(effect(l)) })
+	}
+}
+
+// payerLedger reads the ledger of the sandbox that pays dealers; nil if there is none.
+func payerLedger(path string) func(fn func(verify.Paid) error) error {
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	return func(fn func(verify.Paid) error) error {
+		return payer.ReadLedger(path, func(l payer.Entry) error {
+			return fn(verify.Paid{
+				Key: l.Key, Payout: l.Payout, Dealer: l.Dealer, Kind: l.Kind, Amount: l.Amount,
+				Currency: l.Currency,
+			})
+		})
 	}
 }
 
@@ -122,6 +142,7 @@ func (c *verifyCommand) check(e *env, w audited) (*verify.Report, error) {
 	return verify.Run(e.ctx, verify.Input{
 		History: w.History(), Delivery: w.Delivery(), Rooms: a.Rooms(), Catalogue: cat,
 		Features: verify.FeaturesOf(w.Platform), Provider: w.ledger,
+		Payouts:   w.payouts,
 		Quiescent: quiet, Structural: c.Structural, Envelopes: c.Envelopes,
 		Chain: w.chain, Notes: notes, Progress: e.progress("events"),
 	})

@@ -15,6 +15,8 @@ import (
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	books "github.com/souk-commerce/souk/shop/ledger"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
@@ -24,6 +26,7 @@ const (
 	tokenIssuer = "souk"
 	inMemory    = "mem:"
 	ledgerFile  = "sandbox-ledger.jsonl" // beside the data directory's own files
+	payoutsFile = "sandbox-payouts.jsonl"
 )
 
 // rememberPayments is how many operations the sandbox keeps at hand; it looks older ones up in its
@@ -36,6 +39,7 @@ type policyFlags struct {
 	Returns   time.Duration `default:"336h" help:"From the last delivery until an order is complete."`
 	Shipping  int64         `default:"0" help:"Charge for each parcel, in minor units."`
 	TaxBPS    int64         `name:"tax-bps" default:"0" help:"Tax, in 1/10,000 of items and shipping."`
+	MinPayout int64         `default:"100" help:"The least that is paid out to a dealer, in minor units."`
 	Patience  time.Duration `default:"20ms" help:"How far behind the shop may be before browsing is shed; new orders at twice that."`
 	OpenMeter bool          `name:"open-metrics" help:"Serve /metrics on the API without a token."`
 
@@ -63,6 +67,7 @@ func (f policyFlags) policy() app.Policy {
 type world struct {
 	platform *embedded.Platform
 	provider *sandbox.Sandbox
+	payer    *payer.Sandbox
 	app      *app.App
 	cat      *event.Catalogue
 	dir      string // "" in memory
@@ -87,15 +92,15 @@ func tuneMemory() {
 func openWorld(e *env, data string, f policyFlags) (*world, error) {
 	tuneMemory()
 	w := &world{cat: event.NewCatalogue()}
-	ledger := ""
+	ledger, payouts := "", ""
 	if data != inMemory {
 		w.dir = data
-		ledger = filepath.Join(data, ledgerFile)
+		ledger, payouts = filepath.Join(data, ledgerFile), filepath.Join(data, payoutsFile)
 		w.backups = filepath.Clean(data) + "-backups"
 	}
 	var err error
 	w.platform, err = embedded.Open(embedded.Options{
-		Dir: w.dir, Check: app.Check(w.cat), Log: e.log, Beside: []string{ledgerFile},
+		Dir: w.dir, Check: app.Check(w.cat), Log: e.log, Beside: besides(),
 	})
 	if err != nil {
 		return nil, err
@@ -111,6 +116,10 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.platform.Close())
 	}
+	w.payer, err = payer.Open(payer.Options{Clock: clock, Path: payouts})
+	if err != nil {
+		return nil, errors.Join(err, w.provider.Close(), w.platform.Close())
+	}
 	w.app, err = app.Open(app.Config{
 		Platform: w.platform, Catalogue: w.cat, Clock: clock, Log: e.log, Policy: f.policy(),
 		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader}, Backups: w.backer(),
@@ -118,9 +127,13 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 			Name: sandbox.Name, Provider: w.provider, Describe: sandbox.Describe,
 			Secrets: secrets, Policy: f.Payment,
 		},
+		Payouts: books.Options{
+			Name: payer.Name, Provider: w.payer, Describe: payer.Describe,
+			Policy: books.Policy{Minimum: f.MinPayout},
+		},
 	})
 	if err != nil {
-		return nil, errors.Join(err, w.provider.Close(), w.platform.Close())
+		return nil, errors.Join(err, w.payer.Close(), w.provider.Close(), w.platform.Close())
 	}
 	return w, nil
 }
@@ -141,7 +154,8 @@ func secretsOf(f policyFlags) ([][]byte, error) {
 func (w *world) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	return errors.Join(w.app.Close(ctx), w.platform.Close(), w.provider.Close())
+	return errors.Join(
+		w.app.Close(ctx), w.platform.Close(), w.provider.Close(), w.payer.Close())
 }
 
 // openOffline opens a data directory that no server has open, without delivering anything.
@@ -154,6 +168,9 @@ func openOffline(e *env, dir string, readOnly bool) (*embedded.Platform, error) 
 		}
 	}
 	return embedded.Open(embedded.Options{
-		Dir: dir, ReadOnly: readOnly, Log: e.log, Beside: []string{ledgerFile},
+		Dir: dir, ReadOnly: readOnly, Log: e.log, Beside: besides(),
 	})
 }
+
+// besides lists the files that a backup has beside the platform's own.
+func besides() []string { return []string{ledgerFile, payoutsFile} }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"strings"
+	"time"
 
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
@@ -14,6 +15,7 @@ const (
 	Receivable       = "provider:receivable"    // taken by the provider, owed to us
 	Commission       = "market:commission"      // the market's own
 	TaxPayable       = "tax:payable"            // owed to the tax office
+	InTransit        = "payouts:in_transit"     // on its way to dealers, and nobody knows yet
 )
 
 // Pending is the account of what a dealer has earned and may not have yet.
@@ -30,17 +32,23 @@ const (
 	kindRefund        = "refund"
 	kindVoid          = "void"
 	kindMaturity      = "maturity"
+	kindPayout        = "payout"
+	kindPaid          = "payout_paid"
+	kindReversal      = "payout_reversal"
 )
 
 // Transaction is one balanced entry in the books. It never changes.
 type Transaction struct {
 	ID       shop.ID             `json:"id"`
 	Kind     string              `json:"kind"`
-	Order    shop.ID             `json:"order"`
+	Order    shop.ID             `json:"order"` // "" of a payout
+	Payout   shop.ID             `json:"payout,omitempty"`
+	Dealer   shop.ID             `json:"dealer,omitempty"` // who is paid
 	Currency shop.Currency       `json:"currency"`
 	Entries  []event.Entry       `json:"entries"`
 	Splits   []event.ParcelSplit `json:"splits,omitempty"`
 	Cause    string              `json:"cause"` // id of the event that was booked
+	At       time.Time           `json:"at,omitzero"`
 	Seq      int64               `json:"seq"`
 }
 

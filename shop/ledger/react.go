@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
@@ -10,9 +11,9 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// matureChunk is how many parcels one commit matures: each is a transaction, a parcel, two accounts
-// and a fact.
-const matureChunk = 16
+// matureChunk is how many parcels one commit matures: each is a transaction, a parcel, two
+// accounts, a line and a day of a statement, and a fact.
+const matureChunk = 12
 
 // Reactions implements room.Room. Refunds of one payment are taken in their order, so that the same
 // refunds always make the same transactions.
@@ -28,7 +29,21 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("ledger.mature-on-order-completed", class, s.matureOnOrderCompleted),
 		room.On("ledger.note-on-order-cancelled", class, s.noteOnOrderCancelled),
 		room.On("ledger.note-on-order-expired", class, s.noteOnOrderExpired),
+		patient(room.On("ledger.pay-out-on-due", class, s.payOutOnDue)),
+		patient(room.On("ledger.call-on-payout-intended", class,
+			s.callOnPayoutIntended).Calling()),
+		patient(room.On("ledger.check-on-payout-check-due", class,
+			s.checkOnPayoutCheckDue).Calling()),
 	}
+}
+
+// patient keeps payouts out of the dead letters for some two hours of failures: a full disk must
+// not leave an intent that nobody follows, or a schedule that ends.
+func patient(r room.Reaction) room.Reaction {
+	r.Retry = platform.Retry{
+		Attempts: 500, Base: 50 * time.Millisecond, Most: 30 * time.Second, NotYet: 2 * time.Hour,
+	}
+	return r
 }
 
 func (s *Service) authoriseOnOrderPlaced(
@@ -198,7 +213,7 @@ func post(ctx context.Context, tx *room.Tx, f *event.LedgerPosted, c room.Cause)
 	if err != nil || known != nil {
 		return err
 	}
-	f.Cause = c.Causation
+	f.Cause, f.At = c.Causation, tx.Now()
 	return tx.Announce(ctx, f, 1)
 }
 

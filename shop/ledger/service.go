@@ -12,13 +12,18 @@ import (
 )
 
 // Service is the room. It is safe for concurrent use.
-type Service struct{ desk *room.Desk }
+type Service struct {
+	desk  *room.Desk
+	opt   Options
+	known knownTerms
+}
 
 var _ room.Room = (*Service)(nil)
 
 // New opens the room at its desk, whose Apply it sets to its own.
-func New(desk *room.Desk) *Service {
-	s := &Service{desk: desk}
+func New(desk *room.Desk, opt Options) *Service {
+	opt.Policy = opt.Policy.orDefault()
+	s := &Service{desk: desk, opt: opt}
 	desk.Apply = s.Apply
 	return s
 }
@@ -31,17 +36,25 @@ func (*Service) Name() string { return "ledger" }
 func (s *Service) Balance(
 	ctx context.Context, account string, c shop.Currency,
 ) (shop.Money, error) {
+	amount, _, err := s.balance(ctx, account, c)
+	return shop.Money{Amount: amount, Currency: c}, err
+}
+
+// balance is Balance with a number that grows with everything that is booked on the account.
+func (s *Service) balance(
+	ctx context.Context, account string, c shop.Currency,
+) (sum, version int64, err error) {
 	list, err := s.desk.Store.List(ctx, platform.Query{
 		Part: accountPart(c, account), Limit: platform.MaxList,
 	})
 	if err != nil {
-		return shop.Money{}, fmt.Errorf("read account %s: %w", account, err)
+		return 0, 0, fmt.Errorf("read account %s: %w", account, err)
 	}
-	sum := shop.Money{Currency: c}
 	for _, r := range list {
-		sum.Amount += r.Counters[balance]
+		sum += r.Counters[balance]
+		version += r.Version
 	}
-	return sum, nil
+	return sum, version, nil
 }
 
 // AccountBalance is one line of a trial balance.

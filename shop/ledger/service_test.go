@@ -20,7 +20,7 @@ import (
 func open(t roomtest.T, opts ...roomtest.Option) (*roomtest.World, *ledger.Service) {
 	t.Helper()
 	w := roomtest.New(t, opts...)
-	return w, ledger.New(w.Desk("ledger"))
+	return w, ledger.New(w.Desk("ledger"), ledger.Options{})
 }
 
 func gbp(amount int64) shop.Money { return shop.Money{Amount: amount, Currency: "GBP"} }
@@ -74,11 +74,11 @@ func TestFromAuthorisationToMaturity(t *testing.T) {
 		&event.OrderCompleted{Order: "ord_a", Customer: "cus_1"})
 	w.Settle(t)
 	w.ExpectTypes(t,
-		"souk.ledger.posted.v1 transaction/txn_authorisation_a",
-		"souk.ledger.posted.v1 transaction/txn_capture_a_1",
-		"souk.ledger.posted.v1 transaction/txn_capture_a_2",
-		"souk.ledger.posted.v1 transaction/txn_maturity_a_1",
-		"souk.ledger.posted.v1 transaction/txn_maturity_a_2")
+		"souk.ledger.posted.v2 transaction/txn_authorisation_a",
+		"souk.ledger.posted.v2 transaction/txn_capture_a_1",
+		"souk.ledger.posted.v2 transaction/txn_capture_a_2",
+		"souk.ledger.posted.v2 transaction/txn_maturity_a_1",
+		"souk.ledger.posted.v2 transaction/txn_maturity_a_2")
 	expectBalances(t, s, map[string]int64{
 		ledger.Receivable: 2400, ledger.Commission: -300, ledger.TaxPayable: -400,
 		ledger.Pending("dlr_1"): 0, ledger.Payable("dlr_1"): -850, ledger.Payable("dlr_2"): -850,

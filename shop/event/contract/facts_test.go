@@ -152,14 +152,22 @@ func mend(f event.Fact) event.Fact {
 	case *event.OrderProgressed:
 		f.Captured, f.Dispatched = f.Captured+f.Refunded, f.Dispatched+f.Delivered
 	case *event.LedgerPosted:
-		f.Entries[0].Amount = 0
-		for _, e := range f.Entries[1:] {
-			f.Entries[0].Amount -= e.Amount
-		}
+		balance(f.Entries)
+	case *event.LedgerPostedV1:
+		balance(f.Entries)
+	case *event.DealerTermsSet:
+		f.CommissionBPS %= 10_001
 	default:
 		mendStock(f)
 	}
 	return f
+}
+
+func balance(entries []event.Entry) {
+	entries[0].Amount = 0
+	for _, e := range entries[1:] {
+		entries[0].Amount -= e.Amount
+	}
 }
 
 func mendStock(f event.Fact) {
