@@ -44,6 +44,8 @@ func layers() []layer {
 		{rooms, []string{"shop", "shop/event", "shop/room", "platform"}, false,
 			"a room knows language, facts and ports; never another room, never a vendor"},
 		{"platform", nil, false, "ports depend on nobody"},
+		{"workflow/jsonata", []string{"workflow"}, true,
+			"the one wall of the workflow language where a library is allowed"},
 		{"platform/platformtest", []string{"platform"}, true,
 			"the suite knows ports and no adapter"},
 		{"platform/aws/deploy", nil, false,
