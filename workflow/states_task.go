@@ -20,7 +20,7 @@ func (a *advance) task(f *Frame, s *state) error {
 		}
 	}
 	called, pattern := PatternOf(resource)
-	if pattern == WaitForTaskToken || isActivity(resource) {
+	if pattern != RequestResponse || isActivity(resource) {
 		f.Token = a.env.UUID()
 	}
 	input, parameters, err := a.parametersOf(f, s)
