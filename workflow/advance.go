@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -158,6 +159,7 @@ func (a *advance) enter(f *Frame, name string, input Value) {
 	a.x.Entered++
 	s := f.program.states[name]
 	a.record(Record{Type: string(s.kind) + "StateEntered", ID: f.id(), State: name, Input: input})
+	f.Since = a.x.Events
 }
 
 // execute does what the state of a frame does when it begins. An error is the state's failure.
@@ -192,9 +194,9 @@ func (a *advance) event(f *Frame, e Event) {
 	case e.Kind == TaskHeartbeat && f.Phase == phaseTask && f.Beat > 0:
 		f.BeatDue = a.env.Now.Add(time.Duration(f.Beat) * time.Second)
 	case e.Kind == TaskFailed && (f.Phase == phaseTask || f.Phase == phaseReading || f.Phase == phaseWriting):
-		failure := e.Failure
-		if failure == nil {
-			failure = &Failure{}
+		failure := &Failure{byTask: true}
+		if e.Failure != nil {
+			failure.Code, failure.Cause = e.Failure.Code, e.Failure.Cause
 		}
 		if f.Phase == phaseTask {
 			a.record(Record{Type: failedType(failure), ID: f.id(), State: f.State, Failure: failure})
@@ -397,6 +399,7 @@ func (a *advance) fail(f *Frame, failure *Failure) {
 	}
 	s := f.program.states[f.State]
 	a.cancel(f, false)
+	failure = a.told(f, failure)
 	if !failure.fatal {
 		if delay, ok := a.retryIn(f, s, failure); ok {
 			if a.test != nil {
@@ -418,23 +421,31 @@ func (a *advance) fail(f *Frame, failure *Failure) {
 			return
 		}
 		if err != nil {
-			failure = failureOf(err)
+			failure = a.told(f, failureOf(err))
 		}
 	}
 	f.Phase = ""
 	if f.parent == nil {
-		a.end(Failed, nil, a.told(f, failure))
+		a.end(Failed, nil, failure)
 		return
 	}
 	a.childFailed(f.parent, f, failure)
 }
 
-// told adds to the cause of a runtime failure in which state it happened, as the service does.
+// told adds to the cause of a failure that the interpreter found in which state it happened and
+// where its history begins, as the service does.
 func (a *advance) told(f *Frame, failure *Failure) *Failure {
-	code := failure.code()
-	if code != ErrorRuntime && code != ErrorQueryEvaluation || failure.Cause == nil {
+	const phrase = "An error occurred while executing the state "
+	switch failure.code() {
+	case ErrorRuntime, ErrorQueryEvaluation, ErrorIntrinsicFailure, ErrorParameterPathFailure,
+		ErrorResultPathMatchFailure:
+	default:
 		return failure
 	}
-	cause := fmt.Sprintf("An error occurred while executing the state '%s'. %s", f.State, *failure.Cause)
+	if failure.byTask || failure.Cause == nil || strings.HasPrefix(*failure.Cause, phrase) {
+		return failure
+	}
+	cause := fmt.Sprintf("%s'%s' (entered at the event id #%d). %s",
+		phrase, f.State, f.Since, *failure.Cause)
 	return &Failure{Code: failure.Code, Cause: &cause, fatal: failure.fatal}
 }

@@ -12,6 +12,7 @@ type compiler struct {
 	options     Options
 	diagnostics []Diagnostic
 	jsonata     bool              // of the state or machine that is being read
+	byDefault   bool              // of the machine: what states without QueryLanguage are
 	named       map[string]string // every state's name and where it was seen
 	depth       int               // of nested machines
 	single      bool              // one state by itself, whose targets are elsewhere
@@ -67,7 +68,8 @@ func (c *compiler) compile(definition []byte) (*Machine, []Diagnostic) {
 		}
 		m.Version = version
 	}
-	c.jsonata = f.language(false)
+	c.byDefault = f.language(false)
+	c.jsonata = c.byDefault
 	if n := f.integer("TimeoutSeconds", intField{least: 1, most: 99999999}); n != nil {
 		m.timeout, _ = n.literal.Int64()
 	}
@@ -212,7 +214,7 @@ func (c *compiler) state(name string, o *Object, at string) *state {
 	kind, given := f.text("Type")
 	s := &state{name: name, kind: Kind(kind), location: at}
 	f.text("Comment")
-	c.jsonata = f.language(outer)
+	c.jsonata = f.language(c.byDefault)
 	s.jsonata = c.jsonata
 	switch s.kind {
 	case KindPass, KindTask, KindChoice, KindWait, KindSucceed, KindFail, KindParallel, KindMap:

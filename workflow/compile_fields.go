@@ -96,11 +96,11 @@ func (f *fields) language(outer bool) (jsonata bool) {
 	return false
 }
 
-// rest reports the members that nobody read.
+// rest reports the members that nobody read. A Comment may stand anywhere.
 func (f *fields) rest(of string) {
 	for i := range f.o.Len() {
 		name, _ := f.o.At(i)
-		if !slices.Contains(f.read, name) {
+		if name != "Comment" && !slices.Contains(f.read, name) {
 			f.c.bad(f.at+"/"+name, "check its spelling, and whether the query language has it",
 				"%s", strings.TrimSpace(fmt.Sprintf("Field '%s' is not supported %s", shorten(name), of)))
 		}

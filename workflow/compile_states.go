@@ -224,8 +224,10 @@ func (c *compiler) mapState(f *fields, s *state) {
 	m.concurrency = f.integer("MaxConcurrency", intField{least: 0, most: 99999999})
 	m.tolerate = f.integer("ToleratedFailureCount", intField{least: 0, most: 1 << 53})
 	m.percentage = f.integer("ToleratedFailurePercentage", intField{least: 0, most: 100, float: true})
-	m.label, _ = f.text("Label")
-	c.label(m.label, f.at+"/Label")
+	var labelled bool
+	if m.label, labelled = f.text("Label"); labelled {
+		c.label(m.label, f.at+"/Label")
+	}
 	m.reader, m.batcher, m.writer = c.reader(f), c.batcher(f), c.writer(f)
 	if !m.distributed && (m.reader != nil || m.batcher != nil || m.writer != nil) {
 		c.bad(f.at, `set "Mode": "DISTRIBUTED" in ProcessorConfig`,
@@ -282,6 +284,9 @@ func (c *compiler) processor(f *fields, m *mapSpec) {
 // label judges the name of a Map's runs: at most 40 characters, none that a resource name forbids.
 func (c *compiler) label(s, at string) {
 	const most = 40
+	if s == "" {
+		c.bad(at, "leave it out, or give it 1 to 40 characters", "Label cannot be empty")
+	}
 	if n := utf8.RuneCountInString(s); n > most {
 		c.bad(at, "", "Label cannot exceed %d characters, and has %d", most, n)
 	}

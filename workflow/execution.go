@@ -76,6 +76,7 @@ type Frame struct {
 	Attempt int       `json:"attempt"` // how often the state has been tried again
 	Phase   phase     `json:"phase"`
 	Entered time.Time `json:"entered"`
+	Since   int64     `json:"since"` // number of the record that says it was entered
 	Input   Data      `json:"input"`
 	Own     *Object   `json:"vars,omitempty"`
 	Retries []int64   `json:"retries,omitempty"` // per retrier

@@ -32,9 +32,8 @@ type Failure struct {
 	Code  *string `json:"error,omitempty"`
 	Cause *string `json:"cause,omitempty"`
 
-	// Broken says how much of the language's own rules a failure breaks: an execution that cannot
-	// go on ends there, whatever is caught.
-	fatal bool
+	fatal  bool // nothing may retry or catch it
+	byTask bool // a task has failed with it: what it left out is null
 }
 
 // NewFailure is a failure with both its parts.
@@ -62,13 +61,16 @@ func (f *Failure) code() string {
 }
 
 // output is the Error Output: the object that a catcher hands on (states-language.net, "Error
-// Output"). A part that is missing is null.
+// Output"). What a task left out is null, what a Fail state left out is empty.
 func (f *Failure) output() *Object {
 	text := func(s *string) Value {
-		if s == nil {
+		switch {
+		case s != nil:
+			return *s
+		case f.byTask:
 			return nil
 		}
-		return *s
+		return ""
 	}
 	return NewObject("Error", text(f.Code), "Cause", text(f.Cause))
 }

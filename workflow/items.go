@@ -34,7 +34,7 @@ type writerSpec struct {
 	parameters *tmpl
 }
 
-// What one read may bring at most, as the service has it.
+// maxItems is the largest batch that can be asked for.
 const maxItems = 100_000_000
 
 func (c *compiler) reader(f *fields) *readerSpec {
@@ -76,7 +76,7 @@ func (c *compiler) reader(f *fields) *readerSpec {
 			r.delimiter = ','
 		}
 	}
-	r.maxItems = h.integer("MaxItems", intField{least: 0, most: maxItems})
+	r.maxItems = h.integer("MaxItems", intField{least: 0, most: 1 << 53})
 	r.pointer, _ = h.text("ItemsPointer")
 	h.text("Transformation")
 	h.text("ManifestType")

@@ -47,7 +47,7 @@ func (a *advance) context(f *Frame) *Object {
 	if f.Token != "" {
 		c.put("Task", NewObject("Token", f.Token))
 	}
-	for g := f; g != nil && !g.Alone; g = g.parent {
+	for g := f; g != nil; g = g.parent {
 		if g.Item != nil {
 			c.put("Map", mapContext(g.Index, g.Item.Value))
 			break

@@ -297,7 +297,7 @@ func (a *advance) childFailed(f, child *Frame, failure *Failure) {
 		})
 	}
 	if s.kind != KindMap || !s.maps.distributed {
-		a.fail(f, a.told(child, failure))
+		a.fail(f, failure)
 		return
 	}
 	f.Bad++

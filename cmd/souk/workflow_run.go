@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/md5"
 	"crypto/rand"
 	"fmt"
 	"io/fs"
 	mathrand "math/rand/v2"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,7 +179,12 @@ func listed(root *os.Root, bucket, prefix string) (workflow.Value, error) {
 		if err != nil {
 			return err
 		}
-		list = append(list, workflow.NewObject("Etag", "", "Key", key,
+		raw, err := root.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		list = append(list, workflow.NewObject(
+			"Etag", fmt.Sprintf("\"%x\"", md5.Sum(raw)), "Key", key,
 			"LastModified", workflow.Int(info.ModTime().Unix()),
 			"Size", workflow.Int(info.Size()), "StorageClass", "STANDARD"))
 		return nil
@@ -185,7 +192,15 @@ func listed(root *os.Root, bucket, prefix string) (workflow.Value, error) {
 	if err != nil {
 		return nil, workflow.NewFailure(workflow.ErrorItemReaderFailed, "there is no bucket "+bucket)
 	}
+	slices.SortFunc(list, func(a, b any) int { return strings.Compare(keyOf(a), keyOf(b)) })
 	return list, nil
+}
+
+func keyOf(v workflow.Value) string {
+	o, _ := v.(*workflow.Object)
+	key, _ := o.Get("Key")
+	s, _ := key.(string)
+	return s
 }
 
 // written is the result of a Map whose results somebody has written away.
