@@ -22,7 +22,7 @@ func (m *Machine) NewExecution(who Execution, env Env) (*Execution, Progress) {
 	x := &who
 	x.Status, x.Started = Running, env.Now
 	a := &advance{m: m, x: x, env: &env, steps: maxSteps}
-	a.record(Record{Type: "ExecutionStarted", Input: x.Input.Value})
+	a.record(nil, Record{Type: "ExecutionStarted", Input: x.Input.Value})
 	if limit := m.lifetime(); limit > 0 {
 		x.Due = env.Now.Add(limit)
 		a.command(Command{Kind: Wake, ID: executionID, At: x.Due})
@@ -91,10 +91,28 @@ func (a *advance) progress() Progress {
 	return Progress{Commands: a.commands, History: a.history}
 }
 
-func (a *advance) record(r Record) {
+// record adds a line to the history of a frame's execution.
+func (a *advance) record(f *Frame, r Record) {
 	r.At = a.env.Now
-	a.x.Events++
+	if f != nil {
+		r.ID = f.id()
+		if r.State == "" {
+			r.State = f.State
+		}
+	}
+	*a.events(f)++
 	a.history = append(a.history, r)
+}
+
+// events counts the records of the execution that a frame belongs to: an iteration of a distributed
+// Map is an execution by itself.
+func (a *advance) events(f *Frame) *int64 {
+	for ; f != nil; f = f.parent {
+		if f.Alone {
+			return &f.Events
+		}
+	}
+	return &a.x.Events
 }
 
 func (a *advance) command(c Command) { a.commands = append(a.commands, c) }
@@ -132,15 +150,28 @@ func (a *advance) run(f *Frame) {
 			return
 		}
 		a.steps--
-		if a.x.Events >= MaxHistory {
-			a.end(Failed, nil, runtimef("The execution reached the maximum number of history events (%d).",
-				MaxHistory))
+		if *a.events(f) >= MaxHistory {
+			a.exhausted(f)
 			return
 		}
 		if err := a.execute(f); err != nil {
 			a.fail(f, failureOf(err))
 		}
 	}
+}
+
+// exhausted ends an execution whose history is full.
+func (a *advance) exhausted(f *Frame) {
+	failure := runtimef("The execution reached the maximum number of history events (%d).", MaxHistory)
+	for ; f.parent != nil; f = f.parent {
+		if f.Alone {
+			a.cancel(f, true)
+			f.Phase = ""
+			a.childFailed(f.parent, f, failure)
+			return
+		}
+	}
+	a.end(Failed, nil, failure)
 }
 
 func (a *advance) pause() {
@@ -158,8 +189,8 @@ func (a *advance) enter(f *Frame, name string, input Value) {
 	f.Phase, f.Entered = phaseEnter, a.env.Now
 	a.x.Entered++
 	s := f.program.states[name]
-	a.record(Record{Type: string(s.kind) + "StateEntered", ID: f.id(), State: name, Input: input})
-	f.Since = a.x.Events
+	a.record(f, Record{Type: string(s.kind) + "StateEntered", Input: input})
+	f.Since = *a.events(f)
 }
 
 // execute does what the state of a frame does when it begins. An error is the state's failure.
@@ -199,7 +230,7 @@ func (a *advance) event(f *Frame, e Event) {
 			failure.Code, failure.Cause = e.Failure.Code, e.Failure.Cause
 		}
 		if f.Phase == phaseTask {
-			a.record(Record{Type: failedType(failure), ID: f.id(), State: f.State, Failure: failure})
+			a.record(f, Record{Type: failedType(failure), Failure: failure})
 		}
 		err = failure
 	case e.Kind == TaskSucceeded:
@@ -220,7 +251,7 @@ func failedType(f *Failure) string {
 func (a *advance) answered(f *Frame, s *state, output Value) error {
 	switch f.Phase {
 	case phaseTask:
-		a.record(Record{Type: "TaskSucceeded", ID: f.id(), State: f.State, Output: output})
+		a.record(f, Record{Type: "TaskSucceeded", Output: output})
 		if size := sizeOf(output); size > maxPayload {
 			return failf(ErrorDataLimitExceeded, "The state/task '%s' returned a result with a size "+
 				"exceeding the maximum number of bytes service limit.", s.task.resource)
@@ -263,7 +294,7 @@ func (a *advance) woken(f *Frame, s *state) error {
 
 func (a *advance) timeout(f *Frame, code string) error {
 	failure := &Failure{Code: &code}
-	a.record(Record{Type: "TaskTimedOut", ID: f.id(), State: f.State, Failure: failure})
+	a.record(f, Record{Type: "TaskTimedOut", Failure: failure})
 	a.command(Command{Kind: Cancel, ID: f.id()})
 	return failure
 }
@@ -310,7 +341,7 @@ func (a *advance) end(status Status, output *Value, failure *Failure) {
 		r.Type = "ExecutionAborted"
 	}
 	a.x.Failure = failure
-	a.record(r)
+	a.record(nil, r)
 }
 
 // cancel tells that nobody waits for the answers to a frame's commands, nor to its children's.
@@ -336,10 +367,7 @@ func (a *advance) leave(f *Frame, s *state, next string, output Value, assigned 
 	if err := f.assign(assigned); err != nil {
 		return err
 	}
-	a.record(Record{
-		Type: string(s.kind) + "StateExited", ID: f.id(), State: s.name, Output: output,
-		Variables: assigned,
-	})
+	a.record(f, Record{Type: string(s.kind) + "StateExited", Output: output, Variables: assigned})
 	f.clear()
 	if a.test != nil {
 		a.test.next = next

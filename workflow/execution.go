@@ -99,6 +99,8 @@ type Frame struct {
 	Item  *Data `json:"item,omitempty"`  // of an iteration
 	Alone bool  `json:"alone,omitempty"` // a child execution: sees nothing of its parent
 
+	Events int64 `json:"events,omitempty"` // of a child execution: the records of its history
+
 	parent  *Frame
 	program *program
 	pumping bool

@@ -170,6 +170,9 @@ func (c *call) eval(s *scope) (Value, error) {
 		}
 	}
 	v, err := c.fn.apply(args, s.env)
+	if err == nil && sizeOf(v) > maxVariables {
+		err = fmt.Errorf("its value exceeds %d bytes", maxVariables)
+	}
 	if err != nil {
 		return nil, failf(ErrorIntrinsicFailure, "The function '%s' had the following error: %v", c.text, err)
 	}

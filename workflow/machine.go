@@ -1,9 +1,6 @@
 package workflow
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // Kind is the type of a state.
 type Kind string
@@ -28,15 +25,6 @@ type Type string
 const (
 	Standard Type = "STANDARD"
 	Express  Type = "EXPRESS"
-)
-
-// The limits of the service (docs.aws.amazon.com, "Step Functions service quotas").
-const (
-	maxPayload    = 256 * 1024       // bytes of an input, an output, a result
-	maxVariables  = 10 * 1024 * 1024 // bytes of all variables of an execution
-	maxStateName  = 80
-	maxDefinition = 1 << 20
-	expressTime   = 5 * time.Minute
 )
 
 // Machine is a compiled definition. It never changes, so any number of executions may share it, also

@@ -98,14 +98,16 @@ func (p *Path) canonical() string {
 }
 
 // Find evaluates the path on a document (the value of its root).
-func (p *Path) Find(doc Value) (Value, error) {
+func (p *Path) Find(doc Value) (Value, error) { return p.find(doc, &walk{root: doc}) }
+
+// find is Find as a part of a walk, whose limit it shares.
+func (p *Path) find(doc Value, w *walk) (Value, error) {
 	if len(p.steps) == 0 && p.function == "" {
 		return doc, nil
 	}
 	if p.Definite() {
 		return p.findOne(doc)
 	}
-	w := &walk{root: doc}
 	found := Array{doc}
 	for _, s := range p.steps {
 		var next Array
@@ -174,7 +176,9 @@ func (w *walk) step(s step, v Value, found Array) Array {
 	if w.visited++; w.visited > maxVisited {
 		return found
 	}
+	before := len(found)
 	found = w.here(s, v, found)
+	w.visited += len(found) - before
 	if !s.deep {
 		return found
 	}
@@ -211,10 +215,8 @@ func (w *walk) here(s step, v Value, found Array) Array {
 		switch v := v.(type) {
 		case Array:
 			found = append(found, v...)
-			w.visited += len(v)
 		case *Object:
 			found = append(found, v.values[:v.Len()]...)
-			w.visited += v.Len()
 		}
 	case stepFilter:
 		return w.filter(s.filter, v, found, s.deep)

@@ -231,7 +231,7 @@ func (f *filter) of(v Value, w *walk) (Value, bool) {
 	if f.here {
 		doc = v
 	}
-	found, err := f.path.Find(doc)
+	found, err := f.path.find(doc, w)
 	if err != nil {
 		return nil, false
 	}

@@ -20,6 +20,9 @@ type Runner struct {
 	Env func() Env
 	// Sleep waits. Without it nothing waits: time jumps to the next thing that is due.
 	Sleep func(d time.Duration)
+	// Keep is given the execution after every event and answers the one to go on with, if it is
+	// set: the place to write it down.
+	Keep func(x *Execution) (*Execution, error)
 	// Observe is given every record of the history, in order, if it is set.
 	Observe func(r Record)
 }
@@ -52,7 +55,6 @@ func (a *alarms) Pop() any {
 // run is the state of a Runner's loop.
 type run struct {
 	*Runner
-	x        *Execution
 	now      time.Time
 	commands []Command
 	alarms   alarms
@@ -65,9 +67,17 @@ func (r *Runner) Run(who Execution) (*Execution, error) {
 	env := r.Env()
 	l := &run{Runner: r, now: env.Now, dropped: make(map[string]bool)}
 	x, p := r.Machine.NewExecution(who, env)
-	l.x = x
-	l.take(p)
-	for x.Status == Running {
+	var err error
+	for {
+		if r.Keep != nil {
+			if x, err = r.Keep(x); err != nil {
+				return x, err
+			}
+		}
+		l.take(p)
+		if x.Status != Running {
+			return x, nil
+		}
 		e, err := l.next()
 		if err != nil {
 			return x, err
@@ -76,13 +86,10 @@ func (r *Runner) Run(who Execution) (*Execution, error) {
 		if r.Sleep == nil {
 			env.Now = l.now
 		}
-		p, err := r.Machine.Advance(x, e, env)
-		if err != nil {
+		if p, err = r.Machine.Advance(x, e, env); err != nil {
 			return x, err
 		}
-		l.take(p)
 	}
-	return x, nil
 }
 
 func (l *run) take(p Progress) {

@@ -8,7 +8,7 @@ func (a *advance) parallel(f *Frame, s *state) error {
 	if err != nil {
 		return err
 	}
-	a.record(Record{Type: "ParallelStateStarted", ID: f.id(), State: s.name})
+	a.record(f, Record{Type: "ParallelStateStarted"})
 	if a.test != nil {
 		return a.mocked(f, s)
 	}
@@ -148,7 +148,7 @@ func (n *integer) lenient(s *scope) (int64, error) {
 // iterate shapes the items and starts with them.
 func (a *advance) iterate(f *Frame, s *state, input Value, list Array) error {
 	m := s.maps
-	a.record(Record{Type: "MapStateStarted", ID: f.id(), State: s.name})
+	a.record(f, Record{Type: "MapStateStarted"})
 	items := make([]Data, len(list))
 	for i, v := range list {
 		items[i] = Data{v}
@@ -263,7 +263,7 @@ func (a *advance) child(f *Frame, s *state) *Frame {
 		if f.Results[i] != nil {
 			c.Item, f.Results[i] = f.Results[i], nil
 		}
-		a.record(Record{Type: "MapIterationStarted", ID: f.id(), State: s.name, Index: i})
+		a.iteration(f, s, Record{Type: "MapIterationStarted", Index: i})
 	}
 	if f.Children == nil {
 		f.Children = make(map[int]*Frame)
@@ -274,14 +274,18 @@ func (a *advance) child(f *Frame, s *state) *Frame {
 	return c
 }
 
+// iteration records what an iteration of an inline Map comes to. Those of a distributed Map have
+// histories of their own.
+func (a *advance) iteration(f *Frame, s *state, r Record) {
+	if s.kind == KindMap && !s.maps.distributed {
+		a.record(f, r)
+	}
+}
+
 // childDone keeps a child's output and goes on with the next.
 func (a *advance) childDone(f, child *Frame, output Value) {
 	s := f.program.states[f.State]
-	if s.kind == KindMap {
-		a.record(Record{
-			Type: "MapIterationSucceeded", ID: f.id(), State: s.name, Index: child.Index, Output: output,
-		})
-	}
+	a.iteration(f, s, Record{Type: "MapIterationSucceeded", Index: child.Index, Output: output})
 	delete(f.Children, child.Index)
 	f.Results[child.Index] = &Data{output}
 	a.pump(f)
@@ -291,11 +295,7 @@ func (a *advance) childDone(f, child *Frame, output Value) {
 func (a *advance) childFailed(f, child *Frame, failure *Failure) {
 	s := f.program.states[f.State]
 	delete(f.Children, child.Index)
-	if s.kind == KindMap {
-		a.record(Record{
-			Type: "MapIterationFailed", ID: f.id(), State: s.name, Index: child.Index, Failure: failure,
-		})
-	}
+	a.iteration(f, s, Record{Type: "MapIterationFailed", Index: child.Index, Failure: failure})
 	if s.kind != KindMap || !s.maps.distributed {
 		a.fail(f, failure)
 		return
@@ -389,7 +389,7 @@ func (a *advance) joined(f *Frame, s *state) error {
 			list = append(list, r.Value)
 		}
 	}
-	a.record(Record{Type: string(s.kind) + "StateSucceeded", ID: f.id(), State: s.name, Output: list})
+	a.record(f, Record{Type: string(s.kind) + "StateSucceeded", Output: list})
 	if s.kind == KindMap && s.maps.writer != nil && s.maps.writer.parameters != nil {
 		return a.write(f, s, list)
 	}

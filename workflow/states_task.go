@@ -55,7 +55,7 @@ func (a *advance) task(f *Frame, s *state) error {
 		f.Beat = int64(c.Heartbeat / time.Second)
 		f.BeatDue = a.env.Now.Add(c.Heartbeat)
 	}
-	a.record(Record{Type: "TaskScheduled", ID: c.ID, State: s.name, Input: parameters})
+	a.record(f, Record{Type: "TaskScheduled", Input: parameters})
 	a.command(c)
 	a.alarm(f)
 	return nil
@@ -143,37 +143,4 @@ func (a *advance) catch(f *Frame, s *state, failure *Failure) (bool, error) {
 		return false, err
 	}
 	return true, a.leave(f, s, k.next, output, assigned)
-}
-
-// sizeOf is how many bytes a value takes as JSON, near enough for the limits, without writing it.
-// It stops counting where every limit is passed.
-func sizeOf(v Value) int {
-	switch v := v.(type) {
-	case nil:
-		return 4
-	case bool:
-		return 5
-	case string:
-		return len(v) + 2
-	case Number:
-		return len(v)
-	case Array:
-		n := 2
-		for _, item := range v {
-			if n += sizeOf(item) + 1; n > maxVariables {
-				break
-			}
-		}
-		return n
-	case *Object:
-		n := 2
-		for i := range v.Len() {
-			name, member := v.At(i)
-			if n += len(name) + 4 + sizeOf(member); n > maxVariables {
-				break
-			}
-		}
-		return n
-	}
-	return 0
 }

@@ -22,9 +22,6 @@ type Number = json.Number
 // Array is a JSON array.
 type Array = []any
 
-// maxDepth is how deep values may nest. The service refuses far less; Go's stack holds far more.
-const maxDepth = 1000
-
 // errDepth is given for values that nest deeper than maxDepth.
 var errDepth = fmt.Errorf("nested more than %d deep", maxDepth)
 
