@@ -10,7 +10,8 @@ import (
 // smallMachine is an order in miniature: two tasks, a choice, a pass.
 const smallMachine = `{"StartAt":"Prepare","States":{
 	"Prepare":{"Type":"Pass","Parameters":{"order.$":"$.order","attempt":1},"Next":"Authorize"},
-	"Authorize":{"Type":"Task","Resource":"${payment.authorize}","ResultPath":"$.payment","Next":"Paid?"},
+	"Authorize":{"Type":"Task","Resource":"${payment.authorize}","ResultPath":"$.payment",
+		"Next":"Paid?"},
 	"Paid?":{"Type":"Choice","Choices":[
 		{"Variable":"$.payment.status","StringEquals":"paid","Next":"Record"}],"Default":"Refused"},
 	"Record":{"Type":"Task","Resource":"${order.record}","ResultPath":null,"Next":"Done"},
@@ -25,7 +26,8 @@ func BenchmarkAdvance(b *testing.B) {
 		b.Fatal(err)
 	}
 	env := testEnv(time.Unix(1700000000, 0))
-	input := workflow.NewObject("order", workflow.NewObject("id", "ord_1", "total", workflow.Int(1020)))
+	input := workflow.NewObject("order", workflow.NewObject("id", "ord_1", "total", workflow.Int(
+		1020)))
 	paid := workflow.NewObject("status", "paid")
 	who := workflow.Execution{ID: "e", Name: "e", Input: workflow.Data{Value: input}}
 	entered := int64(0)
@@ -49,8 +51,10 @@ func BenchmarkKeep(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	input := workflow.NewObject("order", workflow.NewObject("id", "ord_1", "total", workflow.Int(1020)))
-	x, _ := m.NewExecution(workflow.Execution{ID: "e", Name: "e", Input: workflow.Data{Value: input}},
+	input := workflow.NewObject("order", workflow.NewObject("id", "ord_1", "total", workflow.Int(
+		1020)))
+	x, _ := m.NewExecution(workflow.Execution{ID: "e", Name: "e",
+		Input: workflow.Data{Value: input}},
 		testEnv(time.Unix(1700000000, 0)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -30,7 +30,7 @@ func (c *compiler) topRule(f *fields) *rule {
 	if c.jsonata {
 		r.output = f.template("Output")
 	}
-	f.rest("of a choice rule in " + languageName(c.jsonata))
+	f.rest("in a choice rule that uses " + languageName(c.jsonata))
 	return r
 }
 
@@ -46,7 +46,8 @@ func (c *compiler) rule(f *fields, depth int) *rule {
 	if c.jsonata {
 		if r.condition = f.template("Condition"); r.condition == nil {
 			c.bad(f.at, "", "These fields are required: [Condition]")
-		} else if _, literal := r.condition.constant.(bool); !literal && r.condition.expression == nil {
+		} else if _, literal := r.condition.constant.(bool); !literal &&
+			r.condition.expression == nil {
 			c.bad(f.at+"/Condition", "", "Condition must be a JSONata expression")
 		}
 		return r
@@ -76,7 +77,7 @@ func (c *compiler) rule(f *fields, depth int) *rule {
 
 func (c *compiler) nested(f *fields, depth int) *rule {
 	r := c.rule(f, depth+1)
-	f.rest("of a nested choice rule")
+	f.rest("in a nested choice rule")
 	return r
 }
 
@@ -101,7 +102,8 @@ func (c *compiler) comparison(f *fields, r *rule) int {
 		if kind == "timestamp" {
 			s, _ := v.(string)
 			if _, err := parseTimestamp(s); err != nil {
-				c.bad(f.at+"/"+name, "write it as 2026-01-31T12:00:00Z", "%s must be a timestamp", name)
+				c.bad(f.at+"/"+name, "write it as 2026-01-31T12:00:00Z", "%s must be a timestamp",
+					name)
 			}
 			continue
 		}
@@ -120,7 +122,8 @@ func (c *compiler) comparison(f *fields, r *rule) int {
 // operandOf answers what an operator compares with.
 func operandOf(op string) (kind string, ok bool) {
 	switch op {
-	case "IsNull", "IsPresent", "IsNumeric", "IsString", "IsBoolean", "IsTimestamp", "BooleanEquals":
+	case "IsNull", "IsPresent", "IsNumeric", "IsString", "IsBoolean", "IsTimestamp",
+		"BooleanEquals":
 		return "boolean", true
 	case "StringMatches":
 		return "string", true
@@ -187,7 +190,8 @@ func (r *rule) compare(s *scope) (bool, error) {
 	}
 	if err != nil {
 		if m, missing := err.(*missingPath); missing {
-			return false, runtimef("Invalid path '%s': The choice state's condition path references an invalid value.",
+			return false, runtimef("Invalid path '%s': The choice state's condition path "+
+				"references an invalid value.",
 				m.path)
 		}
 		return false, err
@@ -195,7 +199,8 @@ func (r *rule) compare(s *scope) (bool, error) {
 	operand := r.operand
 	if r.path != nil {
 		if operand, err = s.find(r.path); err != nil {
-			return false, runtimef("Invalid path '%s': The choice state's condition path references an invalid value.",
+			return false, runtimef("Invalid path '%s': The choice state's condition path "+
+				"references an invalid value.",
 				r.path)
 		}
 	}

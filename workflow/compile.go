@@ -68,11 +68,12 @@ func (c *compiler) compile(definition []byte) (*Machine, []Diagnostic) {
 		}
 		m.Version = version
 	}
-	c.byDefault = f.language(false)
-	c.jsonata = c.byDefault
-	if n := f.integer("TimeoutSeconds", intField{least: 1, most: 99999999}); n != nil {
+	if n := f.integer("TimeoutSeconds", intField{least: 1, most: 99999999,
+		noPath: true}); n != nil {
 		m.timeout, _ = n.literal.Int64()
 	}
+	c.byDefault = f.language(false)
+	c.jsonata = c.byDefault
 	c.program(f, &m.program)
 	f.rest("")
 	return m, c.diagnostics
@@ -81,6 +82,11 @@ func (c *compiler) compile(definition []byte) (*Machine, []Diagnostic) {
 // program reads StartAt and States, of a machine or of one nested in a state.
 func (c *compiler) program(f *fields, p *program) {
 	p.location = f.at
+	if f.at != "" { // a branch or a processor may have a query language of its own
+		outer := c.byDefault
+		c.byDefault = f.language(outer)
+		defer func() { c.byDefault = outer }()
+	}
 	p.start, _ = f.text("StartAt")
 	states, ok := f.object("States")
 	var missing []string
@@ -100,7 +106,8 @@ func (c *compiler) program(f *fields, p *program) {
 		return
 	}
 	if states.Len() == 0 {
-		c.bad(f.at+"/States", "add the state that StartAt names", "States must have at least one state")
+		c.bad(f.at+"/States", "add the state that StartAt names",
+			"States must have at least one state")
 		return
 	}
 	if c.depth++; c.depth > maxNesting {
@@ -180,7 +187,8 @@ func (c *compiler) transitions(p *program) {
 	for _, name := range p.names {
 		if !reached[name] {
 			c.report(SeverityError, CodeTarget, p.states[name].location,
-				"lead a Next, Default or Catch to it, or remove it", "State %q is not reachable.", name)
+				"lead a Next, Default or Catch to it, or remove it", "State %q is not reachable.",
+				name)
 		}
 	}
 }
@@ -248,7 +256,7 @@ func (c *compiler) state(name string, o *Object, at string) *state {
 		c.mapState(f, s)
 	}
 	c.transition(f, s)
-	f.rest(fmt.Sprintf("of a %s state in %s", s.kind, languageName(s.jsonata)))
+	f.rest(fmt.Sprintf("in a %s state that uses %s", s.kind, languageName(s.jsonata)))
 	return s
 }
 

@@ -88,7 +88,8 @@ func (f *fields) language(outer bool) (jsonata bool) {
 	case s == "JSONata":
 		return true
 	case s != "JSONPath":
-		f.c.bad(f.at+"/QueryLanguage", "", "QueryLanguage must be JSONPath or JSONata, not %q", shorten(s))
+		f.c.bad(f.at+"/QueryLanguage", "", "QueryLanguage must be JSONPath or JSONata, not %q",
+			shorten(s))
 	case outer:
 		f.c.bad(f.at+"/QueryLanguage", "set JSONata per state instead, in a machine without it",
 			"a state of a JSONata machine cannot be JSONPath")
@@ -97,12 +98,13 @@ func (f *fields) language(outer bool) (jsonata bool) {
 }
 
 // rest reports the members that nobody read. A Comment may stand anywhere.
-func (f *fields) rest(of string) {
+func (f *fields) rest(where string) {
 	for i := range f.o.Len() {
 		name, _ := f.o.At(i)
 		if name != "Comment" && !slices.Contains(f.read, name) {
 			f.c.bad(f.at+"/"+name, "check its spelling, and whether the query language has it",
-				"%s", strings.TrimSpace(fmt.Sprintf("Field '%s' is not supported %s", shorten(name), of)))
+				"%s", strings.TrimSpace(fmt.Sprintf("Field '%s' is not supported %s", shorten(
+					name), where)))
 		}
 	}
 }
@@ -164,7 +166,7 @@ func (f *fields) integer(name string, limits intField) *integer {
 	}
 	switch v := v.(type) {
 	case Number:
-		i, err := strconv.ParseInt(string(v), 10, 64)
+		_, err := strconv.ParseInt(string(v), 10, 64)
 		x, _ := v.Float64()
 		switch {
 		case err != nil && !limits.float:
@@ -175,7 +177,6 @@ func (f *fields) integer(name string, limits intField) *integer {
 				name, limits.least, limits.most, v)
 			return nil
 		}
-		_ = i
 		n.literal = &v
 	case string:
 		if !f.c.jsonata || !isExpression(v) {
@@ -190,8 +191,8 @@ func (f *fields) integer(name string, limits intField) *integer {
 	return n
 }
 
-// dynamicText reads a string: a literal, in JSONata an expression, in JSONPath also "namePath", which may
-// be a path or an intrinsic function.
+// dynamicText reads a string: a literal, in JSONata an expression, in JSONPath also "namePath",
+// which may be a path or an intrinsic function.
 func (f *fields) dynamicText(name string) *textSpec {
 	s, ok := f.text(name)
 	t := &textSpec{field: name, literal: s}
@@ -255,20 +256,23 @@ func (f *fields) assign() *tmpl {
 			name = strings.TrimSuffix(name, ".$")
 		}
 		if !isVariable(name) {
-			f.c.bad(f.at+"/Assign/"+name, "letters, digits and _, a letter first, at most 80 characters",
+			f.c.bad(f.at+"/Assign/"+name,
+				"letters, digits and _, a letter first, at most 80 characters",
 				"%q is not a name for a variable", shorten(name))
 		}
 	}
 	return f.c.template(o, "Assign", f.at+"/Assign")
 }
 
-// isVariable judges a variable's name: an identifier of Unicode's annex 31, and not the reserved one.
+// isVariable judges a variable's name: an identifier of Unicode's annex 31, and not the reserved
+// one.
 func isVariable(name string) bool {
 	if n := utf8.RuneCountInString(name); n == 0 || n > maxStateName || name == "states" {
 		return false
 	}
 	for i, r := range name {
-		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r) && !unicode.IsMark(r)) {
+		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r) && !unicode.IsMark(
+			r)) {
 			return false
 		}
 	}
@@ -280,7 +284,7 @@ func (c *compiler) expression(s, field, at string) *expression {
 	e := newExpression(s, field)
 	switch {
 	case e.source == "":
-		c.bad(at, "write an expression between {%% and %%}", "the JSONata expression is empty")
+		c.bad(at, "write an expression between {% and %}", "the JSONata expression is empty")
 	case c.options.Evaluator != nil:
 		if err := c.options.Evaluator.Check(e.source); err != nil {
 			c.bad(at, "", "The JSONata expression is not valid: %v", err)
@@ -341,7 +345,8 @@ func (c *compiler) dynamicMember(name string, v Value, at string) *tmpl {
 	}
 	if err != nil {
 		c.bad(at, `a member ending in ".$" is computed; without ".$" it is taken as it stands`,
-			"The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call: %v",
+			"The value for the field '%s' must be a valid JSONPath or a valid intrinsic "+
+				"function call: %v",
 			shorten(name), err)
 		return &tmpl{}
 	}

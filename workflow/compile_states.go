@@ -25,7 +25,8 @@ func (c *compiler) task(f *fields, s *state) {
 	}
 	t.timeout = f.integer("TimeoutSeconds", intField{least: 1, most: 99999999})
 	t.heartbeat = f.integer("HeartbeatSeconds", intField{least: 1, most: 99999999})
-	if t.timeout != nil && t.heartbeat != nil && t.timeout.literal != nil && t.heartbeat.literal != nil &&
+	if t.timeout != nil && t.heartbeat != nil && t.timeout.literal != nil &&
+		t.heartbeat.literal != nil &&
 		compareNumbers(*t.heartbeat.literal, *t.timeout.literal) >= 0 {
 		c.bad(f.at+"/HeartbeatSeconds", "", "HeartbeatSeconds must be smaller than TimeoutSeconds")
 	}
@@ -46,7 +47,8 @@ func (c *compiler) choice(f *fields, s *state) {
 	case !given:
 		c.bad(f.at, "", "These fields are required: [Choices]")
 	case n == 0:
-		c.bad(f.at+"/Choices", "add a rule, or use a Pass state", "Choices must have at least one rule")
+		c.bad(f.at+"/Choices", "add a rule, or use a Pass state",
+			"Choices must have at least one rule")
 	}
 	s.fallback, _ = f.text("Default")
 }
@@ -130,17 +132,15 @@ func (c *compiler) retry(f *fields, s *state) {
 			}
 			one.backoff = x
 		}
-		if one.maxDelay > 0 && one.maxDelay <= one.interval {
-			c.bad(r.at+"/MaxDelaySeconds", "", "MaxDelaySeconds must be greater than IntervalSeconds")
-		}
 		if j, ok := r.text("JitterStrategy"); ok {
 			if j != "FULL" && j != "NONE" {
-				c.bad(r.at+"/JitterStrategy", "", "JitterStrategy must be FULL or NONE, not %q", shorten(j))
+				c.bad(r.at+"/JitterStrategy", "", "JitterStrategy must be FULL or NONE, not %q",
+					shorten(j))
 			}
 			one.jitter = j == "FULL"
 		}
 		r.text("Comment")
-		r.rest("of a retrier")
+		r.rest("in a retrier")
 		s.retry = append(s.retry, one)
 	})
 	for i, r := range s.retry {
@@ -163,7 +163,7 @@ func (c *compiler) catch(f *fields, s *state) {
 		}
 		one.assign = k.assign()
 		k.text("Comment")
-		k.rest("of a catcher in " + languageName(c.jsonata))
+		k.rest("in a catcher that uses " + languageName(c.jsonata))
 		s.catch = append(s.catch, one)
 	})
 	for i, k := range s.catch {
@@ -205,7 +205,8 @@ func (c *compiler) mapState(f *fields, s *state) {
 	m := &mapSpec{}
 	s.maps = m
 	if s.jsonata {
-		if m.items = f.template("Items"); m.items != nil && m.items.expression == nil && m.items.list == nil {
+		if m.items = f.template("Items"); m.items != nil && m.items.expression == nil &&
+			m.items.list == nil {
 			c.bad(f.at+"/Items", "", "Items must be an array or a JSONata expression")
 		}
 	} else {
@@ -215,7 +216,8 @@ func (c *compiler) mapState(f *fields, s *state) {
 	if !s.jsonata {
 		if legacy := f.template("Parameters"); legacy != nil {
 			if m.selector != nil {
-				c.bad(f.at, "remove Parameters, the older name", "a Map has ItemSelector or Parameters, not both")
+				c.bad(f.at, "remove Parameters, the older name",
+					"a Map has ItemSelector or Parameters, not both")
 			}
 			m.selector = legacy
 		}
@@ -223,7 +225,8 @@ func (c *compiler) mapState(f *fields, s *state) {
 	c.processor(f, m)
 	m.concurrency = f.integer("MaxConcurrency", intField{least: 0, most: 99999999})
 	m.tolerate = f.integer("ToleratedFailureCount", intField{least: 0, most: 1 << 53})
-	m.percentage = f.integer("ToleratedFailurePercentage", intField{least: 0, most: 100, float: true})
+	m.percentage = f.integer("ToleratedFailurePercentage", intField{least: 0, most: 100,
+		float: true})
 	var labelled bool
 	if m.label, labelled = f.text("Label"); labelled {
 		c.label(m.label, f.at+"/Label")
@@ -241,7 +244,8 @@ func (c *compiler) processor(f *fields, m *mapSpec) {
 	o, ok := f.object(name)
 	if legacy, old := f.object("Iterator"); old {
 		if ok {
-			c.bad(f.at, "remove Iterator, the older name", "a Map has ItemProcessor or Iterator, not both")
+			c.bad(f.at, "remove Iterator, the older name",
+				"a Map has ItemProcessor or Iterator, not both")
 		}
 		name, o, ok = "Iterator", legacy, true
 	}
@@ -260,12 +264,13 @@ func (c *compiler) processor(f *fields, m *mapSpec) {
 		kind, given := g.text("ExecutionType")
 		switch {
 		case given && kind != string(Standard) && kind != string(Express):
-			c.bad(g.at+"/ExecutionType", "", "ExecutionType must be STANDARD or EXPRESS, not %q", shorten(kind))
+			c.bad(g.at+"/ExecutionType", "", "ExecutionType must be STANDARD or EXPRESS, not %q",
+				shorten(kind))
 		case m.distributed && !given:
 			c.bad(g.at, "", "These fields are required: [ExecutionType]")
 		}
 		m.express = kind == string(Express)
-		g.rest("of ProcessorConfig")
+		g.rest("in ProcessorConfig")
 	}
 	if m.distributed && c.options.Type == Express {
 		c.bad(p.at, "", "Express state machine does not support distributed Map states")

@@ -117,7 +117,30 @@ func (r *rule) String() string {
 		}
 		return drawText(strings.Join(parts, " "+strings.ToLower(r.op)+" "))
 	}
-	return drawText(fmt.Sprintf("%s %s %s", r.variable, r.op, Text(r.operand)))
+	return drawText(fmt.Sprintf("%s %s", r.variable, r.comparison()))
+}
+
+// comparison is a comparison as people write it.
+func (r *rule) comparison() string {
+	op := strings.TrimSuffix(r.op, "Path")
+	operand := Text(r.operand)
+	if r.path != nil {
+		operand = r.path.String()
+	}
+	if kind, ok := strings.CutPrefix(op, "Is"); ok {
+		if r.operand == false {
+			return "is not " + strings.ToLower(kind)
+		}
+		return "is " + strings.ToLower(kind)
+	}
+	for _, kind := range []string{"String", "Numeric", "Timestamp", "Boolean"} {
+		op = strings.TrimPrefix(op, kind)
+	}
+	signs := map[string]string{
+		"Equals": "=", "LessThan": "<", "GreaterThan": ">", "LessThanEquals": "≤",
+		"GreaterThanEquals": "≥", "Matches": "like",
+	}
+	return signs[op] + " " + operand
 }
 
 // drawText keeps a label short enough for an arrow.

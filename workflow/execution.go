@@ -33,7 +33,8 @@ func (d *Data) UnmarshalJSON(raw []byte) (err error) {
 }
 
 // Execution is one run of a machine: all that must be kept between two events. It is a plain value:
-// written as JSON and read back it goes on exactly where it was. It belongs to one caller at a time.
+// written as JSON and read back it goes on exactly where it was. It belongs to one caller at a
+// time.
 type Execution struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
@@ -68,8 +69,8 @@ const (
 	phaseWriting  phase = "writing"
 )
 
-// Frame is one place where an execution is: the main line, a branch of a Parallel, an iteration of a
-// Map. Its exported fields are what must survive; they are not for others to change.
+// Frame is one place where an execution is: the main line, a branch of a Parallel, an iteration of
+// a Map. Its exported fields are what must survive; they are not for others to change.
 type Frame struct {
 	State   string    `json:"state"`
 	Step    int       `json:"step"`    // how many states this frame has entered
@@ -148,7 +149,8 @@ func (f *Frame) bind(p *program, parent *Frame) error {
 	f.program, f.parent = p, parent
 	s := p.states[f.State]
 	if s == nil {
-		return fmt.Errorf("workflow: the execution is at state %q, which this machine does not have: "+
+		return fmt.Errorf("workflow: the execution is at state %q, which this machine does not "+
+			"have: "+
 			"use the definition it was started with", f.State)
 	}
 	for i, child := range f.Children {
@@ -159,7 +161,8 @@ func (f *Frame) bind(p *program, parent *Frame) error {
 		case s.kind == KindMap:
 			inner = s.maps.processor
 		default:
-			return fmt.Errorf("workflow: state %q has no branch %d: use the definition the execution "+
+			return fmt.Errorf("workflow: state %q has no branch %d: use the definition the "+
+				"execution "+
 				"was started with", f.State, i)
 		}
 		if err := child.bind(inner, f); err != nil {
@@ -223,8 +226,9 @@ type CommandKind string
 // The commands. Who carries one out answers with an event that has its ID, once or several times: a
 // repeated answer changes nothing.
 const (
-	Call     CommandKind = "Call"     // call a resource; answer TaskSucceeded or TaskFailed
-	Read     CommandKind = "Read"     // read the items of a Map; the answer's output is text or a list
+	Call CommandKind = "Call" // call a resource; answer TaskSucceeded or TaskFailed
+	// read the items of a Map; the answer's output is text or a list
+	Read     CommandKind = "Read"
 	Write    CommandKind = "Write"    // write the results of a Map
 	Wake     CommandKind = "Wake"     // answer Woken at a time
 	Cancel   CommandKind = "Cancel"   // nobody waits for the answer to this ID any more

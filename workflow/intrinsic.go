@@ -95,7 +95,8 @@ func (p *pathParser) argument(depth int) (argument, error) {
 	word := p.while(func(c byte) bool { return isNamePart(c) || c == '-' || c == '+' || c == '.' })
 	v, err := ParseValue([]byte(word))
 	if err != nil {
-		return argument{}, fmt.Errorf("%q is no argument: use a quoted string, a number, a path or a call",
+		return argument{}, fmt.Errorf("%q is no argument: use a quoted string, a number, a path "+
+			"or a call",
 			shorten(word))
 	}
 	return argument{literal: v}, nil
@@ -129,7 +130,7 @@ func (p *pathParser) literal() (string, error) {
 // pathArgument reads a path up to the comma or bracket that ends the argument.
 func (p *pathParser) pathArgument() (argument, error) {
 	start := p.pos
-	nested := &pathParser{text: p.text, pos: start + 1}
+	nested := &pathParser{text: p.text, pos: start + 1, inCall: true}
 	path := &Path{definite: true}
 	switch {
 	case nested.take("$"):
@@ -174,7 +175,8 @@ func (c *call) eval(s *scope) (Value, error) {
 		err = fmt.Errorf("its value exceeds %d bytes", maxVariables)
 	}
 	if err != nil {
-		return nil, failf(ErrorIntrinsicFailure, "The function '%s' had the following error: %v", c.text, err)
+		return nil, failf(ErrorIntrinsicFailure, "The function '%s' had the following error: %v",
+			c.text, err)
 	}
 	return v, nil
 }

@@ -40,9 +40,13 @@ func intrinsicNamed(name string) (intrinsic, bool) {
 	case "States.StringToJson":
 		return intrinsic{1, 1, false, stringToJSON}, true
 	case "States.JsonToString":
-		return intrinsic{1, 1, false, func(a []Value, _ *Env) (Value, error) { return Text(a[0]), nil }}, true
+		return intrinsic{1, 1, false, func(a []Value, _ *Env) (Value, error) {
+			return Text(a[0]),
+				nil
+		}}, true
 	case "States.Array":
-		return intrinsic{0, -1, false, func(a []Value, _ *Env) (Value, error) { return a, nil }}, true
+		return intrinsic{0, -1, false, func(a []Value, _ *Env) (Value, error) { return a, nil }},
+			true
 	case "States.ArrayPartition":
 		return intrinsic{2, 2, false, arrayPartition}, true
 	case "States.ArrayContains":
@@ -70,7 +74,10 @@ func intrinsicNamed(name string) (intrinsic, bool) {
 	case "States.StringSplit":
 		return intrinsic{2, 2, false, stringSplit}, true
 	case "States.UUID":
-		return intrinsic{0, 0, false, func(_ []Value, env *Env) (Value, error) { return env.UUID(), nil }}, true
+		return intrinsic{0, 0, false, func(_ []Value, env *Env) (Value, error) {
+			return env.UUID(),
+				nil
+		}}, true
 	}
 	return intrinsic{}, false
 }
@@ -369,7 +376,10 @@ func stringSplit(args []Value, _ *Env) (Value, error) {
 		return nil, errors.New("both arguments must be strings")
 	}
 	parts := Array{}
-	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(by, r) }) {
+	for part := range strings.FieldsFuncSeq(s, func(r rune) bool {
+		return strings.ContainsRune(by,
+			r)
+	}) {
 		parts = append(parts, part)
 	}
 	return parts, nil

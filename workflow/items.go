@@ -49,7 +49,7 @@ func (c *compiler) reader(f *fields) *readerSpec {
 	}
 	r.parameters = c.argumentsOf(g)
 	config, ok := g.object("ReaderConfig")
-	g.rest("of ItemReader in " + languageName(c.jsonata))
+	g.rest("in an ItemReader that uses " + languageName(c.jsonata))
 	if !ok {
 		return r
 	}
@@ -58,7 +58,8 @@ func (c *compiler) reader(f *fields) *readerSpec {
 	switch r.inputType {
 	case "CSV", "JSON", "JSONL", "MANIFEST", "PARQUET", "":
 	default:
-		c.bad(h.at+"/InputType", "", "InputType must be CSV, JSON, JSONL, MANIFEST or PARQUET, not %q",
+		c.bad(h.at+"/InputType", "",
+			"InputType must be CSV, JSON, JSONL, MANIFEST or PARQUET, not %q",
 			shorten(r.inputType))
 	}
 	r.location, _ = h.text("CSVHeaderLocation")
@@ -70,9 +71,11 @@ func (c *compiler) reader(f *fields) *readerSpec {
 		}
 	}
 	if d, ok := h.text("CSVDelimiter"); ok {
-		runes := map[string]rune{"COMMA": ',', "PIPE": '|', "SEMICOLON": ';', "SPACE": ' ', "TAB": '\t'}
+		runes := map[string]rune{"COMMA": ',', "PIPE": '|', "SEMICOLON": ';', "SPACE": ' ',
+			"TAB": '\t'}
 		if r.delimiter, ok = runes[d]; !ok {
-			c.bad(h.at+"/CSVDelimiter", "", "CSVDelimiter must be COMMA, PIPE, SEMICOLON, SPACE or TAB")
+			c.bad(h.at+"/CSVDelimiter", "",
+				"CSVDelimiter must be COMMA, PIPE, SEMICOLON, SPACE or TAB")
 			r.delimiter = ','
 		}
 	}
@@ -80,7 +83,7 @@ func (c *compiler) reader(f *fields) *readerSpec {
 	r.pointer, _ = h.text("ItemsPointer")
 	h.text("Transformation")
 	h.text("ManifestType")
-	h.rest("of ReaderConfig")
+	h.rest("in ReaderConfig")
 	return r
 }
 
@@ -104,9 +107,10 @@ func (c *compiler) batcher(f *fields) *batcherSpec {
 		input:    g.template("BatchInput"),
 	}
 	if b.maxItems == nil && b.maxBytes == nil {
-		c.bad(g.at, "give MaxItemsPerBatch or MaxInputBytesPerBatch", "ItemBatcher must limit a batch")
+		c.bad(g.at, "give MaxItemsPerBatch or MaxInputBytesPerBatch",
+			"ItemBatcher must limit a batch")
 	}
-	g.rest("of ItemBatcher")
+	g.rest("in ItemBatcher")
 	return b
 }
 
@@ -123,9 +127,9 @@ func (c *compiler) writer(f *fields) *writerSpec {
 		h := c.fields(config, g.at+"/WriterConfig")
 		h.text("OutputType")
 		h.text("Transformation")
-		h.rest("of WriterConfig")
+		h.rest("in WriterConfig")
 	}
-	g.rest("of ResultWriter in " + languageName(c.jsonata))
+	g.rest("in a ResultWriter that uses " + languageName(c.jsonata))
 	return w
 }
 

@@ -21,7 +21,7 @@ const tooMuch = 1 << 40
 func sizeOf(v Value) int { return measure(v, 0) }
 
 func measure(v Value, depth int) int {
-	if depth > maxDepth {
+	if isContainer(v) && depth >= maxDepth {
 		return tooMuch
 	}
 	switch v := v.(type) {
@@ -52,4 +52,12 @@ func measure(v Value, depth int) int {
 		return n
 	}
 	return 0
+}
+
+func isContainer(v Value) bool {
+	switch v.(type) {
+	case Array, *Object:
+		return true
+	}
+	return false
 }

@@ -27,8 +27,8 @@ const (
 	Express  Type = "EXPRESS"
 )
 
-// Machine is a compiled definition. It never changes, so any number of executions may share it, also
-// at the same time.
+// Machine is a compiled definition. It never changes, so any number of executions may share it,
+// also at the same time.
 type Machine struct {
 	program
 	Comment   string

@@ -8,8 +8,8 @@ import (
 )
 
 // Mocks answer calls in place of what a machine would call: the configuration file of Step
-// Functions Local (docs.aws.amazon.com, "Using mocked service integrations for testing"). They count
-// how often each state has called, so they belong to one execution.
+// Functions Local (docs.aws.amazon.com, "Using mocked service integrations for testing"). They
+// count how often each state has called, so they belong to one execution.
 type Mocks struct {
 	responses map[string][]Mock // by state, in the order of its calls
 	calls     map[string]int
@@ -20,9 +20,9 @@ func NewMocks(responses map[string][]Mock) *Mocks {
 	return &Mocks{responses: responses, calls: make(map[string]int)}
 }
 
-// ParseMocks reads one test case out of a mock configuration file. The machine may be empty when the
-// file has one only, or when only one has a test case of that name; a test case may also be named
-// as machine#case.
+// ParseMocks reads one test case out of a mock configuration file. The machine may be empty when
+// the file has one only, or when only one has a test case of that name; a test case may also be
+// named as machine#case.
 func ParseMocks(config []byte, machine, testCase string) (*Mocks, error) {
 	v, err := ParseValue(config)
 	if err != nil {

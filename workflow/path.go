@@ -307,7 +307,8 @@ func setSteps(steps []step, doc, v Value) (Value, error) {
 	if s.kind == stepNames {
 		o, ok := doc.(*Object)
 		if !ok {
-			return nil, fmt.Errorf("unable to apply step %q to input %s", s.names[0], shorten(Text(doc)))
+			return nil, fmt.Errorf("unable to apply step %q to input %s", s.names[0], shorten(Text(
+				doc)))
 		}
 		child, ok := o.Get(s.names[0])
 		if !ok {

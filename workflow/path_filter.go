@@ -258,7 +258,10 @@ func compareIn(op string, left, right Value) bool {
 	case "nin":
 		return isList && !has(left)
 	case "subsetof":
-		return isList && bothLists && !slices.ContainsFunc(other, func(v Value) bool { return !has(v) })
+		return isList && bothLists && !slices.ContainsFunc(other, func(v Value) bool {
+			return !has(
+				v)
+		})
 	case "anyof":
 		return isList && bothLists && slices.ContainsFunc(other, has)
 	case "noneof":
@@ -281,7 +284,8 @@ func compareIn(op string, left, right Value) bool {
 // isFunction reports whether a path may end in that call.
 func isFunction(name string) bool {
 	return slices.Contains(
-		[]string{"length", "size", "min", "max", "avg", "sum", "stddev", "keys", "first", "last"}, name)
+		[]string{"length", "size", "min", "max", "avg", "sum", "stddev", "keys", "first", "last"},
+		name)
 }
 
 // applyFunction calls what a path may end in.
@@ -331,7 +335,8 @@ func aggregateOf(name string, list Array) (Value, error) {
 		}
 	}
 	if len(numbers) == 0 {
-		return nil, errors.New("aggregation function attempted to calculate value using empty array")
+		return nil, errors.New("aggregation function attempted to calculate value using empty " +
+			"array")
 	}
 	var sum, squares float64
 	for _, f := range numbers {

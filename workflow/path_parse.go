@@ -23,9 +23,10 @@ func ParsePath(text string) (*Path, error) {
 
 // pathParser reads a path from left to right.
 type pathParser struct {
-	text string
-	pos  int
-	deep int // nesting of filters
+	text   string
+	pos    int
+	deep   int  // nesting of filters
+	inCall bool // the path is an argument of an intrinsic function
 }
 
 func (p *pathParser) parse() (*Path, error) {
@@ -97,8 +98,18 @@ func (p *pathParser) afterDot() (step, error) {
 	if p.take("*") {
 		return step{kind: stepAll}, nil
 	}
+	if p.take("[") { // $.['name'] is $['name']
+		return p.brackets()
+	}
+	ends := ".[( \t\n\r"
+	switch { // a name may hold much, but not what goes on after it
+	case p.deep > 0:
+		ends += `),]'"=<>!&|~{}`
+	case p.inCall:
+		ends += "),"
+	}
 	start := p.pos
-	for p.pos < len(p.text) && !strings.ContainsRune(".[]()' \t\n\r,=<>!&|~\"{}", rune(p.text[p.pos])) {
+	for p.pos < len(p.text) && strings.IndexByte(ends, p.text[p.pos]) < 0 {
 		p.pos++
 	}
 	if p.pos == start {

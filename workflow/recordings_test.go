@@ -94,8 +94,8 @@ func recordings(t *testing.T) []recording {
 }
 
 // Goal: machines mean here what they mean to the service. Method: every recorded execution, single
-// state and definition through this package; what the service answered must come back, and the mean
-// over groups must not fall.
+// state and definition through this package, executions written as JSON and read back after every
+// event; what the service answered must come back, and the mean over groups must not fall.
 func TestRecordings(t *testing.T) {
 	t.Parallel()
 	type score struct{ right, all int }
@@ -190,6 +190,7 @@ func (r *recording) checkExecution(t *testing.T, options workflow.Options) []str
 	vars := &workflow.Object{}
 	runner := &workflow.Runner{
 		Machine: m,
+		Keep:    func(x *workflow.Execution) (*workflow.Execution, error) { return x.Clone() },
 		Env:     func() workflow.Env { return testEnv(time.Unix(1700000000, 0)) },
 		Do: func(c workflow.Command) (workflow.Value, error) {
 			if c.Kind == workflow.Read {
@@ -227,6 +228,13 @@ func (r *recording) checkExecution(t *testing.T, options workflow.Options) []str
 	if err != nil {
 		return []string{err.Error()}
 	}
+	return r.compare(x, path, calls, vars)
+}
+
+// compare answers what of an execution is not as it was recorded.
+func (r *recording) compare(
+	x *workflow.Execution, path []string, calls []workflow.Command, vars *workflow.Object,
+) []string {
 	w := &wrong{}
 	w.status(string(x.Status), r, x.Failure)
 	if x.Output != nil {

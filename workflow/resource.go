@@ -39,7 +39,8 @@ func (c *compiler) resource(r, at string) {
 	case strings.HasPrefix(r, "${") && strings.HasSuffix(r, "}"):
 		return
 	case !strings.HasPrefix(r, "arn:"):
-		c.bad(at, "use an ARN, or a name in ${…} that is replaced when the machine is run or deployed",
+		c.bad(at, "use an ARN, or a name in ${…} that is replaced when the machine is run or "+
+			"deployed",
 			"Value is not a valid resource ARN")
 		return
 	}
@@ -100,7 +101,8 @@ func integrations(service, action string) []Pattern {
 	case "dynamodb":
 		return of(plain, "getItem", "putItem", "deleteItem", "updateItem")
 	case "states":
-		return of([]Pattern{RequestResponse, RunJob, RunJobParsed, WaitForTaskToken}, "startExecution")
+		return of([]Pattern{RequestResponse, RunJob, RunJobParsed, WaitForTaskToken},
+			"startExecution")
 	case "ecs":
 		return of(all, "runTask")
 	case "batch":
@@ -117,10 +119,12 @@ func integrations(service, action string) []Pattern {
 		return of(job, "createJob")
 	case "eks":
 		return slices.Concat(of(plain, "call"), of(job, "createCluster", "createFargateProfile",
-			"createNodegroup", "deleteCluster", "deleteFargateProfile", "deleteNodegroup", "runJob"))
+			"createNodegroup", "deleteCluster", "deleteFargateProfile", "deleteNodegroup",
+			"runJob"))
 	case "codebuild":
 		return slices.Concat(of(job, "startBuild", "startBuildBatch"), of(plain, "stopBuild",
-			"stopBuildBatch", "batchDeleteBuilds", "batchGetReports", "retryBuild", "retryBuildBatch",
+			"stopBuildBatch", "batchDeleteBuilds", "batchGetReports", "retryBuild",
+			"retryBuildBatch",
 			"deleteBuildBatch", "batchGetBuildBatches"))
 	}
 	return dataIntegrations(service, of, plain, job)

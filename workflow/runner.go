@@ -27,7 +27,8 @@ type Runner struct {
 	Observe func(r Record)
 }
 
-// alarms are the wake-ups to come, the earliest first, and of the same time the one asked for first.
+// alarms are the wake-ups to come, the earliest first, and of the same time the one asked for
+// first.
 type alarms []alarm
 
 type alarm struct {

@@ -2,7 +2,8 @@ package workflow
 
 import "strconv"
 
-// parallel runs its branches, each with a copy of the input (states-language.net, "Parallel State").
+// parallel runs its branches, each with a copy of the input (states-language.net, "Parallel
+// State").
 func (a *advance) parallel(f *Frame, s *state) error {
 	_, parameters, err := a.parametersOf(f, s)
 	if err != nil {
@@ -92,7 +93,8 @@ func (m *mapSpec) list(f *Frame, input Value, s *scope) (Array, error) {
 func (a *advance) readItems(f *Frame, s *state, scope *scope) error {
 	r := s.maps.reader
 	c := Command{
-		Kind: Read, ID: f.id(), State: s.name, Path: s.location, Attempt: f.Attempt, Resource: r.resource,
+		Kind: Read, ID: f.id(), State: s.name, Path: s.location, Attempt: f.Attempt,
+		Resource: r.resource,
 	}
 	if r.parameters != nil {
 		v, err := r.parameters.eval(scope)
@@ -306,78 +308,11 @@ func (a *advance) childFailed(f, child *Frame, failure *Failure) {
 	case err != nil:
 		a.fail(f, failureOf(err))
 	case exceeded:
-		a.fail(f, failf(ErrorExceedTolerated, "The specified tolerated failure threshold was exceeded"))
+		a.fail(f, failf(ErrorExceedTolerated,
+			"The specified tolerated failure threshold was exceeded"))
 	default:
 		a.pump(f)
 	}
-}
-
-// exceeded reports whether more items have failed than a distributed Map tolerates.
-func (a *advance) exceeded(f *Frame, s *state) (bool, error) {
-	input, err := a.effective(f, s)
-	if err != nil {
-		return false, err
-	}
-	count, percentage, err := s.maps.tolerance(a.scope(f, input))
-	if err != nil {
-		return false, err
-	}
-	if percentage == 0 || count > 0 && int64(f.Bad) > count {
-		return int64(f.Bad) > count, nil
-	}
-	return float64(f.Bad)*100 > percentage*float64(len(f.Items)), nil
-}
-
-func (m *mapSpec) checkTolerance(s *scope) error {
-	_, _, err := m.tolerance(s)
-	return err
-}
-
-// tolerance is how many failures, and what part of all items in percent, a Map tolerates.
-func (m *mapSpec) tolerance(s *scope) (count int64, percentage float64, err error) {
-	if m.tolerate != nil {
-		v, n, ok, err := m.tolerate.eval(s)
-		switch {
-		case err != nil:
-			return 0, 0, err
-		case ok && n < 0:
-			return 0, 0, m.tolerate.refused("ToleratedFailureCount cannot be negative.")
-		case !ok && m.tolerate.expression != nil:
-			return 0, 0, m.tolerate.expression.want("integer", v)
-		case !ok:
-			return 0, 0, runtimef("The %s field refers to value %s which is not a valid integer: %s",
-				m.tolerate.field, shorten(Text(v)), m.tolerate.path)
-		}
-		count = n
-	}
-	if m.percentage != nil {
-		v, _, _, err := m.percentage.eval(s)
-		if err != nil {
-			return 0, 0, err
-		}
-		n, ok := v.(Number)
-		x, _ := n.Float64()
-		switch {
-		case !ok && m.percentage.expression != nil:
-			return 0, 0, m.percentage.expression.want("number", v)
-		case !ok:
-			return 0, 0, runtimef("The %s field refers to value %s which is not a valid float: %s",
-				m.percentage.field, shorten(Text(v)), m.percentage.path)
-		case x < 0 || x > 100:
-			return 0, 0, m.percentage.refused("ToleratedFailurePercentage must be between 0 and 100.")
-		}
-		percentage = x
-	}
-	return count, percentage, nil
-}
-
-// refused is the failure of a number that its field does not take.
-func (n *integer) refused(why string) *Failure {
-	if n.expression != nil {
-		return failf(ErrorQueryEvaluation, "The JSONata expression '%s' specified for the field '%s': %s",
-			n.expression.source, n.field, why)
-	}
-	return runtimef("%s", why)
 }
 
 // joined ends a Parallel or a Map with the array of its children's outputs. Items that failed and

@@ -86,9 +86,9 @@ func matches(names []string, failure *Failure) bool {
 	})
 }
 
-// retryIn answers after what time a failure is to be tried again, by the first retrier that names it
-// (states-language.net, "Retrying after error"). Each retrier counts for itself; the counts last
-// until the state is left.
+// retryIn answers after what time a failure is to be tried again, by the first retrier that names
+// it (states-language.net, "Retrying after error"). Each retrier counts for itself; the counts
+// last until the state is left.
 func (a *advance) retryIn(f *Frame, s *state, failure *Failure) (time.Duration, bool) {
 	for i, r := range s.retry {
 		if !matches(r.errors, failure) {
@@ -121,7 +121,8 @@ func (r *retrier) delay(n int64) time.Duration {
 	return time.Duration(math.Min(seconds, longest) * float64(time.Second))
 }
 
-// catch hands a failure to the first catcher that names it (states-language.net, "Fallback states").
+// catch hands a failure to the first catcher that names it (states-language.net, "Fallback
+// states").
 func (a *advance) catch(f *Frame, s *state, failure *Failure) (bool, error) {
 	i := slices.IndexFunc(s.catch, func(k *catcher) bool { return matches(k.errors, failure) })
 	if i < 0 {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A tmpl is a compiled Payload Template (states-language.net, "Payload Template"; for JSONata "JSONata
-// fields"): a JSON value in which some parts are computed.
+// A tmpl is a compiled Payload Template (states-language.net, "Payload Template"; for JSONata
+// "JSONata fields"): a JSON value in which some parts are computed.
 type tmpl struct {
 	constant Value // of a template in which nothing is computed
 	dynamic  bool
@@ -90,9 +90,11 @@ type missingPath struct {
 // Error is the cause.
 func (m *missingPath) Error() string {
 	if m.field == "" {
-		return fmt.Sprintf("Invalid path '%s' : No results for path: %s", m.path, m.path.canonical())
+		return fmt.Sprintf("Invalid path '%s' : No results for path: %s", m.path,
+			m.path.canonical())
 	}
-	return fmt.Sprintf("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'",
+	return fmt.Sprintf("The JSONPath '%s' specified for the field '%s' could not be found in "+
+		"the input '%s'",
 		m.path, m.field, shorten(Text(m.input)))
 }
 
@@ -118,7 +120,8 @@ func (s *scope) find(p *Path) (Value, error) {
 	case rootVariable:
 		v, ok := s.vars.get(p.variable)
 		if !ok {
-			return nil, runtimef("The variable '$%s' referenced by '%s' is not assigned", p.variable, p)
+			return nil, runtimef("The variable '$%s' referenced by '%s' is not assigned",
+				p.variable, p)
 		}
 		doc = v
 	}
@@ -137,7 +140,8 @@ func (s *scope) find(p *Path) (Value, error) {
 func (e *expression) eval(s *scope) (Value, error) {
 	evaluator := s.machine.evaluator
 	if evaluator == nil {
-		return nil, failf(ErrorQueryEvaluation, "no JSONata evaluator was given to this interpreter")
+		return nil, failf(ErrorQueryEvaluation,
+			"no JSONata evaluator was given to this interpreter")
 	}
 	states := NewObject("input", s.jsonInput)
 	if s.result != nil {
@@ -152,12 +156,14 @@ func (e *expression) eval(s *scope) (Value, error) {
 	v, err := evaluator.Evaluate(e.source, bindings, *s.env)
 	if errors.Is(err, ErrUndefined) {
 		return nil, failf(ErrorQueryEvaluation,
-			"The JSONata expression '%s' specified for the field '%s' returned nothing (undefined).",
+			"The JSONata expression '%s' specified for the field '%s' returned nothing "+
+				"(undefined).",
 			e.source, e.field)
 	}
 	if err != nil {
 		return nil, failf(ErrorQueryEvaluation,
-			"The JSONata expression '%s' specified for the field '%s' threw an error during evaluation. %v",
+			"The JSONata expression '%s' specified for the field '%s' threw an error during "+
+				"evaluation. %v",
 			e.source, e.field, err)
 	}
 	return v, nil

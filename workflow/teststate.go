@@ -84,7 +84,8 @@ func (t *StateTest) Run(o Options, env Env) (*StateResult, error) {
 		}
 	}
 	if run.noMock {
-		return nil, fmt.Errorf("test state %q: %w: give a result or an error output", name, ErrNoMock)
+		return nil, fmt.Errorf("test state %q: %w: give a result or an error output", name,
+			ErrNoMock)
 	}
 	return run.result(x), nil
 }
@@ -107,7 +108,8 @@ func (t *StateTest) machine(o Options) (*Machine, string, error) {
 			name = m.start
 		}
 		if programOf(&m.program, name) == nil {
-			return nil, "", fmt.Errorf("test state: the definition has no state %q: name one that it has", name)
+			return nil, "", fmt.Errorf("test state: the definition has no state %q: name one "+
+				"that it has", name)
 		}
 		return m, name, nil
 	}
@@ -159,7 +161,8 @@ func (a *advance) mocked(f *Frame, s *state) error {
 			return err
 		}
 		if percentage == 0 && t.Failures > count {
-			return failf(ErrorExceedTolerated, "The specified tolerated failure threshold was exceeded")
+			return failf(ErrorExceedTolerated,
+				"The specified tolerated failure threshold was exceeded")
 		}
 	}
 	switch {
@@ -173,7 +176,8 @@ func (a *advance) mocked(f *Frame, s *state) error {
 }
 
 func (t *stateTest) result(x *Execution) *StateResult {
-	r := &StateResult{Status: x.Status, NextState: t.next, Failure: x.Failure, Variables: x.Variables()}
+	r := &StateResult{Status: x.Status, NextState: t.next, Failure: x.Failure,
+		Variables: x.Variables()}
 	if x.Output != nil {
 		r.Output, r.HasOutput = x.Output.Value, true
 	}

@@ -24,7 +24,7 @@ func Text(v Value) string {
 // appendJSON writes what the service writes: no spaces, and only the characters escaped that JSON
 // demands.
 func appendJSON(b []byte, v Value, depth int) ([]byte, error) {
-	if depth > maxDepth {
+	if depth >= maxDepth && isContainer(v) {
 		return nil, errDepth
 	}
 	var err error

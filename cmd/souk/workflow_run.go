@@ -133,7 +133,8 @@ func (c *workflowRun) do(
 	case cmd.Kind == workflow.Read && c.Objects != "":
 		return c.object(cmd)
 	case cmd.Kind == workflow.Read:
-		return nil, misused("state %q reads objects: name a directory of them with --objects", cmd.State)
+		return nil, misused("state %q reads objects: name a directory of them with --objects",
+			cmd.State)
 	case cmd.Kind == workflow.Write:
 		return written(cmd), nil
 	}
@@ -190,7 +191,8 @@ func listed(root *os.Root, bucket, prefix string) (workflow.Value, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, workflow.NewFailure(workflow.ErrorItemReaderFailed, "there is no bucket "+bucket)
+		return nil, workflow.NewFailure(workflow.ErrorItemReaderFailed,
+			"there is no bucket "+bucket)
 	}
 	slices.SortFunc(list, func(a, b any) int { return strings.Compare(keyOf(a), keyOf(b)) })
 	return list, nil
