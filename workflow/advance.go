@@ -23,7 +23,7 @@ func (m *Machine) NewExecution(who Execution, env Env) (*Execution, Progress) {
 	x.Status, x.Started = Running, env.Now
 	a := &advance{m: m, x: x, env: &env, steps: maxSteps}
 	a.record(nil, Record{Type: "ExecutionStarted", Input: x.Input.Value})
-	if limit := m.lifetime(); limit > 0 {
+	if limit := m.Lifetime(); limit > 0 {
 		x.Due = env.Now.Add(limit)
 		a.command(Command{Kind: Wake, ID: executionID, At: x.Due})
 	}
@@ -36,8 +36,8 @@ func (m *Machine) NewExecution(who Execution, env Env) (*Execution, Progress) {
 // executionID is the ID of the wake-up that ends an execution which takes too long.
 const executionID = "execution"
 
-// lifetime is how long an execution may take, 0 for any time.
-func (m *Machine) lifetime() time.Duration {
+// Lifetime is how long an execution may take, 0 for any time.
+func (m *Machine) Lifetime() time.Duration {
 	limit := time.Duration(m.timeout) * time.Second
 	if m.Type == Express && (limit == 0 || limit > expressTime) {
 		return expressTime
@@ -95,7 +95,7 @@ func (m *Machine) Redrive(x *Execution, env Env) (Progress, error) {
 	x.Status, x.Failure, x.Stopped, x.Yielded = Running, nil, time.Time{}, false
 	x.Redrives++
 	a.record(nil, Record{Type: "ExecutionRedriven"})
-	if limit := m.lifetime(); limit > 0 {
+	if limit := m.Lifetime(); limit > 0 {
 		x.Due = env.Now.Add(limit)
 		a.command(Command{Kind: Wake, ID: executionID, At: x.Due})
 	}

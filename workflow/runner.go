@@ -13,7 +13,7 @@ import (
 type Runner struct {
 	Machine *Machine
 	// Do carries out the commands Call, Read and Write. A [*Failure] becomes the failure of the
-	// state; any other error ends the run.
+	// state; after [ErrNoAnswer] the execution waits on; any other error ends the run.
 	Do func(c Command) (Value, error)
 	// Env is asked before each event. Its time is taken as it is when there is a Sleep, and
 	// otherwise only at the beginning.
@@ -26,6 +26,10 @@ type Runner struct {
 	// Observe is given every record of the history, in order, if it is set.
 	Observe func(r Record)
 }
+
+// ErrNoAnswer is what a Runner's Do returns for a call that is never answered: the execution goes
+// on when one of its time limits is over.
+var ErrNoAnswer = errors.New("nobody answers")
 
 // alarms are the wake-ups to come, the earliest first, and of the same time the one asked for
 // first.
@@ -124,6 +128,9 @@ func (l *run) next() (Event, error) {
 			return Event{Kind: Resume}, nil
 		}
 		v, err := l.Do(c)
+		if errors.Is(err, ErrNoAnswer) {
+			continue
+		}
 		if f, ok := errors.AsType[*Failure](err); ok {
 			return Event{Kind: TaskFailed, ID: c.ID, Failure: f}, nil
 		}

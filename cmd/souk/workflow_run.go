@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/md5"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io/fs"
 	mathrand "math/rand/v2"
@@ -61,7 +62,15 @@ func (c *workflowRun) Run(e *env) error {
 	t := &traced{vars: &workflow.Object{}}
 	runner := &workflow.Runner{
 		Machine: m, Env: worldEnv, Observe: t.observe,
-		Do: func(cmd workflow.Command) (workflow.Value, error) { return c.do(cmd, mocks, t) },
+		Do: func(cmd workflow.Command) (workflow.Value, error) {
+			v, err := c.do(cmd, mocks, t)
+			limited := cmd.Timeout > 0 || cmd.Heartbeat > 0 || m.Lifetime() > 0
+			if errors.Is(err, errUnmocked) && c.Mocks != "" && limited {
+				fmt.Fprintf(e.err, "souk: state %q has no mock: nobody answers it\n", cmd.State)
+				return nil, workflow.ErrNoAnswer
+			}
+			return v, err
+		},
 	}
 	if !c.NoWait {
 		runner.Sleep = func(d time.Duration) { sleep(e.ctx, d) }
@@ -138,10 +147,13 @@ func (c *workflowRun) do(
 	case cmd.Kind == workflow.Write:
 		return written(cmd), nil
 	}
-	return nil, misused("state %q calls %s, and nothing was called: "+
+	return nil, misused("state %q calls %s, and %w: "+
 		"give the state a response in a mock configuration file, with --mocks and --test-case",
-		cmd.State, cmd.Resource)
+		cmd.State, cmd.Resource, errUnmocked)
 }
+
+// errUnmocked is a call for which there is no mock.
+var errUnmocked = errors.New("nothing was called")
 
 // object reads BUCKET/KEY below the directory, and never outside of it.
 func (c *workflowRun) object(cmd workflow.Command) (workflow.Value, error) {
