@@ -46,6 +46,8 @@ func layers() []layer {
 		{"platform", nil, false, "ports depend on nobody"},
 		{"workflow/jsonata", []string{"workflow"}, true,
 			"the one wall of the workflow language where a library is allowed"},
+		{"platform/pattern", nil, false,
+			"a language of its own, for everybody: it depends on nobody"},
 		{"platform/platformtest", []string{"platform"}, true,
 			"the suite knows ports and no adapter"},
 		{"platform/aws/deploy", nil, false,
