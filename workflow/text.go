@@ -177,3 +177,29 @@ func FromGo(v any) (Value, error) {
 	}
 	return ParseValue(raw)
 }
+
+// canonicalText is a text that is the same for equal values: members sorted, numbers by value.
+func canonicalText(v Value) string {
+	switch v := v.(type) {
+	case Number:
+		f, err := v.Float64()
+		if err != nil || isInteger(v) {
+			return string(v)
+		}
+		return string(Float(f))
+	case Array:
+		parts := make([]string, len(v))
+		for i, item := range v {
+			parts[i] = canonicalText(item)
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	case *Object:
+		names := slices.Sorted(slices.Values(v.names))
+		for i, n := range names {
+			member, _ := v.Get(n)
+			names[i] = Text(n) + ":" + canonicalText(member)
+		}
+		return "{" + strings.Join(names, ",") + "}"
+	}
+	return Text(v)
+}

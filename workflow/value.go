@@ -132,10 +132,13 @@ func (o *Object) UnmarshalJSON(raw []byte) error {
 // ParseValue reads one JSON value. It keeps numbers as they are written and members in their order,
 // and refuses what nests too deep; a member that is given twice keeps its last value, as the
 // service does.
-func ParseValue(raw []byte) (Value, error) {
+func ParseValue(raw []byte) (Value, error) { return parseValue(raw, nil) }
+
+// parseValue is ParseValue that tells where a member is given twice.
+func parseValue(raw []byte, twice func(at string)) (Value, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
-	v, err := decode(d, 0)
+	v, err := decode(d, 0, "", twice)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +148,7 @@ func ParseValue(raw []byte) (Value, error) {
 	return v, nil
 }
 
-func decode(d *json.Decoder, depth int) (Value, error) {
+func decode(d *json.Decoder, depth int, at string, twice func(at string)) (Value, error) {
 	t, err := d.Token()
 	if err == io.EOF {
 		return nil, io.ErrUnexpectedEOF
@@ -163,7 +166,7 @@ func decode(d *json.Decoder, depth int) (Value, error) {
 	if delim == '[' {
 		list := Array{}
 		for d.More() {
-			v, err := decode(d, depth+1)
+			v, err := decode(d, depth+1, at, twice)
 			if err != nil {
 				return nil, err
 			}
@@ -178,7 +181,13 @@ func decode(d *json.Decoder, depth int) (Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		v, err := decode(d, depth+1)
+		below := at
+		if twice != nil {
+			if below += "/" + name.(string); o.find(name.(string)) >= 0 {
+				twice(below)
+			}
+		}
+		v, err := decode(d, depth+1, below, twice)
 		if err != nil {
 			return nil, err
 		}

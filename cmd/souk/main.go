@@ -23,6 +23,7 @@ import (
 const (
 	exitOK      = 0
 	exitFailed  = 1  // it was tried and did not succeed, or a check found something
+	exitRefused = 2  // a definition cannot be used
 	exitMisused = 64 // the command line is wrong
 )
 
@@ -43,6 +44,7 @@ type commands struct {
 	Backup    backupCommand    `cmd:"" help:"Copy a data directory, with every checksum; a running server does it by POST /v1/ops/backups."`
 	Deploy    deployCommand    `cmd:"" help:"Make what a cloud is told to run the shop."`
 	Restore   restoreCommand   `cmd:"" help:"Make a data directory from a backup."`
+	Workflow  workflowCommand  `cmd:"" help:"Run, check, test and draw state machines in the Amazon States Language."`
 }
 
 // env is what every command is given.
@@ -94,10 +96,29 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 // errFound ends a command whose own report already says what is wrong.
 var errFound = errors.New("a check found something")
 
+// exitError is an error with an exit code of its own. Without an error, the command's own report
+// already says what is wrong.
+type exitError struct {
+	code int
+	err  error
+}
+
+// Error is the error inside.
+func (e *exitError) Error() string { return fmt.Sprint(e.err) }
+
+// Unwrap is the error inside.
+func (e *exitError) Unwrap() error { return e.err }
+
 // complain prints an error with what to do next, and returns the exit code.
 func (e *env) complain(err error) int {
 	if errors.Is(err, errFound) {
 		return exitFailed
+	}
+	if coded, ok := errors.AsType[*exitError](err); ok {
+		if coded.err != nil {
+			fmt.Fprintf(e.err, "souk: %v\n", coded.err)
+		}
+		return coded.code
 	}
 	hint := hintFor(err)
 	if e.json {
