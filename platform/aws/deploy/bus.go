@@ -12,8 +12,8 @@ func (p *part) bus() {
 const eventSource = "souk"
 
 // rule brings the events of exactly these types to the subscription's queue, as they were sent:
-// over EventBridge the detail alone, over SNS the raw message. A topic's filter sees the type alone;
-// what a pattern says besides is judged by the rule as far as it can, and by the worker.
+// over EventBridge the detail alone, over SNS the raw message. A topic's filter sees only types.
+// What a pattern says besides is judged by the rule as far as it can, and by the worker.
 func (p *part) rule(s Subscription) {
 	h, id := p.house, logical(s.Name)
 	types := rulePattern(s)["detail-type"]

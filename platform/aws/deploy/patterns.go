@@ -19,8 +19,8 @@ func RulePattern(s Subscription) (string, error) {
 }
 
 // rulePattern asks for a subscription's types, and for what its own event pattern says about the
-// rest of the envelope, which EventBridge sees as the detail. It lets more through than the pattern,
-// never less; the subscription's worker knows the pattern and decides.
+// rest of the envelope, which EventBridge sees as the detail. It lets more through than the
+// pattern, never less; the subscription's worker knows the pattern and decides.
 func rulePattern(s Subscription) obj {
 	types := list{}
 	for _, t := range s.Types {
@@ -47,7 +47,7 @@ func envelopePart(pattern string) obj {
 	}
 	part := obj{}
 	for name, what := range whole {
-		if name == dataName || strings.HasPrefix(name, dataName+".") || name == "$or" && asksData(what) {
+		if isData(name) || name == "$or" && asksData(what) {
 			continue
 		}
 		part[name] = values(what)
@@ -67,14 +67,15 @@ func asksData(alternatives any) bool {
 			return true
 		}
 		for name, what := range members {
-			if name == dataName || strings.HasPrefix(name, dataName+".") ||
-				name == "$or" && asksData(what) {
+			if isData(name) || name == "$or" && asksData(what) {
 				return true
 			}
 		}
 	}
 	return false
 }
+
+func isData(name string) bool { return name == dataName || strings.HasPrefix(name, dataName+".") }
 
 // values are the values of a pattern as a template holds them.
 func values(v any) any {
