@@ -44,6 +44,7 @@ type DeclaredSubscription struct {
 	Name    string
 	Room    string
 	Types   []string // exact event types
+	Pattern string   // narrows them; "" is none
 	Follows []string // keys of their subjects: "<room>/<subject>", "*" for what differs
 	Class   platform.Class
 	Ordered bool
@@ -135,8 +136,8 @@ func declare(s platform.Subscription) DeclaredSubscription {
 	}
 	slices.Sort(follows)
 	return DeclaredSubscription{
-		Name: s.Name, Room: owner, Types: s.Types, Follows: slices.Compact(follows),
-		Class: s.Class, Ordered: s.Ordered,
+		Name: s.Name, Room: owner, Types: s.Types, Pattern: s.Pattern,
+		Follows: slices.Compact(follows), Class: s.Class, Ordered: s.Ordered,
 		Calls: !s.Pure, Local: owner == theApp, Retry: s.Retry,
 	}
 }

@@ -25,6 +25,9 @@ type Event struct {
 	Value any
 }
 
+// EventSource is the source of every event, where one is written as CloudEvents has it.
+const EventSource = "souk"
+
 // MaxSubjectBytes bounds Event.Subject.
 const MaxSubjectBytes = 200
 
@@ -66,8 +69,13 @@ func DefaultRetry() Retry {
 // Subscription is a durable, named interest in events. Name is its identity for ever: its cursor
 // and dead letters are kept under it.
 type Subscription struct {
-	Name    string
-	Types   []string // exact event types
+	Name  string
+	Types []string // exact event types; at least one
+	// Pattern, where it is not empty, is an event pattern in the dialect of EventBridge: of the
+	// events of Types, only those that match are the subscription's. It sees an event in the JSON
+	// form of CloudEvents: id, source, type, subject, time, sequence, correlationid, causationid,
+	// idempotencykey, traceparent, and data as a value; what an event lacks is absent.
+	Pattern string
 	Class   Class
 	Ordered bool // one at a time and in order within a subject, where no dead letter is between
 	Retry   Retry

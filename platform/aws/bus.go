@@ -58,7 +58,7 @@ type envelope struct {
 }
 
 // busSource is the source of every event.
-const busSource = "souk"
+const busSource = platform.EventSource
 
 // packEvent encodes an event for a queue. One that no message can carry goes to files, and the
 // message says where.

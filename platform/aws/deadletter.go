@@ -220,7 +220,7 @@ func (d *delivery) Replay(
 	}
 	again := replay{w: w, dry: dry, first: make(map[string]platform.Event)}
 	err = d.o.History.Log(ctx, cursor, func(_ string, e platform.Event) error {
-		if !w.types[e.Type] || e.Time.Before(from) {
+		if !w.match.In(&e) || e.Time.Before(from) {
 			return nil
 		}
 		return again.add(ctx, e)

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/interest"
 )
 
 // messages is the part of SQS that queues and workers need; *sqs.Client has it.
@@ -141,7 +142,11 @@ func (d *delivery) Subscribe(s platform.Subscription) error {
 	case d.byName[s.Name] != nil:
 		return fmt.Errorf("subscription %q is declared twice: %w", s.Name, platform.ErrInvalid)
 	}
-	w := newWorker(d, s)
+	match, err := interest.Of(s)
+	if err != nil {
+		return err
+	}
+	w := newWorker(d, s, match)
 	d.byName[s.Name] = w
 	d.list = append(d.list, w)
 	return nil
@@ -254,7 +259,7 @@ func (d *delivery) Status(ctx context.Context) ([]platform.SubscriptionStatus, e
 			return nil, fmt.Errorf("the status of %s: %w", w.s.Name, err)
 		}
 		for _, e := range behind {
-			if w.types[e.Type] {
+			if w.match.In(&e) {
 				st.Pending++
 				st.Oldest = max(st.Oldest, now.Sub(e.Time))
 			}

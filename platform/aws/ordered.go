@@ -124,7 +124,7 @@ func (w *Worker) walk(ctx, stop context.Context, it *held, l *lease) (fate, erro
 			return back, fmt.Errorf("read the history of %s: %w", it.event.Subject, err)
 		}
 		for _, e := range page {
-			if w.types[e.Type] && (l.All || !e.Time.Before(born.Born)) {
+			if w.match.In(&e) && (l.All || !e.Time.Before(born.Born)) {
 				if !first && !w.mayStay(ctx, it, 0) {
 					return halted, nil // the rest is for whoever gets the message next
 				}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/interest"
 )
 
 // Worker hands one subscription's messages to its handler. It is the core of the function that the
@@ -21,7 +22,7 @@ import (
 type Worker struct {
 	d     *delivery
 	s     platform.Subscription
-	types map[string]bool
+	match *interest.Interest
 	me    string // names this process in leases
 
 	done, failed atomic.Int64
@@ -67,13 +68,10 @@ const (
 	shortWait = time.Second
 )
 
-func newWorker(d *delivery, s platform.Subscription) *Worker {
+func newWorker(d *delivery, s platform.Subscription, match *interest.Interest) *Worker {
 	w := &Worker{
-		d: d, s: s, types: make(map[string]bool), me: newHolder(), changed: make(chan struct{}),
+		d: d, s: s, match: match, me: newHolder(), changed: make(chan struct{}),
 		hand: make(map[*held]bool), busy: make(map[string]chan struct{}),
-	}
-	for _, t := range s.Types {
-		w.types[t] = true
 	}
 	n := map[platform.Class]int{platform.Critical: 64, platform.Standard: 32}[s.Class]
 	w.running = make(chan struct{}, max(n, 16))
@@ -144,6 +142,9 @@ func (w *Worker) one(ctx, stop context.Context, m types.Message) bool {
 	}
 	if !it.again && it.event.Time.Before(known.Born) {
 		return true // it was committed before the subscription existed
+	}
+	if w.match.Narrow() && !w.match.In(&it.event) {
+		return true // no bus can look into an event's data
 	}
 	w.enter(it)
 	defer w.leave(it)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/platform/aws/awstest"
+	"github.com/souk-commerce/souk/platform/aws/deploy"
 	"github.com/souk-commerce/souk/platform/platformtest"
 )
 
@@ -192,9 +193,12 @@ func (c *cloud) subscribe(ctx context.Context, s platform.Subscription) error {
 		})
 		return err
 	}
+	rule, err := deploy.RulePattern(deploy.Subscription{Types: s.Types, Pattern: s.Pattern})
+	if err != nil {
+		return err
+	}
 	_, err = c.deploy.events.PutRule(ctx, &eventbridge.PutRuleInput{
-		EventBusName: &c.name, Name: &name,
-		EventPattern: awssdk.String(`{"detail-type":` + string(kinds) + `}`),
+		EventBusName: &c.name, Name: &name, EventPattern: &rule,
 	})
 	if err != nil {
 		return err

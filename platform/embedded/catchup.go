@@ -67,7 +67,7 @@ func (s *subscription) read(epoch int, pos uint64, e platform.Event) error {
 	case s.closed || s.queue.len() >= maxQueued:
 		return errEnough
 	}
-	if !s.match[e.Type] {
+	if !s.match.In(&e) {
 		s.last = pos
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/interest"
 )
 
 // How many handlers of one subscription run at once, by class, and how many events wait in memory.
@@ -79,7 +80,11 @@ func (d *delivery) Subscribe(s platform.Subscription) error {
 	case d.byName[s.Name] != nil:
 		return fmt.Errorf("subscription %q is declared twice: %w", s.Name, platform.ErrInvalid)
 	}
-	sub := newSubscription(d, s)
+	match, err := interest.Of(s)
+	if err != nil {
+		return err
+	}
+	sub := newSubscription(d, s, match)
 	d.subs = append(d.subs, sub)
 	d.byName[s.Name] = sub
 	for _, typ := range s.Types {
@@ -164,7 +169,9 @@ func (p *Platform) publish(events []logged) {
 	d.mu.Unlock()
 	for i := range events {
 		for _, s := range d.byType[events[i].event.Type] {
-			s.offer(&events[i])
+			if !s.match.Narrow() || s.match.In(&events[i].event) {
+				s.offer(&events[i])
+			}
 		}
 	}
 	d.published.Store(last)

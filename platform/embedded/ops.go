@@ -80,7 +80,7 @@ func (d *delivery) atRest(
 	}
 	err := d.p.scanLog(ctx, from, head, func(pos uint64, e platform.Event) error {
 		for _, s := range d.byType[e.Type] {
-			if pos > at[s.name] && !waits[s.name][pos] {
+			if pos > at[s.name] && !waits[s.name][pos] && s.match.In(&e) {
 				rest[s.name].Pending++
 				rest[s.name].Oldest = max(rest[s.name].Oldest, now.Sub(e.Time))
 			}
@@ -158,7 +158,7 @@ func (d *delivery) Replay(
 	}
 	n := 0
 	err = d.p.scanLog(ctx, pos, d.published.Load(), func(_ uint64, e platform.Event) error {
-		if s.match[e.Type] {
+		if s.match.In(&e) {
 			n++
 		}
 		return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/platform/interest"
 )
 
 // subscription is the running half of a platform.Subscription.
@@ -18,7 +19,7 @@ type subscription struct {
 	order  bool
 	pure   bool // its handler has no effect but its commits
 	retry  platform.Retry
-	match  map[string]bool
+	match  *interest.Interest
 	handle func(ctx context.Context, e platform.Event) error
 	ctx    context.Context
 
@@ -54,17 +55,16 @@ type item struct {
 	fail   *failure // what happened so far; nil on the first attempt
 }
 
-func newSubscription(d *delivery, s platform.Subscription) *subscription {
+func newSubscription(
+	d *delivery, s platform.Subscription, match *interest.Interest,
+) *subscription {
 	sub := &subscription{
 		d: d, name: s.Name, class: s.Class, order: s.Ordered, pure: s.Pure,
 		retry: s.Retry, handle: s.Handle,
-		match: make(map[string]bool), waiting: make(map[uint64]*item),
+		match: match, waiting: make(map[uint64]*item),
 		busy: make(map[string]*fifo[*item]),
 	}
 	sub.idle.L = &sub.mu
-	for _, t := range s.Types {
-		sub.match[t] = true
-	}
 	return sub
 }
 

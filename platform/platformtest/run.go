@@ -78,7 +78,8 @@ func sections() []section {
 	return []section{
 		{"Store", runStore}, {"Caller", runCaller}, {"Limits", runLimits}, {"List", runList},
 		{"Rooms", runRooms}, {"Concurrency", runConcurrency}, {"Model", runModel},
-		{"History", runHistory}, {"Delivery", runDelivery}, {"Ordered", runOrdered},
+		{"History", runHistory}, {"Delivery", runDelivery}, {"Patterns", runPatterns},
+		{"Ordered", runOrdered},
 		{"Pure", runPure}, {"Failures", runFailures}, {"Operation", runOperation},
 		{"Timers", runTimers}, {"Queue", runQueue}, {"Files", runFiles}, {"Keys", runKeys},
 		{"Reopening", runReopening},

@@ -22,7 +22,7 @@ func runReopening(t *testing.T, a Adapter) {
 		{"Failures", testReopenFailures}, {"Pause", testReopenPause},
 		{"Newcomer", testReopenNewcomer}, {"Timers", testReopenTimers},
 		{"Queue", testReopenQueue}, {"FilesAndKeys", testReopenKeys},
-		{"Pure", testPureReopened},
+		{"Pure", testPureReopened}, {"Patterns", testPatternReopened},
 	})
 }
 

@@ -69,8 +69,8 @@ func Of() (deploy.House, error) {
 
 func subscriptionOf(s app.DeclaredSubscription) deploy.Subscription {
 	return deploy.Subscription{
-		Name: s.Name, Room: s.Room, Types: s.Types, Class: int(s.Class), Ordered: s.Ordered,
-		Follows: s.Follows, Calls: s.Calls,
+		Name: s.Name, Room: s.Room, Types: s.Types, Pattern: s.Pattern, Class: int(s.Class),
+		Ordered: s.Ordered, Follows: s.Follows, Calls: s.Calls,
 		Most: s.Retry.Attempts, NotYet: s.Retry.NotYet, Wait: s.Retry.Most,
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 
@@ -12,13 +11,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/souk-commerce/souk/platform/pattern"
 )
 
 // MaxEntryBytes is the size of one entry, and of one call, that EventBridge refuses to pass.
 const MaxEntryBytes = 262_144
 
-// EventBridge is one custom bus in memory, whose rules know exact detail-types and whose targets
-// are queues. Safe for concurrent use.
+// EventBridge is one custom bus in memory, whose rules know the whole language of patterns and
+// whose targets are queues. Safe for concurrent use.
 type EventBridge struct {
 	queues *SQS
 
@@ -37,7 +38,7 @@ type EventBridgeFaults struct {
 }
 
 type rule struct {
-	types   []string
+	pattern *pattern.Pattern
 	targets map[string]types.Target
 }
 
@@ -63,13 +64,12 @@ func (b *EventBridge) fault(op string) (EventBridgeFaults, error) {
 	return f, f.Call(op)
 }
 
-// PutRule implements the client's method for patterns of the form {"detail-type": […]}.
+// PutRule implements the client's method.
 func (b *EventBridge) PutRule(
 	_ context.Context, in *eventbridge.PutRuleInput, _ ...func(*eventbridge.Options),
 ) (*eventbridge.PutRuleOutput, error) {
-	var pattern map[string][]string
-	err := json.Unmarshal([]byte(aws.ToString(in.EventPattern)), &pattern)
-	if err != nil || len(pattern) != 1 || len(pattern["detail-type"]) == 0 {
+	p, err := pattern.Compile([]byte(aws.ToString(in.EventPattern)))
+	if err != nil {
 		return nil, &types.InvalidEventPatternException{Message: in.EventPattern}
 	}
 	b.mu.Lock()
@@ -79,7 +79,7 @@ func (b *EventBridge) PutRule(
 		r = &rule{targets: make(map[string]types.Target)}
 		b.rules[aws.ToString(in.Name)] = r
 	}
-	r.types = pattern["detail-type"]
+	r.pattern = p
 	return &eventbridge.PutRuleOutput{}, nil
 }
 
@@ -153,15 +153,16 @@ func (b *EventBridge) PutEvents(
 func (b *EventBridge) route(e types.PutEventsRequestEntry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	whole := fmt.Sprintf(`{"version":"0","source":%q,"detail-type":%q,"detail":%s}`,
+		aws.ToString(e.Source), aws.ToString(e.DetailType), aws.ToString(e.Detail))
 	for _, r := range b.rules {
-		if !slices.Contains(r.types, aws.ToString(e.DetailType)) {
+		if matches, err := r.pattern.Matches([]byte(whole)); err != nil || !matches {
 			continue
 		}
 		for _, t := range r.targets {
 			body := aws.ToString(e.Detail)
 			if aws.ToString(t.InputPath) != "$.detail" {
-				body = fmt.Sprintf(`{"version":"0","source":%q,"detail-type":%q,"detail":%s}`,
-					aws.ToString(e.Source), aws.ToString(e.DetailType), body)
+				body = whole
 			}
 			if arn := aws.ToString(t.Arn); strings.HasPrefix(arn, arnPrefix) {
 				_ = b.queues.deliver(arn, body, nil)

@@ -12,16 +12,14 @@ func (p *part) bus() {
 const eventSource = "souk"
 
 // rule brings the events of exactly these types to the subscription's queue, as they were sent:
-// over EventBridge the detail alone, over SNS the raw message.
+// over EventBridge the detail alone, over SNS the raw message. A topic's filter sees only types.
+// What a pattern says besides is judged by the rule as far as it can, and by the worker.
 func (p *part) rule(s Subscription) {
 	h, id := p.house, logical(s.Name)
-	types := list{}
-	for _, t := range s.Types {
-		types = append(types, t)
-	}
+	types := rulePattern(s)["detail-type"]
 	p.add(id+"Rule", resource{"AWS::Events::Rule", obj{
 		"Name": h.named(s.Name), "EventBusName": h.named(""), "State": "ENABLED",
-		"EventPattern": obj{"source": list{eventSource}, "detail-type": types},
+		"EventPattern": rulePattern(s),
 		"Targets": list{obj{
 			"Id": "queue", "Arn": att(id + "Queue.Arn"), "InputPath": "$.detail",
 			"RetryPolicy":      obj{"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185},

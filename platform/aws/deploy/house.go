@@ -37,6 +37,7 @@ type Subscription struct {
 	Name    string // "<room>.<what>"
 	Room    string
 	Types   []string // exact event types: "<system>.<room>.…"
+	Pattern string   // an event pattern over the envelope and its data; "" is none
 	Follows []string // keys of the events that it must be able to read again, if Ordered
 	Class   int      // 0 is the most important
 	Ordered bool     // it reads the history of an event's subject

@@ -130,8 +130,10 @@ func (w *yaml) scalar(v any) string {
 		return "!Sub " + quoted(string(v))
 	case string:
 		return w.text(v)
-	case bool, int:
+	case bool, int, json.Number:
 		return fmt.Sprint(v)
+	case nil:
+		return "null"
 	}
 	panic(fmt.Sprintf("deploy: a template holds no %T", v))
 }
