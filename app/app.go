@@ -14,6 +14,7 @@ import (
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/identity"
 	"github.com/souk-commerce/souk/shop/notification"
 	"github.com/souk-commerce/souk/shop/order"
@@ -32,6 +33,8 @@ type Config struct {
 	Log       *slog.Logger
 	Payment   payment.Options // the provider, and what the room's operator decides; of payment
 	Policy    Policy
+	// Fulfilment is what the operator decides about parcels and returns; its Orders is set here.
+	Fulfilment fulfilment.Options
 	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
 	Notification notification.Options
 	// Unwatched is for a process that takes no part in delivery: nobody is woken when an order
@@ -153,7 +156,7 @@ func (a *App) openRooms() error {
 	of := rooms.Config{
 		Platform: cfg.Platform, Catalogue: cfg.Catalogue, Clock: cfg.Clock, IDs: cfg.IDs,
 		Catalog: cfg.Policy.Catalog, Order: cfg.Policy.Order, Payment: cfg.Payment,
-		Notification: cfg.Notification,
+		Notification: cfg.Notification, Fulfilment: cfg.Fulfilment,
 	}
 	if !cfg.Unwatched {
 		of.Watcher = watcher{a.watch, a.pace}

@@ -49,6 +49,8 @@ func declaredSeams() []DeclaredSeam {
 			Why: "the token must be durable before the checkout that names it"},
 		"payment.dues": {Keys: []string{"*"}, Reactions: true,
 			Why: "money is asked for only while the order is open"},
+		"fulfilment.orders": {Keys: []string{"*"}, Doors: true,
+			Why: "what units cost was frozen at checkout, and a return is rare"},
 	}
 	var list []DeclaredSeam
 	for _, s := range rooms.Seams() {
@@ -76,6 +78,7 @@ func declaredTimers() []DeclaredTimer {
 		timer("order", "deadline/*", &event.OrderDeadline{}),
 		timer("order", "returns/*", &event.OrderReturnWindowClosed{}),
 		timer("payment", "check/*", &event.PaymentCheckDue{}),
+		timer("fulfilment", "return/*", &event.ReturnDue{}),
 		timer("notification", "send/*", &event.MessageSendDue{}),
 	}
 }
@@ -112,6 +115,8 @@ func doorplates() []doorplate {
 		{"/v1/stock", "inventory"},
 		{"/v1/carts", "order"},
 		{"/v1/orders", "order"},
+		{"/v1/orders/{id}/returns", "fulfilment"},
+		{"/v1/returns", "fulfilment"},
 		{"/v1/purchases", theApp},
 		{"/v1/payments", "payment"},
 		{"/v1/webhooks", "payment"},

@@ -28,6 +28,9 @@ type Config struct {
 	Catalog   catalog.Policy
 	Order     order.Policy
 	Payment   payment.Options
+	// Fulfilment is what the operator decides about parcels and returns. Orders is set here, and
+	// the return window is the order's unless it says another.
+	Fulfilment fulfilment.Options
 	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
 	Notification notification.Options
 	Watcher      order.Watcher // nil: whoever waits for an order looks again by itself
@@ -142,7 +145,12 @@ func (r *Row) openPayment() room.Room {
 }
 
 func (r *Row) openFulfilment() room.Room {
-	r.Fulfilment = fulfilment.New(r.Desk("fulfilment"))
+	opt := r.cfg.Fulfilment
+	opt.Orders = frozen{r.orderFor(seamFrozen())}
+	if opt.Policy.ReturnWindow == 0 {
+		opt.Policy.ReturnWindow = r.cfg.Order.ReturnWindow
+	}
+	r.Fulfilment = fulfilment.New(r.Desk("fulfilment"), opt)
 	return r.Fulfilment
 }
 

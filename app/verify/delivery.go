@@ -102,6 +102,8 @@ func orderOf(f event.Fact) shop.ID {
 		return f.Order
 	case *event.OrderReturnWindowClosed:
 		return f.Order
+	case *event.OrderReturnMoved:
+		return f.Order
 	}
 	return orderOfOthers(f)
 }

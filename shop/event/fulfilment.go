@@ -1,6 +1,10 @@
 package event
 
-import "github.com/souk-commerce/souk/shop"
+import (
+	"time"
+
+	"github.com/souk-commerce/souk/shop"
+)
 
 // ShipmentRequested says that a dealer has a parcel to pack.
 type ShipmentRequested struct {
@@ -40,9 +44,10 @@ type ShipmentDispatched struct {
 
 // ShipmentDelivered says that the parcel reached its address.
 type ShipmentDelivered struct {
-	Shipment shop.ID `json:"shipment"`
-	Order    shop.ID `json:"order"`
-	Dealer   shop.ID `json:"dealer"`
+	Shipment shop.ID   `json:"shipment"`
+	Order    shop.ID   `json:"order"`
+	Dealer   shop.ID   `json:"dealer"`
+	At       time.Time `json:"at,omitzero" doc:"its return window is counted from then"`
 }
 
 // ShipmentCancelled says that the parcel will not leave.

@@ -3,6 +3,7 @@ package fulfilment
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
@@ -65,6 +66,7 @@ type Shipment struct {
 	Parcels  int                       `json:"parcels"` // of the order, this one included
 	State    State                     `json:"state"`
 	Tracking string                    `json:"tracking,omitempty"`
+	Arrived  time.Time                 `json:"arrived,omitzero"` // not known of the oldest parcels
 	Seq      int64                     `json:"seq"`
 }
 
@@ -130,11 +132,11 @@ func (s *Shipment) Dispatch(stop Stop, tracking string) ([]event.Fact, error) {
 
 // Deliver decides what follows when the parcel arrived. What has left arrives, whether the order is
 // on hold or not.
-func (s *Shipment) Deliver(Stop) ([]event.Fact, error) {
+func (s *Shipment) Deliver(at time.Time) ([]event.Fact, error) {
 	switch s.State {
 	case Dispatched():
 		return []event.Fact{&event.ShipmentDelivered{
-			Shipment: s.ID, Order: s.Order, Dealer: s.Dealer,
+			Shipment: s.ID, Order: s.Order, Dealer: s.Dealer, At: at,
 		}}, nil
 	case Delivered():
 		return nil, nil
@@ -171,7 +173,7 @@ func (s *Shipment) follow(f event.Fact, seq int64) {
 	case *event.ShipmentDispatched:
 		s.State, s.Tracking = Dispatched(), f.Tracking
 	case *event.ShipmentDelivered:
-		s.State = Delivered()
+		s.State, s.Arrived = Delivered(), f.At
 	case *event.ShipmentCancelled:
 		s.State = Cancelled()
 	}

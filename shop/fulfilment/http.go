@@ -140,7 +140,7 @@ func (s *Service) PostDispatch(ctx context.Context, in *DispatchIn) (*StepOut, e
 
 // PostDeliver answers POST /v1/shipments/{id}/deliver.
 func (s *Service) PostDeliver(ctx context.Context, in *StepIn) (*StepOut, error) {
-	return s.post(ctx, in, "deliver", "", (*Shipment).Deliver)
+	return s.post(ctx, in, "deliver", "", s.delivering())
 }
 
 // post takes one step and remembers its answer under the caller's key, if there is one. Steps are

@@ -25,7 +25,7 @@ func (s *Service) Reactions() []room.Reaction {
 		s.clearOnPaymentCaptured)
 	clear.Retry = platform.DefaultRetry()
 	clear.Retry.NotYet = captureWait
-	return []room.Reaction{
+	return append(s.returnReactions(),
 		room.On("fulfilment.request-on-order-placed", platform.Standard, s.requestOnOrderPlaced),
 		room.On("fulfilment.cancel-on-order-cancelled", platform.Standard,
 			s.cancelOnOrderCancelled),
@@ -33,7 +33,7 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("fulfilment.resume-on-order-approved", platform.Standard,
 			s.resumeOnOrderApproved),
 		clear,
-	}
+	)
 }
 
 // requestOnOrderPlaced asks every dealer of the order for a parcel, in as many commits as it takes.

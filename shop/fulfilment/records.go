@@ -9,7 +9,7 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// The room keeps these records:
+// The room keeps these records, and those of returns:
 //
 //	shipment/<id>        shipment    the Shipment; also the mark that it was requested
 //	dealer/<id>          <shipment>  empty: the dealer's shipments, in the order of their names
@@ -35,6 +35,9 @@ func dealerPart(dealer shop.ID) string { return "dealer/" + string(dealer) }
 
 // Apply implements room.Room: it changes the room's records by one of its own facts.
 func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.Meta) error {
+	if id, shipment := aboutReturn(f); id != "" {
+		return applyReturn(ctx, tx, f, id, shipment, m)
+	}
 	switch f := f.(type) {
 	case *event.ShipmentRequested:
 		room.Put(tx, shipmentKey(f.Shipment), &Shipment{

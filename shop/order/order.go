@@ -50,6 +50,11 @@ type Order struct {
 	Dispatched Parcels `json:"dispatched,omitempty"`
 	Delivered  Parcels `json:"delivered,omitempty"`
 
+	ReturnsAsked  int   `json:"returnsAsked,omitempty"`  // returns that wait for an answer
+	ReturnsMoving int   `json:"returnsMoving,omitempty"` // whose goods may come back
+	Returned      int64 `json:"returned,omitempty"`      // units that came back
+	WindowClosed  bool  `json:"windowClosed,omitempty"`  // while something was coming back
+
 	Seq int64 `json:"seq"` // of the last fact applied; it is the order's version
 }
 
@@ -122,6 +127,9 @@ func (o *Order) parcelOf(shipment shop.ID) (int, error) {
 	}
 	return n, nil
 }
+
+// cutCause is the kind of a cause and what it is about.
+func cutCause(cause string) (kind, ref string, ok bool) { return strings.Cut(cause, "/") }
 
 // causeOf names a fact of another room, so that its second coming is known.
 func causeOf(kind string, id string) string { return kind + "/" + id }

@@ -44,6 +44,7 @@ type LineView struct {
 	Quantity  int64    `json:"quantity"`
 	UnitPrice int64    `json:"unitPrice" doc:"minor units of the order's currency"`
 	Amount    int64    `json:"amount" doc:"quantity times unitPrice"`
+	Returned  int64    `json:"returned,omitempty" doc:"units that came back"`
 }
 
 // viewOf shows an order; without lines, as in a list.
