@@ -46,6 +46,7 @@ type life struct {
 	head    head
 	hold    hold
 	purse   purse
+	returns []comeback
 	parcels []parcel // as placed; the n-th is at n-1
 	told    told
 	late    late
@@ -102,6 +103,7 @@ func (b *books) enter(it *item, l *life) {
 				"type", it.e.Type)
 		}
 	}()
+	b.comes(it, l)
 	b.stock.enter(it, l)
 	b.money.enter(it, l)
 	b.orders.enter(it, l)
@@ -213,6 +215,7 @@ func (b *books) close(l *life) {
 	b.money.end(l)
 	b.orders.end(l)
 	b.effectsEnd(l)
+	b.returnsEnd(l)
 	if l.created != nil {
 		b.created++
 	}

@@ -123,6 +123,8 @@ func orderOfOthers(f event.Fact) shop.ID {
 		return f.Order
 	case *event.StockConsumed:
 		return f.Order
+	case *event.StockMoved:
+		return f.Order
 	case *event.ShipmentRequested:
 		return f.Order
 	case *event.ShipmentPacked:
@@ -140,6 +142,35 @@ func orderOfOthers(f event.Fact) shop.ID {
 	case *event.ParcelsResumed:
 		return f.Order
 	case *event.LedgerPosted:
+		return f.Order
+	}
+	return orderOfReturn(f)
+}
+
+// orderOfReturn is orderOf for what is about returns.
+func orderOfReturn(f event.Fact) shop.ID {
+	switch f := f.(type) {
+	case *event.ReturnRequested:
+		return f.Order
+	case *event.ReturnApproved:
+		return f.Order
+	case *event.ReturnDeclined:
+		return f.Order
+	case *event.ReturnCancelled:
+		return f.Order
+	case *event.ReturnReceived:
+		return f.Order
+	case *event.ReturnInspected:
+		return f.Order
+	case *event.ReturnRefunded:
+		return f.Order
+	case *event.ReturnUnpaid:
+		return f.Order
+	case *event.ReturnLapsed:
+		return f.Order
+	case *event.ReturnClosed:
+		return f.Order
+	case *event.ReturnDue:
 		return f.Order
 	}
 	return orderOfMessage(f)

@@ -17,6 +17,7 @@ const (
 	effectsOnce
 	subscribers
 	singletons
+	returns
 	neverNegative
 	conservation
 	holdLifecycle
@@ -52,6 +53,7 @@ func titles() [lawCount]title {
 		effectsOnce:     {"I9", "effects-once", effects},
 		subscribers:     {"I10", "subscribers", effects},
 		singletons:      {"I12", "singletons", effects},
+		returns:         {"I41", "returns", effects},
 		neverNegative:   {"I14", "never-negative", stock},
 		conservation:    {"I15", "conservation", stock},
 		holdLifecycle:   {"I16", "hold-lifecycle", stock},
@@ -94,6 +96,8 @@ func (l law) unordered() string {
 		return "what is asked again was intended, before or after"
 	case transitions:
 		return "a parcel moves on hold only if the clocks tell so, by a minute"
+	case returns:
+		return "that the goods were delivered, and no unit claimed twice, at the end"
 	case timers:
 		return "a deadline or a window was the order's, before or after"
 	}

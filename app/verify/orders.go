@@ -46,6 +46,8 @@ type head struct {
 	held       halt
 	stop       halt     // by fulfilment
 	untried    []string // captures that were refused since the last approval
+	returns    []coming
+	cameBack   int64 // units
 }
 
 // order is the state as the order room's table wants it.
@@ -57,6 +59,7 @@ func (o *orders) order(l *life) *order.Order {
 		Dispatched: h.dispatched, Delivered: h.delivered, Authorized: l.placed != nil,
 		Parcels: len(l.parcels),
 	}
+	v.ReturnsAsked, v.ReturnsMoving = h.returning()
 	if c := l.created; c != nil {
 		v.Currency, v.Total = c.Currency, c.Total
 	}

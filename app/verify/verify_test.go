@@ -97,5 +97,6 @@ type corruption struct {
 
 func corruptions() []corruption {
 	return slices.Concat(corruptLog(), corruptEffects(), corruptStock(), corruptMoney(),
-		corruptLedger(), corruptOrders(), corruptSecrets())
+		corruptLedger(), corruptOrders(), corruptSecrets(),
+		corruptReturns())
 }

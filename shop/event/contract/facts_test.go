@@ -158,8 +158,35 @@ func mend(f event.Fact) event.Fact {
 		}
 	default:
 		mendStock(f)
+		mendReturn(f)
 	}
 	return f
+}
+
+func mendReturn(f event.Fact) {
+	positive := func(items []event.ParcelLine) {
+		for i := range items {
+			items[i].Quantity++
+		}
+	}
+	switch f := f.(type) {
+	case *event.ReturnRequested:
+		for i := range f.Lines {
+			f.Lines[i].Quantity++
+			f.Lines[i].Units += f.Lines[i].Quantity
+		}
+	case *event.ReturnReceived:
+		positive(f.Items)
+	case *event.ReturnLapsed:
+		positive(f.Items)
+	case *event.ReturnInspected:
+		for i := range f.Units {
+			f.Units[i].Quantity++
+		}
+		if f.Amount.Amount == 0 {
+			f.Refund = ""
+		}
+	}
 }
 
 func mendStock(f event.Fact) {
