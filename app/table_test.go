@@ -97,8 +97,12 @@ func goodBody(id string) string {
 		"postCapture":  `{"shipment":"shp_x_1"}`,
 		"postRefund":   `{"shipment":"shp_x_1","amount":{"amount":1,"currency":"GBP"}}`,
 		"postRedrive":  `{"subscription":"x","id":"1"}`, "postIntakeRedrive": `{"id":"x"}`,
-		"postReplay": `{"subscription":"x","from":"2026-01-01T00:00:00Z"}`,
-		"postBackup": `{"name":"x"}`,
+		"postReplay":        `{"subscription":"x","from":"2026-01-01T00:00:00Z"}`,
+		"postBackup":        `{"name":"x"}`,
+		"postReturn":        `{"shipment":"x","lines":[{"sku":"x","quantity":1,"reason":"other"}]}`,
+		"postDeclineReturn": `{"reason":"other"}`,
+		"postReceiveReturn": `{"items":[{"sku":"x","quantity":1}]}`,
+		"postInspectReturn": `{"units":[{"sku":"x","quantity":1,"verdict":"scrap"}]}`,
 	}[id]
 }
 
@@ -128,6 +132,7 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 		for _, role := range allRoles() {
 			a := s.ask(r.Method, path+map[string]string{
 				"getDeadLetters": "?subscription=x", "getShipments": "?dealer=someone",
+				"getReturns": "?dealer=someone",
 			}[r.ID], tokens[role.String()], goodBody(r.ID), "Idempotency-Key", "k", "If-Match", "*")
 			if a.status == 422 && a.code() == "invalid" || a.status == 400 {
 				t.Errorf("%s %s as %s is not as it must be: %s", r.Method, path, role, a.body)

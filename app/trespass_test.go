@@ -43,11 +43,16 @@ func TestThingsOfOthersAreNotThere(t *testing.T) {
 	})
 	names := map[string]string{
 		"orders": order, "payments": pay, "shipments": shipment, "purchases": "ord_bought",
-		"products": "a", "stock": "a",
+		"products": "a", "stock": "a", "returns": s.sentBack(order, shipment),
 	}
 	bodies := map[string]string{
 		"patchProduct": `{"withdrawn":true}`, "putStock": `{"onHand":0}`,
 	}
+	bodies["postReturn"] = fmt.Sprintf(
+		`{"shipment":%q,"lines":[{"sku":"a","quantity":1,"reason":"other"}]}`, shipment)
+	bodies["postDeclineReturn"] = `{"reason":"other"}`
+	bodies["postReceiveReturn"] = `{"items":[{"sku":"a","quantity":1}]}`
+	bodies["postInspectReturn"] = `{"units":[{"sku":"a","quantity":1,"verdict":"scrap"}]}`
 	tried, before := 0, s.events()
 	for _, r := range s.app.Routes() {
 		part, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/v1/"), "/")

@@ -1,6 +1,8 @@
 package verify_test
 
 import (
+	"slices"
+
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
@@ -8,6 +10,10 @@ import (
 
 // corruptReturns changes what is told of goods that come back.
 func corruptReturns() []corruption {
+	return slices.Concat(corruptWishes(), corruptInspections(), corruptAxis())
+}
+
+func corruptWishes() []corruption {
 	return []corruption{
 		{"I41", "a return is worth a cent more", func(tp *tape) {
 			edit(tp, func(f *event.ReturnRequested) bool { f.Lines[0].Due++; return true })
@@ -33,6 +39,11 @@ func corruptReturns() []corruption {
 			_, f := find[*event.ReturnReceived](tp, nil)
 			drop(tp, func(a *event.ReturnApproved) bool { return a.Return == f.Return })
 		}},
+	}
+}
+
+func corruptInspections() []corruption {
+	return []corruption{
 		{"I41", "a verdict on more units than arrived", func(tp *tape) {
 			edit(tp, func(f *event.ReturnInspected) bool { f.Units[0].Quantity++; return true })
 		}},
@@ -72,6 +83,11 @@ func corruptReturns() []corruption {
 				return was
 			})
 		}},
+	}
+}
+
+func corruptAxis() []corruption {
+	return []corruption{
 		{"I41", "a return is closed before its money is back", func(tp *tape) {
 			drop(tp, func(f *event.ReturnRefunded) bool { return f.Amount.Amount > 0 })
 		}},

@@ -107,8 +107,8 @@ func (b *books) returnOver(it *item, l *life, id shop.ID, from ...string) {
 	}
 }
 
-// returnAsked notes what is to come back. Whether it may is looked at now, or, where the log does not
-// say what was before, when all of the order was seen.
+// returnAsked notes what is to come back. Whether it may is looked at now, or, where the log does
+// not say what was before, when all of the order was seen.
 func (b *books) returnAsked(it *item, l *life, f *event.ReturnRequested) {
 	r := comeback{
 		id: f.Return, shipment: f.Shipment, stage: "requested", by: f.AnswerBy, at: it.at,

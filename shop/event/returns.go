@@ -1,6 +1,7 @@
 package event
 
 import (
+	"slices"
 	"time"
 
 	"github.com/souk-commerce/souk/shop"
@@ -22,6 +23,20 @@ type InspectedUnits struct {
 	Quantity int64    `json:"quantity"`
 	Verdict  string   `json:"verdict" enum:"restock,scrap,quarantine"`
 }
+
+// ReturnReasons lists why a customer may send something back.
+func ReturnReasons() []string {
+	return []string{"damaged", "wrong_item", "not_as_described", "unwanted", "too_late", "other"}
+}
+
+// DeclineReasons lists why a dealer may refuse a return.
+func DeclineReasons() []string {
+	return []string{"outside_policy", "no_evidence", "not_ours", "other"}
+}
+
+// Verdicts lists what may become of a unit that came back: sound, worthless, or kept apart until
+// somebody knows.
+func Verdicts() []string { return []string{"restock", "scrap", "quarantine"} }
 
 // ReturnRequested says that a customer wants to send part of a delivered parcel back. What it may
 // give back is frozen from here.
@@ -217,9 +232,21 @@ func returnKinds() []Kind {
 					return all(f.Lines, func(l ReturnLine) bool {
 						return l.Quantity > 0 && l.Quantity <= l.Units && l.Due >= 0
 					})
+				}),
+			rule("known_reasons", "data.lines.all(l, l.reason in ['damaged', 'wrong_item', "+
+				"'not_as_described', 'unwanted', 'too_late', 'other'])",
+				func(f *ReturnRequested) bool {
+					return all(f.Lines, func(l ReturnLine) bool {
+						return slices.Contains(ReturnReasons(), l.Reason)
+					})
 				})),
 		kind[ReturnApproved]("the goods may come back"),
-		kind[ReturnDeclined]("the goods stay where they are, and no money goes back"),
+		kind[ReturnDeclined]("the goods stay where they are, and no money goes back",
+			rule("known_reason",
+				"data.reason in ['outside_policy', 'no_evidence', 'not_ours', 'other']",
+				func(f *ReturnDeclined) bool {
+					return slices.Contains(DeclineReasons(), f.Reason)
+				})),
 		kind[ReturnCancelled]("the customer keeps the goods after all"),
 		kind[ReturnReceived]("goods of a return arrived, and were not looked at yet",
 			rule("has_items", hasItems,
@@ -239,8 +266,14 @@ func returnKinds() []Kind {
 				func(f *ReturnLapsed) bool { return arrived(f.Items) })),
 		kind[ReturnClosed]("nothing more comes of a return",
 			rule("refund_not_negative", "data.refunded.amount >= 0",
-				func(f *ReturnClosed) bool { return f.Refunded.Amount >= 0 })),
-		kind[ReturnDue]("the time for an answer, or for the goods, is over (by its timer)"),
+				func(f *ReturnClosed) bool { return f.Refunded.Amount >= 0 }),
+			rule("known_reason", "data.reason in ['settled', 'nothing_arrived']",
+				func(f *ReturnClosed) bool {
+					return f.Reason == "settled" || f.Reason == "nothing_arrived"
+				})),
+		kind[ReturnDue]("the time for an answer, or for the goods, is over (by its timer)",
+			rule("known_stage", "data.stage in ['answer', 'arrival']",
+				func(f *ReturnDue) bool { return f.Stage == "answer" || f.Stage == "arrival" })),
 	}
 }
 
@@ -251,6 +284,13 @@ func returnInspectedRules() []Invariant {
 		rule("quantities_positive", "data.units.all(u, u.quantity > 0)",
 			func(f *ReturnInspected) bool {
 				return all(f.Units, func(u InspectedUnits) bool { return u.Quantity > 0 })
+			}),
+		rule("known_verdicts",
+			"data.units.all(u, u.verdict in ['restock', 'scrap', 'quarantine'])",
+			func(f *ReturnInspected) bool {
+				return all(f.Units, func(u InspectedUnits) bool {
+					return slices.Contains(Verdicts(), u.Verdict)
+				})
 			}),
 		rule("amount_not_negative", "data.amount.amount >= 0",
 			func(f *ReturnInspected) bool { return f.Amount.Amount >= 0 }),

@@ -33,16 +33,6 @@ type Wish struct {
 	Reason   string   `json:"reason" enum:"damaged,wrong_item,not_as_described,unwanted,too_late,other"`
 }
 
-func returnReasons() []string {
-	return []string{
-		"damaged", "wrong_item", "not_as_described", "unwanted", "too_late", "other",
-	}
-}
-
-func declineReasons() []string {
-	return []string{"outside_policy", "no_evidence", "not_ours", "other"}
-}
-
 // ask decides what a wish to return becomes. It refuses a parcel that has not arrived, one whose
 // window has closed, and more than was delivered and is not coming back already. What the SKUs of
 // the parcel cost is in shares, in the order of its lines.
@@ -78,7 +68,7 @@ func (s *Shipment) ask(
 			return nil, shop.Errorf(shop.Invalid, "parcel %s holds no %s", s.ID, w.SKU)
 		case slices.ContainsFunc(wishes[:i], func(o Wish) bool { return o.SKU == w.SKU }):
 			return nil, shop.Errorf(shop.Invalid, "%s is named twice", w.SKU)
-		case !slices.Contains(returnReasons(), w.Reason):
+		case !slices.Contains(event.ReturnReasons(), w.Reason):
 			return nil, shop.Errorf(shop.Invalid, "there is no reason %q for a return", w.Reason)
 		}
 		units := s.Lines[at].Quantity
@@ -110,7 +100,7 @@ func (r *Return) approve(by shop.ID, now time.Time, p Policy) ([]event.Fact, err
 
 // decline decides what follows when the dealer refuses.
 func (r *Return) decline(by shop.ID, why string) ([]event.Fact, error) {
-	if !slices.Contains(declineReasons(), why) {
+	if !slices.Contains(event.DeclineReasons(), why) {
 		return nil, shop.Errorf(shop.Invalid, "there is no reason %q to decline a return", why)
 	}
 	switch r.Stage {

@@ -109,12 +109,16 @@ type GetReturnsOut struct {
 	}
 }
 
-// GetOrderReturns answers GET /v1/orders/{id}/returns. Somebody to whom none of them is shown gets
-// an empty list, whether there is such an order or not.
+// GetOrderReturns answers GET /v1/orders/{id}/returns for the order's customer and the operator; to
+// everybody else, and before it has parcels, the order does not exist (NotFound).
 func (s *Service) GetOrderReturns(
 	ctx context.Context, in *GetOrderReturnsIn,
 ) (*GetReturnsOut, error) {
-	list, err := s.ReturnsOf(ctx, room.CallerOf(ctx), shop.ID(in.ID))
+	who := room.CallerOf(ctx)
+	if _, err := s.Get(ctx, who, ID(shop.ID(in.ID), 1)); err != nil {
+		return nil, shop.Errorf(shop.NotFound, "there is no order %q with parcels", in.ID)
+	}
+	list, err := s.ReturnsOf(ctx, who, shop.ID(in.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,9 @@ func TestFromPlacedToDelivered(t *testing.T) {
 			Shipment: "shp_a_1", Order: "ord_a", Tracking: "T1",
 			Lines: []event.ParcelLine{{SKU: "SKU-1", Quantity: 2}},
 		},
-		&event.ShipmentDelivered{Shipment: "shp_a_1", Order: "ord_a", Dealer: "dlr_1", At: arrived.Arrived})
+		&event.ShipmentDelivered{
+			Shipment: "shp_a_1", Order: "ord_a", Dealer: "dlr_1", At: arrived.Arrived,
+		})
 	w.ExpectNoDeadLetters(t)
 	w.FoldEqualsState(t, s)
 }

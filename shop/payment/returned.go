@@ -25,7 +25,7 @@ func (s *Service) refundOnReturnInspected(
 	}
 	return s.do(ctx, c, f.Payment, func(ctx context.Context, u *unit) error {
 		if u.p == nil || u.p.part(f.Shipment) == nil {
-			return platform.ErrNotYet // it was delivered, so its money was taken: that is on its way
+			return platform.ErrNotYet // it was delivered, so its capture is on its way
 		}
 		fact, err := u.p.planReturn(f)
 		if err != nil || fact == nil {
