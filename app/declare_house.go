@@ -79,6 +79,7 @@ func declaredTimers() []DeclaredTimer {
 		timer("order", "returns/*", &event.OrderReturnWindowClosed{}),
 		timer("payment", "check/*", &event.PaymentCheckDue{}),
 		timer("fulfilment", "return/*", &event.ReturnDue{}),
+		timer("fulfilment", "label/*", &event.LabelCheckDue{}),
 		timer("notification", "send/*", &event.MessageSendDue{}),
 	}
 }
@@ -117,6 +118,7 @@ func doorplates() []doorplate {
 		{"/v1/orders", "order"},
 		{"/v1/orders/{id}/returns", "fulfilment"},
 		{"/v1/returns", "fulfilment"},
+		{"/v1/carriers", "fulfilment"},
 		{"/v1/purchases", theApp},
 		{"/v1/payments", "payment"},
 		{"/v1/webhooks", "payment"},

@@ -41,7 +41,8 @@ func TestReturnFromWishToRefund(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.list("dlr_1", "a", 10)
-	a := s.ask("POST", "/v1/orders", s.token("cus_1", room.Customer()), checkout("a", 2, "tok_visa"),
+	a := s.ask("POST", "/v1/orders", s.token("cus_1", room.Customer()),
+		checkout("a", 2, "tok_visa"),
 		"Idempotency-Key", "k1", "Prefer", "wait=20")
 	var o struct{ ID, ReturnStatus, PaymentStatus string }
 	a.decode(t, &o)

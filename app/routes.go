@@ -37,7 +37,7 @@ func (a *App) routes() []Route {
 		{a.Catalog != nil, a.catalogRoutes}, {a.Inventory != nil, a.stockRoutes},
 		{a.Order != nil, a.orderRoutes}, {a.Order != nil, a.purchaseRoutes},
 		{a.Payment != nil, a.paymentRoutes}, {a.Fulfilment != nil, a.shipmentRoutes},
-		{a.Fulfilment != nil, a.returnRoutes},
+		{a.Fulfilment != nil, a.returnRoutes}, {a.Fulfilment != nil, a.labelRoutes},
 		{a.Notification != nil, a.messageRoutes}, {a.Analytics != nil, a.countRoutes},
 		{a.Ledger != nil, a.bookRoutes}, {a.Payment != nil, a.caseRoutes}, {true, a.opsRoutes},
 		{a.Order != nil, a.intakeRoutes}, {true, a.systemRoutes},
@@ -197,6 +197,32 @@ func (a *App) returnRoutes() []Route {
 			"Say what becomes of units that came back: restock, scrap, quarantine", dealers, 200,
 			moved, Carry, true,
 			answers[fulfilment.ReturnView](a.Fulfilment.PostInspectReturn)},
+	}
+}
+
+func (a *App) labelRoutes() []Route {
+	dealers := []room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}
+	viewers := []room.Role{room.Customer(), room.Dealer(), room.Admin(), room.ServiceRole()}
+	moved := codes{shop.NotFound, shop.Illegal, shop.Conflict}
+	const pdf = "application/pdf"
+	return []Route{
+		{post, "/v1/shipments/{id}/label", "postLabel", "Buy a label from the carrier", dealers,
+			202, moved, Carry, true, answers[fulfilment.LabelView](a.Fulfilment.PostLabel)},
+		{get, "/v1/shipments/{id}/label.pdf", "getLabel", "Print the label", dealers, 200,
+			codes{shop.NotFound}, Browse, false, handle(a.Fulfilment.GetLabel).gives(pdf)},
+		{get, "/v1/shipments/{id}/packing-slip.pdf", "getPackingSlip", "Print the packing slip",
+			dealers, 200, codes{shop.NotFound}, Browse, false,
+			handle(a.Fulfilment.GetSlip).gives(pdf)},
+		{post, "/v1/returns/{id}/label", "postReturnLabel", "Buy a label for the way back",
+			viewers, 202, moved, Carry, true,
+			answers[fulfilment.LabelView](a.Fulfilment.PostReturnLabel)},
+		{get, "/v1/returns/{id}/label.pdf", "getReturnLabel", "Print the label for the way back",
+			viewers, 200, codes{shop.NotFound}, Browse, false,
+			handle(a.Fulfilment.GetReturnLabel).gives(pdf)},
+		{post, "/v1/carriers/{carrier}/webhooks", "postCarrierWebhook",
+			"A carrier's word about a parcel, signed", nil, 204,
+			codes{shop.NotFound, shop.Unauthorised}, Carry, false,
+			handle(a.Fulfilment.PostCarrier)},
 	}
 }
 

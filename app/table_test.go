@@ -117,7 +117,8 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 		tokens[role.String()] = s.token("someone", role)
 	}
 	for _, r := range s.app.Routes() {
-		path := strings.NewReplacer("{id}", "x", "{sku}", "x", "{name}", "x", "{provider}", "x").
+		path := strings.NewReplacer("{id}", "x", "{sku}", "x", "{name}", "x", "{provider}", "x",
+			"{carrier}", "x").
 			Replace(r.Path)
 		if len(r.Roles) == 0 {
 			continue

@@ -21,6 +21,8 @@ import (
 	"github.com/souk-commerce/souk/platform/platformtest"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/fulfilment"
+	post "github.com/souk-commerce/souk/shop/fulfilment/sandbox"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 	"github.com/souk-commerce/souk/shop/room"
@@ -109,6 +111,7 @@ func (m *market) build(w world, now ticking) (*app.App, error) {
 			Name: sandbox.Name, Provider: w.provider, Describe: sandbox.Describe,
 			Secrets: [][]byte{secret()},
 		},
+		Fulfilment: fulfilment.Options{Carrier: post.New(now, nil)},
 	})
 }
 

@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/souk-commerce/souk/shop"
@@ -80,4 +81,37 @@ func (c *client) wish(order shop.ID, units int) (string, error) {
 	var v struct{ ID string }
 	a.decode(c.t, &v)
 	return "/v1/returns/" + v.ID, c.m.settle()
+}
+
+// stick buys a label for a parcel from a carrier that gives no answer at first. There is one label,
+// and it can be read.
+func stick(c *client) error {
+	a, err := c.do("order", request{who: buyer, verb: "POST /v1/orders", body: strings.Replace(
+		checkout("tok_visa", []item{{"lamp", 2}}), "Leeds", "Mute", 1)})
+	if err != nil {
+		return err
+	}
+	var o struct{ ID shop.ID }
+	if a.decode(c.t, &o); c.m.settle() != nil {
+		return errDied
+	}
+	path := "/v1/shipments/" + shipment(o.ID, 1)
+	if err := c.post("label", dealer, path+"/label", ""); err != nil {
+		return err
+	}
+	if err := c.m.pass(10*time.Second, time.Second); err != nil {
+		return err
+	}
+	var v struct{ Label struct{ State string } }
+	a = c.m.ask(request{who: dealer, verb: "GET " + path})
+	if !a.ok() {
+		return errDied
+	}
+	if a.decode(c.t, &v); v.Label.State != "bought" {
+		c.t.Errorf("the label is %s", v.Label.State)
+	}
+	if pdf := c.m.ask(request{who: dealer, verb: "GET " + path + "/label.pdf"}); !pdf.ok() {
+		c.t.Errorf("the label cannot be read: %d %s", pdf.status, pdf.body)
+	}
+	return nil
 }

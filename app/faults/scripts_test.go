@@ -38,6 +38,7 @@ func scripts() []script {
 		{"return that never comes", listed, false, neverSent, []string{
 			"authorise 1020", "capture 1020",
 		}, nil},
+		{"label", listed, false, stick, []string{"authorise 1020"}, nil},
 		{"expire", listed, false, expire, nil, ended},
 		{"queue", listed, false, queue(true), []string{"authorise 510"}, nil},
 		{"queue and then at once", listed, false, queue(false), []string{"authorise 510"}, nil},

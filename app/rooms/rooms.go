@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"crypto/rand"
 	"slices"
 	"strings"
 
@@ -28,8 +29,8 @@ type Config struct {
 	Catalog   catalog.Policy
 	Order     order.Policy
 	Payment   payment.Options
-	// Fulfilment is what the operator decides about parcels and returns. Orders is set here, and
-	// the return window is the order's unless it says another.
+	// Fulfilment is what the operator decides about parcels and returns. Orders and
+	// Files are set here, and the return window is the order's unless it says another.
 	Fulfilment fulfilment.Options
 	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
 	Notification notification.Options
@@ -146,7 +147,10 @@ func (r *Row) openPayment() room.Room {
 
 func (r *Row) openFulfilment() room.Room {
 	opt := r.cfg.Fulfilment
-	opt.Orders = frozen{r.orderFor(seamFrozen())}
+	opt.Orders, opt.Files = frozen{r.orderFor(seamFrozen())}, r.cfg.Platform.Files()
+	if opt.Chance == nil {
+		opt.Chance = rand.Reader
+	}
 	if opt.Policy.ReturnWindow == 0 {
 		opt.Policy.ReturnWindow = r.cfg.Order.ReturnWindow
 	}

@@ -47,10 +47,12 @@ type life struct {
 	hold    hold
 	purse   purse
 	returns []comeback
-	parcels []parcel // as placed; the n-th is at n-1
-	told    told
-	late    late
-	sends   map[letter]sent // nil until a message leaves the mailbox
+
+	stickers []sticker
+	parcels  []parcel // as placed; the n-th is at n-1
+	told     told
+	late     late
+	sends    map[letter]sent // nil until a message leaves the mailbox
 }
 
 // parcel is one dealer's part of an order.
@@ -104,6 +106,7 @@ func (b *books) enter(it *item, l *life) {
 		}
 	}()
 	b.comes(it, l)
+	b.labelled(it, l)
 	b.stock.enter(it, l)
 	b.money.enter(it, l)
 	b.orders.enter(it, l)

@@ -10,7 +10,8 @@ import (
 
 // corruptReturns changes what is told of goods that come back.
 func corruptReturns() []corruption {
-	return slices.Concat(corruptWishes(), corruptInspections(), corruptAxis())
+	return slices.Concat(corruptWishes(), corruptInspections(), corruptAxis(),
+		corruptLabels())
 }
 
 func corruptWishes() []corruption {
@@ -120,3 +121,20 @@ func corruptAxis() []corruption {
 
 // isRestock tells movements that a return made from the others.
 func isRestock(f *event.StockMoved, _ platform.Event) bool { return f.Return != "" }
+
+func corruptLabels() []corruption {
+	return []corruption{
+		{"I12", "a carrier sells two labels for a parcel", func(tp *tape) {
+			at, f := find[*event.LabelBought](tp, nil)
+			f.Tracking += "2"
+			tp.add(f, at)
+		}},
+		{"I12", "a label is bought that nobody wanted", func(tp *tape) {
+			edit(tp, func(f *event.LabelBought) bool { f.Key += "0"; return true })
+		}},
+		{"I12", "a carrier is asked again before it has answered", func(tp *tape) {
+			at, f := find[*event.LabelWanted](tp, nil)
+			tp.add(f, at)
+		}},
+	}
+}

@@ -104,6 +104,8 @@ func orderOf(f event.Fact) shop.ID {
 		return f.Order
 	case *event.OrderReturnMoved:
 		return f.Order
+	case *event.OrderTracked:
+		return f.Order
 	}
 	return orderOfOthers(f)
 }
@@ -171,6 +173,25 @@ func orderOfReturn(f event.Fact) shop.ID {
 	case *event.ReturnClosed:
 		return f.Order
 	case *event.ReturnDue:
+		return f.Order
+	}
+	return orderOfLabel(f)
+}
+
+// orderOfLabel is orderOf for what is about labels.
+func orderOfLabel(f event.Fact) shop.ID {
+	switch f := f.(type) {
+	case *event.LabelWanted:
+		return f.Order
+	case *event.LabelBought:
+		return f.Order
+	case *event.LabelRefused:
+		return f.Order
+	case *event.LabelUnresolved:
+		return f.Order
+	case *event.LabelCheckDue:
+		return f.Order
+	case *event.ParcelTracked:
 		return f.Order
 	}
 	return orderOfMessage(f)

@@ -17,6 +17,7 @@ import (
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/fulfilment"
+	post "github.com/souk-commerce/souk/shop/fulfilment/sandbox"
 	"github.com/souk-commerce/souk/shop/notification"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
@@ -93,6 +94,7 @@ func (d *town) open(wait func(ctx context.Context, by time.Duration) bool) {
 			Name: sandbox.Name, Provider: d.provider, Describe: sandbox.Describe,
 			Secrets: [][]byte{secret},
 		},
+		Fulfilment: fulfilment.Options{Carrier: post.New(clock, nil)},
 		Notification: notification.Options{
 			Mail:   letterbox{},
 			Jitter: func(most time.Duration) time.Duration { return most / 2 },
@@ -340,6 +342,13 @@ func (d *town) ship() {
 	}
 	d.settle()
 	d.wrap()
+	d.each(func(n int, id shop.ID) {
+		if n%6 == 1 {
+			_, _ = d.app.Fulfilment.PostLabel(d.admin(),
+				&fulfilment.StepIn{ID: string(id), Key: "label-" + string(id)})
+		}
+	})
+	d.settle()
 	d.each(func(n int, id shop.ID) {
 		if n%9 != 8 {
 			_, _ = d.app.Fulfilment.Dispatch(d.admin(), staff(), id, "RM 12 GB")

@@ -15,6 +15,9 @@ import (
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/fulfilment"
+	"github.com/souk-commerce/souk/shop/fulfilment/paper"
+	post "github.com/souk-commerce/souk/shop/fulfilment/sandbox"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
@@ -63,6 +66,7 @@ func (f policyFlags) policy() app.Policy {
 type world struct {
 	platform *embedded.Platform
 	provider *sandbox.Sandbox
+	carrier  *post.Sandbox
 	app      *app.App
 	cat      *event.Catalogue
 	dir      string // "" in memory
@@ -111,12 +115,16 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.platform.Close())
 	}
+	w.carrier = post.New(clock, secrets[0])
 	w.app, err = app.Open(app.Config{
 		Platform: w.platform, Catalogue: w.cat, Clock: clock, Log: e.log, Policy: f.policy(),
 		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader}, Backups: w.backer(),
 		Payment: payment.Options{
 			Name: sandbox.Name, Provider: w.provider, Describe: sandbox.Describe,
 			Secrets: secrets, Policy: f.Payment,
+		},
+		Fulfilment: fulfilment.Options{
+			Carrier: w.carrier, Secrets: secrets, Depot: depot(), Printer: paper.Printer{},
 		},
 	})
 	if err != nil {

@@ -149,6 +149,17 @@ type OrderReturnMoved struct {
 	Cause  string       `json:"cause" doc:"the fact that moved it, as in fulfilment.return_closed/…"`
 }
 
+// OrderTracked says where a carrier saw a parcel of the order: its latest word, by its own clock.
+type OrderTracked struct {
+	Order    shop.ID   `json:"order"`
+	Shipment shop.ID   `json:"shipment"`
+	Carrier  string    `json:"carrier"`
+	Tracking string    `json:"tracking"`
+	Status   string    `json:"status" doc:"picked_up, in_transit, delivered …"`
+	At       time.Time `json:"at"`
+	Cause    string    `json:"cause"`
+}
+
 // OrderCompleted says that everything was delivered and the return window is closed.
 type OrderCompleted struct {
 	Order    shop.ID `json:"order"`
@@ -194,6 +205,9 @@ func (*OrderProgressed) Type() string { return "souk.order.progressed.v1" }
 func (*OrderReturnMoved) Type() string { return "souk.order.return_moved.v1" }
 
 // Type implements Fact.
+func (*OrderTracked) Type() string { return "souk.order.tracked.v1" }
+
+// Type implements Fact.
 func (*OrderCompleted) Type() string { return "souk.order.completed.v1" }
 
 // Type implements Fact.
@@ -228,6 +242,9 @@ func (f *OrderProgressed) Subject() string { return orderSubject(f.Order) }
 
 // Subject implements Fact.
 func (f *OrderReturnMoved) Subject() string { return orderSubject(f.Order) }
+
+// Subject implements Fact.
+func (f *OrderTracked) Subject() string { return orderSubject(f.Order) }
 
 // Subject implements Fact.
 func (f *OrderCompleted) Subject() string { return orderSubject(f.Order) }
@@ -268,6 +285,7 @@ func orderKinds() []Kind {
 		kind[OrderReturnMoved]("a return of the order began, went on or ended",
 			rule("units_not_negative", "data.units >= 0",
 				func(f *OrderReturnMoved) bool { return f.Units >= 0 })),
+		kind[OrderTracked]("where a carrier saw a parcel of the order last"),
 		kind[OrderCompleted]("everything was delivered and the return window is closed"),
 		kind[OrderDeadline]("the order's deadline has come (announced by its timer)"),
 		kind[OrderReturnWindowClosed]("the return window has closed (announced by its timer)"),

@@ -20,6 +20,7 @@ type ShipmentView struct {
 	Lines    []event.ParcelLine `json:"lines"`
 	Tracking string             `json:"tracking,omitempty"`
 	ShipTo   *shop.Address      `json:"shipTo,omitempty"`
+	Label    *LabelView         `json:"label,omitempty" doc:"only of a single shipment"`
 }
 
 func viewOf(sh *Shipment) ShipmentView {
@@ -46,7 +47,12 @@ func (s *Service) GetShipment(ctx context.Context, in *GetShipmentIn) (*GetShipm
 	if err != nil {
 		return nil, err
 	}
+	label, err := labelFor(ctx, s.desk.Begin(room.Cause{}), sh.ID)
+	if err != nil {
+		return nil, err
+	}
 	out := &GetShipmentOut{Body: viewOf(sh)}
+	out.Body.Label = viewLabel(label)
 	if !who.May(room.ServiceRole()) {
 		out.Body.ShipTo, err = s.Address(ctx, who, sh)
 	}

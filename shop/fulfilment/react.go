@@ -25,7 +25,7 @@ func (s *Service) Reactions() []room.Reaction {
 		s.clearOnPaymentCaptured)
 	clear.Retry = platform.DefaultRetry()
 	clear.Retry.NotYet = captureWait
-	return append(s.returnReactions(),
+	return append(append(s.returnReactions(), s.labelReactions()...),
 		room.On("fulfilment.request-on-order-placed", platform.Standard, s.requestOnOrderPlaced),
 		room.On("fulfilment.cancel-on-order-cancelled", platform.Standard,
 			s.cancelOnOrderCancelled),

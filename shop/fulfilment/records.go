@@ -38,6 +38,9 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 	if id, shipment := aboutReturn(f); id != "" {
 		return applyReturn(ctx, tx, f, id, shipment, m)
 	}
+	if of := aboutLabel(f); of != "" {
+		return applyLabel(ctx, tx, f, of, m)
+	}
 	switch f := f.(type) {
 	case *event.ShipmentRequested:
 		room.Put(tx, shipmentKey(f.Shipment), &Shipment{

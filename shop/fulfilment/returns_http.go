@@ -24,6 +24,7 @@ type ReturnView struct {
 	AskedAt  time.Time        `json:"askedAt"`
 	AnswerBy time.Time        `json:"answerBy" doc:"approved by itself then"`
 	ArriveBy *time.Time       `json:"arriveBy,omitempty" doc:"what is missing then does not come back"`
+	Label    *LabelView       `json:"label,omitempty" doc:"only of a single return"`
 }
 
 // ReturnLineView is one line of a return.
@@ -175,7 +176,13 @@ func (s *Service) GetOneReturn(ctx context.Context, in *GetReturnIn) (*GetReturn
 	if err != nil {
 		return nil, err
 	}
-	return &GetReturnOut{Body: viewReturn(r)}, nil
+	label, err := labelFor(ctx, s.desk.Begin(room.Cause{}), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &GetReturnOut{Body: viewReturn(r)}
+	out.Body.Label = viewLabel(label)
+	return out, nil
 }
 
 // PostApproveReturn answers POST /v1/returns/{id}/approve.

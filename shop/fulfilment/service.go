@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -43,10 +44,17 @@ func (p Policy) orDefault() Policy {
 	}
 }
 
-// Options is what the app decides for the room. Orders is required.
+// Options is what the app decides for the room. Orders is required; without a Carrier and a Printer
+// there are no labels and no packing slips, and with one of them Files and Chance are required.
 type Options struct {
-	Orders Orders
-	Policy Policy
+	Orders  Orders
+	Policy  Policy
+	Carrier Carrier
+	Secrets [][]byte     // that the carrier's webhooks may be signed with; none refuses all
+	Depot   shop.Address // where parcels begin, and returns end
+	Printer Printer
+	Files   Files
+	Chance  io.Reader // makes the keys of papers
 }
 
 // Service is the room. It is safe for concurrent use.

@@ -50,6 +50,8 @@ type Order struct {
 	Dispatched Parcels `json:"dispatched,omitempty"`
 	Delivered  Parcels `json:"delivered,omitempty"`
 
+	Seen Parcels `json:"seen,omitempty"` // of which a carrier has told where they are
+
 	ReturnsAsked  int   `json:"returnsAsked,omitempty"`  // returns that wait for an answer
 	ReturnsMoving int   `json:"returnsMoving,omitempty"` // whose goods may come back
 	Returned      int64 `json:"returned,omitempty"`      // units that came back

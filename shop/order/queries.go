@@ -36,6 +36,9 @@ func (s *Service) Get(ctx context.Context, id shop.ID) (View, error) {
 		return View{}, err
 	}
 	showReturned(v.Items, units)
+	if v.Tracking, err = trackingOf(ctx, tx, o); err != nil {
+		return View{}, err
+	}
 	if by.May(room.ServiceRole()) || b.ShipTo == nil || b.Contact == nil {
 		return v, nil
 	}

@@ -24,6 +24,7 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("order.progress-on-payment-voided", class, s.progressOnVoided),
 		room.On("order.progress-on-shipment-dispatched", class, s.progressOnDispatched),
 		room.On("order.progress-on-shipment-delivered", class, s.progressOnDelivered),
+		room.On("order.note-on-parcel-tracked", class, s.noteOnTracked),
 		room.On("order.complete-on-return-window-closed", class, s.completeOnWindowClosed),
 	)
 }

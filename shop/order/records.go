@@ -19,6 +19,7 @@ import (
 //	<order>              body/<nnn>     its lines, maxChunk a record, and its sealed personal data
 //	<order>              cause/<fact>   that a fact which the head has no place for was counted
 //	<order>              return/<return> how far a return of it is: coming
+//	<order>              seen/<nn>      where a carrier saw a parcel last
 //	<order>              back           what came back, by SKU
 //	customer/<customer>  <time>#<order> that the customer has the order, by time of checkout
 //	cart/<customer>      <cart>         the order that the cart became
@@ -120,10 +121,14 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 	if err := o.apply(f, m.Sequence); err != nil {
 		return err
 	}
-	if moved, ok := f.(*event.OrderReturnMoved); ok {
-		if err := applyReturn(ctx, tx, o, moved); err != nil {
-			return err
-		}
+	switch f := f.(type) {
+	case *event.OrderReturnMoved:
+		err = applyReturn(ctx, tx, o, f)
+	case *event.OrderTracked:
+		err = applyTracked(tx, o, f)
+	}
+	if err != nil {
+		return err
 	}
 	room.Put(tx, headKey(id), o)
 	if cause != "" {
@@ -149,6 +154,8 @@ func aboutOf(f event.Fact) (shop.ID, string) {
 	case *event.OrderCompleted:
 		return f.Order, ""
 	case *event.OrderReturnMoved:
+		return f.Order, ""
+	case *event.OrderTracked:
 		return f.Order, ""
 	case *event.OrderProgressed:
 		kind, _, _ := strings.Cut(f.Cause, "/")

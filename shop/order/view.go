@@ -32,6 +32,7 @@ type View struct {
 	Deadline         time.Time     `json:"deadline" doc:"placed by then, or expired"`
 	CartID           shop.ID       `json:"cartId,omitempty"`
 	Version          int64         `json:"version"`
+	Tracking         []TrackedView `json:"tracking,omitempty" maxItems:"50" doc:"not in a list"`
 	ShipTo           *shop.Address `json:"shipTo,omitempty"`
 	Email            string        `json:"email,omitempty"`
 }
