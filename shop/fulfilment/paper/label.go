@@ -90,6 +90,9 @@ func (p page) labelAddresses(l Label) {
 		if i == 0 {
 			style, size, step = "B", 15, 7.2
 		}
+		for p.width(line, size, style) > labelInner-4 && size > 8 {
+			size -= 0.5 // a long name is printed smaller rather than cut
+		}
 		p.at(m+2, y, labelInner-4, size, style, line)
 		y += step
 	}

@@ -59,6 +59,12 @@ func (p page) right(x, y, width, size float64, style, text string) {
 	p.CellFormat(width, size*0.42, p.fit(text, width), "", 0, "R", false, 0, "")
 }
 
+// width is how wide text is in letters of a size.
+func (p page) width(text string, size float64, style string) float64 {
+	p.SetFont(letters, style, size)
+	return p.GetStringWidth(text)
+}
+
 // fit cuts text to a width in the letters of now.
 func (p page) fit(text string, width float64) string {
 	if p.GetStringWidth(text) <= width {

@@ -46,7 +46,7 @@ func (Printer) Slip(s fulfilment.Slip) ([]byte, error) {
 		rows = min(rows, len(lines))
 		p.slipTable(y, lines[:rows], n)
 		lines, n = lines[rows:], n+rows
-		p.slipFoot(s, sheet, sheets)
+		p.slipFoot(sheet, sheets)
 	}
 	return p.bytes()
 }
@@ -84,7 +84,7 @@ func (p page) slipHead(s fulfilment.Slip) error {
 	}
 	p.facts(112, 51, [][2]string{
 		{"ORDER", string(s.Order)}, {"SOLD BY", string(s.Dealer)},
-		{"ITEMS", fmt.Sprintf("%d of %d kinds", units, len(s.Lines))},
+		{"ITEMS", fmt.Sprintf("%d units of %d kinds", units, len(s.Lines))},
 	})
 	return p.qr(slipWidth-m-30, 68, 34, string(s.Shipment))
 }
@@ -130,11 +130,10 @@ func (p page) slipTable(y float64, lines []fulfilment.SlipLine, before int) {
 	p.Line(m, y, slipWidth-m, y)
 }
 
-func (p page) slipFoot(s fulfilment.Slip, sheet, sheets int) {
+func (p page) slipFoot(sheet, sheets int) {
 	const m = slipMargin
 	p.grey(120)
-	p.at(m, slipHeight-16, 120, 8, "",
-		"No prices on this slip. To send something back, ask for a return of order "+
-			string(s.Order)+".")
+	p.at(m, slipHeight-16, 130, 8, "",
+		"No prices on this slip. To send something back, ask for a return of this order.")
 	p.right(slipWidth-m, slipHeight-16, 40, 8, "", fmt.Sprintf("%d / %d", sheet, sheets))
 }
