@@ -138,8 +138,8 @@ func (s *Service) buy(ctx context.Context, c room.Cause, due event.LabelCheckDue
 	case l.Key != due.Key || !l.pending():
 		return nil
 	case s.opt.Carrier == nil || s.opt.Carrier.Name() != l.Carrier:
-		return shop.Errorf(shop.Unavailable, "there is no carrier %q here to ask for the label of %s",
-			l.Carrier, l.For)
+		return shop.Errorf(shop.Unavailable,
+			"there is no carrier %q here to ask for the label of %s", l.Carrier, l.For)
 	}
 	out, err := s.call(ctx, l)
 	if errors.Is(err, platform.ErrErased) {
@@ -229,6 +229,17 @@ func (s *Service) conclude(
 	})
 }
 
+// overtakes is how long a carrier's word may be ahead of its answer to the purchase of the label.
+const overtakes = time.Hour
+
+// kindOf keeps the name of a kind of webhook, if it is a name.
+func kindOf(s string) string {
+	if _, err := shop.ParseID(s); err != nil {
+		return "other"
+	}
+	return s
+}
+
 // word keeps a carrier's word when it is one: whatever else it writes may hold an address.
 func word(s string) string {
 	if _, err := shop.ParseID(s); err != nil {
@@ -255,7 +266,8 @@ func countsKey() platform.Key {
 // Hear deals with a carrier's webhook: it checks the signature, drops what came before, and
 // announces what is news. It refuses a wrong signature (Unauthorised) and what is no word of the
 // carrier's (Invalid). What is of a kind that nobody knows, or about a parcel that is not ours, is
-// kept and counted.
+// kept and counted; a word that may only have overtaken the label's purchase is refused with
+// Unavailable, so that it comes again.
 func (s *Service) Hear(ctx context.Context, carrier string, w room.Signed) error {
 	if s.opt.Carrier == nil || s.opt.Carrier.Name() != carrier {
 		return shop.Errorf(shop.NotFound, "there is no such carrier")
@@ -279,7 +291,11 @@ func (s *Service) Hear(ctx context.Context, carrier string, w room.Signed) error
 			if as, err = s.heed(ctx, tx, carrier, n, known, w.ID); err != nil {
 				return err
 			}
-			room.Put(tx, key, &noticed{Kind: word(n.Kind), At: now, As: as})
+			if as == "unmatched" && now.Sub(n.At) < overtakes {
+				return shop.Errorf(shop.Unavailable, "this parcel is not known here, or not yet").
+					WithHint("it will be sent again; the label's own answer may be on its way")
+			}
+			room.Put(tx, key, &noticed{Kind: kindOf(n.Kind), At: now, As: as})
 		}
 		tx.Add(countsKey(), platform.Move{Counter: as, Delta: 1, Floor: platform.NoFloor})
 		return nil

@@ -157,7 +157,7 @@ func (d *depot) count(f event.Fact) int {
 
 // Goal: a carrier's words bring a parcel to where it is, each once and in whatever order they come;
 // what nobody knows is kept and counted; a word about a parcel that is not paid moves nothing.
-// Method: a parcel to each city of magic that is about the way; where it ends, and what was counted.
+// Method: a parcel to each city of magic that is about the way; where it ends, and what is counted.
 func TestTracking(t *testing.T) {
 	t.Parallel()
 	for city, want := range map[string]struct{ status, state, counted string }{
@@ -213,7 +213,7 @@ func TestWebhooksOfOthers(t *testing.T) {
 			Signature: room.Sign(secret, "msg_1", at, body), Body: body,
 		}
 	}
-	bare := signed(secret, now, body)
+	bare, old := signed(secret, now, body), now.Add(-time.Hour)
 	bare.Signature = ""
 	for name, try := range map[string]struct {
 		w    room.Signed
@@ -222,10 +222,12 @@ func TestWebhooksOfOthers(t *testing.T) {
 	}{
 		"no signature":    {bare, sandbox.Name, shop.Unauthorised},
 		"another secret":  {signed([]byte("x"), now, body), sandbox.Name, shop.Unauthorised},
-		"an old one":      {signed(secret, now.Add(-time.Hour), body), sandbox.Name, shop.Unauthorised},
+		"an old one":      {signed(secret, old, body), sandbox.Name, shop.Unauthorised},
 		"another carrier": {signed(secret, now, body), "pigeons", shop.NotFound},
 		"no word":         {signed(secret, now, []byte(`{}`)), sandbox.Name, shop.Invalid},
-		"no parcel":       {signed(secret, now, body), sandbox.Name, ""},
+		"no parcel yet":   {signed(secret, now, body), sandbox.Name, shop.Unavailable},
+		"no parcel": {signed(secret, now, bytes.Replace(body, []byte("2026-03-02"),
+			[]byte("2026-03-01"), 1)), sandbox.Name, ""},
 	} {
 		err := d.s.Hear(t.Context(), try.from, try.w)
 		if try.code == "" && err != nil || try.code != "" && shop.CodeOf(err) != try.code {

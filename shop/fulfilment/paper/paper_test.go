@@ -145,7 +145,8 @@ func paint(t *testing.T, pdf []byte) *image.Gray {
 		return n
 	}
 	high := number(string(box[2]))
-	sheet := image.NewGray(image.Rect(0, 0, int(number(string(box[1]))*perPoint), int(high*perPoint)))
+	wide := number(string(box[1]))
+	sheet := image.NewGray(image.Rect(0, 0, int(wide*perPoint), int(high*perPoint)))
 	for i := range sheet.Pix {
 		sheet.Pix[i] = 255
 	}

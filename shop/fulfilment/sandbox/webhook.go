@@ -66,7 +66,8 @@ func route(place string) []leg {
 	case returned:
 		return append(way, leg{24 * h, "ON_VAN"}, leg{96 * h, "BACK_AT_SENDER"})
 	case delayed:
-		return append(way, leg{26 * h, "HELD_UP"}, leg{72 * h, "ON_VAN"}, leg{74 * h, "HANDED_OVER"})
+		return append(way, leg{26 * h, "HELD_UP"}, leg{72 * h, "ON_VAN"},
+			leg{74 * h, "HANDED_OVER"})
 	case odd:
 		way = append(way, leg{9 * h, "X_RAYED"})
 	}
