@@ -151,7 +151,7 @@ func (f frozen) Priced(ctx context.Context, id shop.ID) ([]fulfilment.Priced, er
 	priced := make([]fulfilment.Priced, len(lines))
 	for i, l := range lines {
 		priced[i] = fulfilment.Priced{
-			SKU: l.SKU, Dealer: l.Dealer, Title: l.Title, Amount: l.Amount,
+			SKU: l.SKU, Dealer: l.Dealer, Title: l.Title, Amount: l.Amount, Units: l.Quantity,
 		}
 	}
 	return priced, nil

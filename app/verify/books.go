@@ -49,7 +49,8 @@ type life struct {
 	returns []comeback
 
 	stickers []sticker
-	parcels  []parcel // as placed; the n-th is at n-1
+	parcels  []parcel       // as placed, the n-th at n-1; behind them those that were split
+	plan     []event.Parcel // what is in each now, and what it costs: Lines, Amount and Dealer
 	told     told
 	late     late
 	sends    map[letter]sent // nil until a message leaves the mailbox
@@ -69,6 +70,7 @@ type parcel struct {
 	taken    place // of the capture
 	matured  bool
 	told     bool // the customer knows that it left
+	absent   bool // only a number: others were split into theirs
 }
 
 func newBooks(r *run) *books {
@@ -119,12 +121,15 @@ func (b *books) enter(it *item, l *life) {
 	case *event.OrderPlaced:
 		if l.placed == nil {
 			l.parcels = make([]parcel, len(f.Parcels))
+			l.plan = slices.Clone(f.Parcels)
 			l.placed = &event.OrderPlaced{ // without the personal data, which is large
 				Order: f.Order, Currency: f.Currency, Total: f.Total, Parcels: f.Parcels,
 			}
 		}
 	case *event.ShipmentRequested:
 		b.shipments++
+	case *event.ShipmentSplit:
+		b.split(it, l, f)
 	}
 }
 

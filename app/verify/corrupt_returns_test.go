@@ -11,7 +11,7 @@ import (
 // corruptReturns changes what is told of goods that come back.
 func corruptReturns() []corruption {
 	return slices.Concat(corruptWishes(), corruptInspections(), corruptAxis(),
-		corruptLabels())
+		corruptLabels(), corruptSplits())
 }
 
 func corruptWishes() []corruption {
@@ -135,6 +135,33 @@ func corruptLabels() []corruption {
 		{"I12", "a carrier is asked again before it has answered", func(tp *tape) {
 			at, f := find[*event.LabelWanted](tp, nil)
 			tp.add(f, at)
+		}},
+	}
+}
+
+func corruptSplits() []corruption {
+	return []corruption{
+		{"I20", "a part of a parcel costs a cent more", func(tp *tape) {
+			edit(tp, func(f *event.ShipmentSplit) bool { f.Amount.Amount++; return true })
+		}},
+		{"I20", "a part holds more than the parcel", func(tp *tape) {
+			edit(tp, func(f *event.ShipmentSplit) bool { f.Lines[0].Quantity += 100; return true })
+		}},
+		{"I20", "the rest is not what was left", func(tp *tape) {
+			_, s := find[*event.ShipmentSplit](tp, nil)
+			edit(tp, func(f *event.ShipmentRequested) bool {
+				f.Lines[0].Quantity++
+				return f.Shipment == s.Rest
+			})
+		}},
+		{"I12", "a parcel is split into another's number", func(tp *tape) {
+			edit(tp, func(f *event.ShipmentSplit) bool { f.Rest += "1"; return true })
+		}},
+		{"I9", "an order never hears that a parcel was split", func(tp *tape) {
+			_, s := find[*event.ShipmentSplit](tp, nil)
+			drop(tp, func(f *event.OrderProgressed) bool {
+				return f.Cause == "fulfilment.split/"+string(s.Rest)
+			})
 		}},
 	}
 }

@@ -129,6 +129,8 @@ func orderOfOthers(f event.Fact) shop.ID {
 		return f.Order
 	case *event.ShipmentRequested:
 		return f.Order
+	case *event.ShipmentSplit:
+		return f.Order
 	case *event.ShipmentPacked:
 		return f.Order
 	case *event.ShipmentCleared:

@@ -49,7 +49,8 @@ func (b *books) labelled(it *item, l *life) {
 		s := l.sticker(f.For)
 		if s == nil || s.tracking != f.Tracking || s.over || !f.At.After(s.seen) {
 			b.broken(singletons, it.at,
-				"a carrier's word that is no news, or about no label of ours", "for", f.For, "tracking", f.Tracking, "status", f.Status)
+				"a carrier's word that is no news, or about no label of ours", "for", f.For,
+				"tracking", f.Tracking, "status", f.Status)
 			return
 		}
 		s.seen, s.over = f.At, f.Status == "delivered" || f.Status == "returned"

@@ -264,7 +264,7 @@ func (m *money) capturedParcel(it *item, l *life, f *event.PaymentCaptured) {
 	}
 	q.captured += f.Amount.Amount
 	q.taken = it.at
-	if due := l.placed.Parcels[n-1].Amount; q.captured > due {
+	if due := l.plan[n-1].Amount; q.captured > due {
 		m.broken(bounds, it.at, "more is captured than the parcel costs",
 			"shipment", f.Shipment, "captured", q.captured, "due", due)
 	}

@@ -89,6 +89,7 @@ func (o *orders) parcelsMove(l *life, stuck func(why string, pairs ...any)) {
 	for i := range l.parcels {
 		q := &l.parcels[i]
 		switch {
+		case q.absent:
 		case q.way == nowhere:
 			stuck("a parcel was never requested", "parcel", i+1)
 		case q.way == packed && q.captured > 0:

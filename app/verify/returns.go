@@ -181,16 +181,18 @@ type worth struct{ units, due int64 }
 
 // sharesOf divides what the n-th parcel cost over its SKUs, as the order froze it.
 func (b *books) sharesOf(l *life, n int) map[shop.SKU]worth {
-	p := &l.placed.Parcels[n-1]
-	goods := make(map[shop.SKU]int64)
+	p := &l.plan[n-1]
+	goods := make(map[shop.SKU]worth)
 	for _, line := range l.created.Lines {
 		if line.Dealer == p.Dealer {
-			goods[line.SKU] += line.Amount
+			g := goods[line.SKU]
+			goods[line.SKU] = worth{g.units + line.Quantity, g.due + line.Amount}
 		}
 	}
 	weights := make([]int64, len(p.Lines))
 	for i, line := range p.Lines {
-		weights[i] = goods[line.SKU]
+		g := goods[line.SKU]
+		weights[i] = partOf(g.due, line.Quantity, g.units)
 	}
 	shares := make(map[shop.SKU]worth, len(p.Lines))
 	parts, err := shop.Money{Amount: p.Amount}.Allocate(weights)

@@ -295,7 +295,7 @@ func (d *town) advance(by time.Duration) {
 // each calls do for the shipments of all orders, with the order's number.
 func (d *town) each(do func(n int, id shop.ID)) {
 	d.many(len(d.orders), func(n int) {
-		for p := 1; p <= dealers; p++ {
+		for p := 1; p <= 3*dealers; p++ { // parts of parcels have higher numbers
 			id := fulfilment.ID(d.orders[n], p)
 			if _, err := d.app.Fulfilment.Get(d.admin(), staff(), id); err == nil {
 				do(n, id)
@@ -320,14 +320,29 @@ func (d *town) pack() {
 	d.wrap()
 }
 
-// wrap lets the dealers pack what they can.
+// wrap lets the dealers pack what they can, some of it in parts.
 func (d *town) wrap() {
 	d.each(func(n int, id shop.ID) {
+		if n%4 == 1 {
+			d.wrapOne(id)
+		}
 		if n%10 != 9 {
 			_, _ = d.app.Fulfilment.Pack(d.admin(), staff(), id)
 		}
 	})
 	d.settle()
+}
+
+// wrapOne packs one unit of a parcel, and leaves the others for later.
+func (d *town) wrapOne(id shop.ID) {
+	sh, err := d.app.Fulfilment.Get(d.admin(), staff(), id)
+	if err != nil || sh.State != fulfilment.Requested() {
+		return
+	}
+	in := &fulfilment.PackIn{ID: string(id), Body: &fulfilment.PackBody{
+		Lines: []event.ParcelLine{{SKU: sh.Lines[0].SKU, Quantity: 1}},
+	}}
+	_, _ = d.app.Fulfilment.PostPack(d.admin(), in) // the order may be cancelled or on hold
 }
 
 // ship lets the dealers hand over and deliver, and gives some money back.

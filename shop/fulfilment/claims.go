@@ -70,26 +70,29 @@ type Priced struct {
 	Dealer shop.ID
 	Title  string
 	Amount int64 // minor units for all units of the line
+	Units  int64
 }
 
 // shares divides what was paid for a parcel, shipping and tax included, over its SKUs in the
 // proportion of their prices, by largest remainder: the shares add up to the parcel's amount. Where
 // nothing has a price the SKUs share alike.
 func (s *Shipment) shares(lines []Priced) ([]int64, error) {
-	goods := make(map[shop.SKU]int64, len(lines))
+	type goods struct{ amount, units int64 }
+	sold := make(map[shop.SKU]goods, len(lines))
 	for _, l := range lines {
 		if l.Dealer == s.Dealer {
-			goods[l.SKU] += l.Amount
+			g := sold[l.SKU]
+			sold[l.SKU] = goods{g.amount + l.Amount, g.units + l.Units}
 		}
 	}
 	weights := make([]int64, len(s.Lines))
 	for i, l := range s.Lines {
-		amount, ok := goods[l.SKU]
+		g, ok := sold[l.SKU]
 		if !ok {
 			return nil, shop.Errorf(shop.Internal,
 				"the order of parcel %s has no line for %s", s.ID, l.SKU)
 		}
-		weights[i] = amount
+		weights[i] = portion(g.amount, l.Quantity, g.units) // of a part, its part
 	}
 	parts, err := s.Amount.Allocate(weights)
 	if err != nil {

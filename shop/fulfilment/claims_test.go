@@ -36,7 +36,8 @@ func newYard(t *rapid.T) *yard {
 			SKU: sku, Quantity: rapid.Int64Range(1, 7).Draw(t, "units"),
 		})
 		lines = append(lines, Priced{
-			SKU: sku, Dealer: "dlr_1", Amount: rapid.Int64Range(0, 5000).Draw(t, "price"),
+			SKU: sku, Dealer: "dlr_1", Units: y.sh.Lines[i].Quantity,
+			Amount: rapid.Int64Range(0, 5000).Draw(t, "price"),
 		})
 	}
 	var err error

@@ -19,6 +19,7 @@ type ShipmentView struct {
 	Amount   shop.Money         `json:"amount"`
 	Lines    []event.ParcelLine `json:"lines"`
 	Tracking string             `json:"tracking,omitempty"`
+	Rest     shop.ID            `json:"rest,omitempty" doc:"the parcel that was split from it"`
 	ShipTo   *shop.Address      `json:"shipTo,omitempty"`
 	Label    *LabelView         `json:"label,omitempty" doc:"only of a single shipment"`
 }
@@ -27,6 +28,7 @@ func viewOf(sh *Shipment) ShipmentView {
 	return ShipmentView{
 		ID: sh.ID, Order: sh.Order, Dealer: sh.Dealer, State: sh.State.String(),
 		Amount: sh.Amount, Lines: sh.Lines, Tracking: sh.Tracking,
+		Rest: sh.Rest,
 	}
 }
 
@@ -101,7 +103,7 @@ func (s *Service) GetShipments(
 	return out, nil
 }
 
-// StepIn asks to pack or to deliver a shipment.
+// StepIn asks for a step that needs nothing else to be said.
 type StepIn struct {
 	ID  string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	Key string `header:"Idempotency-Key" maxLength:"255"`
@@ -124,11 +126,6 @@ type StepOut struct {
 	Status      int
 	ContentType string `header:"Content-Type"`
 	Body        []byte
-}
-
-// PostPack answers POST /v1/shipments/{id}/pack.
-func (s *Service) PostPack(ctx context.Context, in *StepIn) (*StepOut, error) {
-	return s.post(ctx, in, "pack", "", (*Shipment).Pack)
 }
 
 // PostDispatch answers POST /v1/shipments/{id}/dispatch.

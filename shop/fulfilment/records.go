@@ -51,6 +51,8 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 		index := platform.Key{Part: dealerPart(f.Dealer), Sort: string(f.Shipment)}
 		room.Put(tx, index, &listed{})
 		return nil
+	case *event.ShipmentSplit:
+		return follow(ctx, tx, f, f.Shipment, m)
 	case *event.ShipmentPacked:
 		return follow(ctx, tx, f, f.Shipment, m)
 	case *event.ShipmentCleared:

@@ -21,8 +21,8 @@ type prices struct{}
 // Priced implements fulfilment.Orders.
 func (prices) Priced(context.Context, shop.ID) ([]fulfilment.Priced, error) {
 	return []fulfilment.Priced{
-		{SKU: "SKU-1", Dealer: "dlr_1", Title: "A lamp", Amount: 30},
-		{SKU: "SKU-B", Dealer: "dlr_1", Title: "A bulb", Amount: 10},
+		{SKU: "SKU-1", Dealer: "dlr_1", Title: "A lamp", Amount: 30, Units: 3},
+		{SKU: "SKU-B", Dealer: "dlr_1", Title: "A bulb", Amount: 10, Units: 1},
 	}, nil
 }
 

@@ -22,6 +22,7 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("order.hold-on-payment-capture-failed", class, s.holdOnCaptureFailed),
 		room.On("order.progress-on-payment-refunded", class, s.progressOnRefunded),
 		room.On("order.progress-on-payment-voided", class, s.progressOnVoided),
+		room.On("order.progress-on-shipment-split", class, s.progressOnSplit),
 		room.On("order.progress-on-shipment-dispatched", class, s.progressOnDispatched),
 		room.On("order.progress-on-shipment-delivered", class, s.progressOnDelivered),
 		room.On("order.note-on-parcel-tracked", class, s.noteOnTracked),
@@ -188,6 +189,15 @@ func (s *Service) progressOnVoided(
 ) error {
 	return s.with(ctx, f.Order, c, func(ctx context.Context, tx *room.Tx, o *Order) error {
 		p, err := o.void(f)
+		return s.moved(ctx, tx, o, p, err)
+	})
+}
+
+func (s *Service) progressOnSplit(
+	ctx context.Context, f *event.ShipmentSplit, c room.Cause,
+) error {
+	return s.with(ctx, f.Order, c, func(ctx context.Context, tx *room.Tx, o *Order) error {
+		p, err := o.divide(f)
 		return s.moved(ctx, tx, o, p, err)
 	})
 }

@@ -77,7 +77,7 @@ type TrackedView struct {
 // trackingOf lists where the parcels of an order were seen; nil if none was.
 func trackingOf(ctx context.Context, tx *room.Tx, o *Order) ([]TrackedView, error) {
 	var list []TrackedView
-	for n := 1; n <= o.Parcels; n++ {
+	for n := 1; n <= MaxParcels; n++ {
 		if !o.Seen.has(n) {
 			continue
 		}

@@ -56,7 +56,7 @@ func viewOf(o *Order, lines []event.OrderLine) View {
 		ReturnStatus: o.Returns.String(), Reason: o.Reason,
 		Total: o.money(o.Total), ItemsTotal: o.money(o.Items), Shipping: o.money(o.Shipping),
 		Tax: o.money(o.Tax), Captured: o.money(o.Captured), Refunded: o.money(o.Refunded),
-		Lines: o.Lines, Parcels: o.Parcels, CreatedAt: o.At, Deadline: o.Deadline, CartID: o.Cart,
+		Lines: o.Lines, Parcels: o.parcels(), CreatedAt: o.At, Deadline: o.Deadline, CartID: o.Cart,
 		Version: o.Seq,
 	}
 	if lines == nil {
