@@ -115,3 +115,23 @@ func stick(c *client) error {
 	}
 	return nil
 }
+
+// inParts sends a parcel of two units in two parts, until the order is completed.
+func inParts(c *client) error {
+	id, err := c.order("order", "tok_visa", item{"lamp", 2})
+	if err != nil {
+		return err
+	}
+	for n, body := range []string{`{"lines":[{"sku":"lamp","quantity":1}]}`, ""} {
+		path := "/v1/shipments/" + shipment(id, n+1)
+		if err := c.post(fmt.Sprint("pack ", n), dealer, path+"/pack", body); err != nil {
+			return err
+		}
+		for _, verb := range []string{"dispatch", "deliver"} {
+			if err := c.post(fmt.Sprint(verb, n), dealer, path+"/"+verb, ""); err != nil {
+				return err
+			}
+		}
+	}
+	return c.m.pass(15*24*time.Hour, 5*24*time.Hour)
+}

@@ -38,6 +38,9 @@ func scripts() []script {
 		{"return that never comes", listed, false, neverSent, []string{
 			"authorise 1020", "capture 1020",
 		}, nil},
+		{"parts", listed, false, inParts, []string{
+			"authorise 1020", "capture 510", "capture 510",
+		}, nil},
 		{"label", listed, false, stick, []string{"authorise 1020"}, nil},
 		{"expire", listed, false, expire, nil, ended},
 		{"queue", listed, false, queue(true), []string{"authorise 510"}, nil},
