@@ -17,7 +17,10 @@ type layer struct {
 }
 
 // layers is the whole law of imports: the first line that matches a package binds it.
-func layers() []layer {
+func layers() []layer { return append(shopLayers(), otherLayers()...) }
+
+// shopLayers binds the shop: its language, its facts, its rooms and their vendors.
+func shopLayers() []layer {
 	rooms := "shop/"
 	return []layer{
 		{"shop", nil, false, "the language is for everybody, so it depends on nobody"},
@@ -35,6 +38,11 @@ func layers() []layer {
 			"a vendor's code lives behind the seam of its room"},
 		{"shop/ledger/sandbox", []string{"shop", "shop/ledger"}, false,
 			"a vendor's code lives behind the seam of its room"},
+		{"shop/fulfilment/paper", []string{"shop", "shop/fulfilment"}, true,
+			"a library's code lives behind the seam of its room"},
+		{"shop/fulfilment/sandbox",
+			[]string{"shop", "shop/room", "shop/fulfilment", "shop/fulfilment/paper"}, false,
+			"a vendor's code lives behind the seam of its room, and prints as all carriers do"},
 		{"shop/notification/awscall", []string{"shop", "shop/notification"}, true,
 			"what SES and SNS have in common: one call, and what is certain of it"},
 		{"shop/notification/awscall/fake", []string{"shop", "shop/notification"}, true,
@@ -50,6 +58,12 @@ func layers() []layer {
 			"a vendor's code lives behind the seam of its room"},
 		{rooms, []string{"shop", "shop/event", "shop/room", "platform"}, false,
 			"a room knows language, facts and ports; never another room, never a vendor"},
+	}
+}
+
+// otherLayers binds what the shop stands on, and what stands on it.
+func otherLayers() []layer {
+	return []layer{
 		{"platform", nil, false, "ports depend on nobody"},
 		{"workflow/jsonata", []string{"workflow"}, true,
 			"the one wall of the workflow language where a library is allowed"},

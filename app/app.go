@@ -14,6 +14,7 @@ import (
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/catalog"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/identity"
 	"github.com/souk-commerce/souk/shop/ledger"
 	"github.com/souk-commerce/souk/shop/notification"
@@ -36,6 +37,8 @@ type Config struct {
 	Policy    Policy
 	// SignIn is a user pool whose tokens are accepted beside the shop's own; may be nil.
 	SignIn identity.Foreign
+	// Fulfilment is what the operator decides about parcels and returns; its Orders is set here.
+	Fulfilment fulfilment.Options
 	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
 	Notification notification.Options
 	// Guests are rooms of somebody else's, opened beside ours when all are: see examples/loyalty.
@@ -166,6 +169,7 @@ func (a *App) openRooms() error {
 		Platform: cfg.Platform, Catalogue: cfg.Catalogue, Clock: cfg.Clock, IDs: cfg.IDs,
 		Catalog: cfg.Policy.Catalog, Order: cfg.Policy.Order, Payment: cfg.Payment,
 		Ledger: cfg.Payouts, Notification: cfg.Notification, Guests: cfg.Guests,
+		Fulfilment: cfg.Fulfilment,
 	}
 	if !cfg.Unwatched {
 		of.Watcher = watcher{a.watch, a.pace}

@@ -17,6 +17,9 @@ import (
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/fulfilment"
+	"github.com/souk-commerce/souk/shop/fulfilment/paper"
+	post "github.com/souk-commerce/souk/shop/fulfilment/sandbox"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 	"github.com/souk-commerce/souk/shop/room"
@@ -58,6 +61,10 @@ func openWith(t testing.TB, change func(c *app.Config)) *stage {
 		Policy:  app.Policy{Patience: -1}, // a slow machine is not what is tested here
 		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
 		Log:     slog.New(slog.DiscardHandler),
+		Fulfilment: fulfilment.Options{
+			Carrier: post.New(machine{}, nil), Secrets: [][]byte{carrierSecret()},
+			Printer: paper.Printer{},
+		},
 	}
 	change(&cfg)
 	a, err := app.Open(cfg)

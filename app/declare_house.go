@@ -52,6 +52,8 @@ func declaredSeams() []DeclaredSeam {
 			Why: "the token must be durable before the checkout that names it"},
 		"payment.dues": {Keys: []string{"*"}, Reactions: true,
 			Why: "money is asked for only while the order is open"},
+		"fulfilment.orders": {Keys: []string{"*"}, Doors: true,
+			Why: "what units cost was frozen at checkout, and a return is rare"},
 	}
 	var list []DeclaredSeam
 	for _, s := range rooms.Seams() {
@@ -81,6 +83,8 @@ func declaredTimers() []DeclaredTimer {
 		timer("payment", "check/*", &event.PaymentCheckDue{}),
 		timer("ledger", "payout/*", &event.PayoutDue{}),
 		timer("ledger", "check/*", &event.PayoutCheckDue{}),
+		timer("fulfilment", "return/*", &event.ReturnDue{}),
+		timer("fulfilment", "label/*", &event.LabelCheckDue{}),
 		timer("notification", "send/*", &event.MessageSendDue{}),
 	}
 }
@@ -135,6 +139,9 @@ func doorplates() []doorplate {
 		{"/v1/stock", "inventory"},
 		{"/v1/carts", "order"},
 		{"/v1/orders", "order"},
+		{"/v1/orders/{id}/returns", "fulfilment"},
+		{"/v1/returns", "fulfilment"},
+		{"/v1/carriers", "fulfilment"},
 		{"/v1/purchases", theApp},
 		{"/v1/payments", "payment"},
 		{"/v1/webhooks", "payment"},

@@ -45,7 +45,7 @@ type serving struct {
 	typed func(h *house, op *huma.Operation) typed
 	plain http.HandlerFunc
 	live  http.HandlerFunc // answers instead of bind when a client asks for text/event-stream
-	media string           // what plain or live writes
+	media string           // what plain or live writes, or what the bytes of an answer are
 	body  reflect.Type     // what the stored bytes of an answer hold, for the document
 	takes bool             // the route reads a body
 	raw   bool             // and takes it as it is
@@ -139,6 +139,12 @@ func (s serving) table(media string) serving {
 func (s serving) lively(h http.HandlerFunc) serving {
 	s.live, s.media = h, "text/event-stream"
 	return s.also(http.StatusNoContent, "The stream has nothing more to tell")
+}
+
+// gives says that a route answers with bytes of another kind than JSON.
+func (s serving) gives(media string) serving {
+	s.media = media
+	return s
 }
 
 // writes serves a route that writes for itself.

@@ -38,6 +38,7 @@ func (a *App) routes() []Route {
 		{a.Catalog != nil, a.catalogRoutes}, {a.Inventory != nil, a.stockRoutes},
 		{a.Order != nil, a.orderRoutes}, {a.Order != nil, a.purchaseRoutes},
 		{a.Payment != nil, a.paymentRoutes}, {a.Fulfilment != nil, a.shipmentRoutes},
+		{a.Fulfilment != nil, a.returnRoutes}, {a.Fulfilment != nil, a.labelRoutes},
 		{a.Notification != nil, a.messageRoutes}, {a.Analytics != nil, a.countRoutes},
 		{a.Ledger != nil, a.bookRoutes}, {a.Payment != nil, a.caseRoutes}, {true, a.opsRoutes},
 		{a.Order != nil, a.intakeRoutes}, {true, a.systemRoutes},
@@ -163,6 +164,66 @@ func (a *App) shipmentRoutes() []Route {
 		{post, "/v1/shipments/{id}/deliver", "postDeliver", "The parcel has arrived",
 			dealers, 200, moved, Carry, true,
 			answers[fulfilment.ShipmentView](a.Fulfilment.PostDeliver)},
+	}
+}
+
+func (a *App) returnRoutes() []Route {
+	buyers := []room.Role{room.Customer(), room.Admin(), room.ServiceRole()}
+	dealers := []room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}
+	viewers := []room.Role{room.Customer(), room.Dealer(), room.Admin(), room.ServiceRole()}
+	moved := codes{shop.NotFound, shop.Illegal, shop.Conflict}
+	return []Route{
+		{post, "/v1/orders/{id}/returns", "postReturn", "Ask to send goods of a parcel back",
+			buyers, 201, moved, Carry, true,
+			answers[fulfilment.ReturnView](a.Fulfilment.PostReturn)},
+		{get, "/v1/orders/{id}/returns", "getOrderReturns", "List the returns of an order",
+			buyers, 200, codes{shop.NotFound}, Browse, false,
+			handle(a.Fulfilment.GetOrderReturns)},
+		{get, "/v1/returns", "getReturns", "List a dealer's returns, newest first", dealers, 200,
+			codes{shop.NotFound}, Browse, false, handle(a.Fulfilment.GetReturns)},
+		{get, "/v1/returns/{id}", "getReturn", "Show a return", viewers, 200,
+			codes{shop.NotFound}, Browse, false, handle(a.Fulfilment.GetOneReturn)},
+		{post, "/v1/returns/{id}/approve", "postApproveReturn", "Let the goods come back", dealers,
+			200, moved, Carry, true,
+			answers[fulfilment.ReturnView](a.Fulfilment.PostApproveReturn)},
+		{post, "/v1/returns/{id}/decline", "postDeclineReturn", "Refuse a return", dealers, 200,
+			moved, Carry, true, answers[fulfilment.ReturnView](a.Fulfilment.PostDeclineReturn)},
+		{post, "/v1/returns/{id}/cancel", "postCancelReturn", "Keep the goods after all", buyers,
+			200, moved, Carry, true,
+			answers[fulfilment.ReturnView](a.Fulfilment.PostCancelReturn)},
+		{post, "/v1/returns/{id}/receive", "postReceiveReturn", "Goods of a return have arrived",
+			dealers, 200, moved, Carry, true,
+			answers[fulfilment.ReturnView](a.Fulfilment.PostReceiveReturn)},
+		{post, "/v1/returns/{id}/inspect", "postInspectReturn",
+			"Say what becomes of units that came back: restock, scrap, quarantine", dealers, 200,
+			moved, Carry, true,
+			answers[fulfilment.ReturnView](a.Fulfilment.PostInspectReturn)},
+	}
+}
+
+func (a *App) labelRoutes() []Route {
+	dealers := []room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}
+	viewers := []room.Role{room.Customer(), room.Dealer(), room.Admin(), room.ServiceRole()}
+	moved := codes{shop.NotFound, shop.Illegal, shop.Conflict}
+	const pdf = "application/pdf"
+	return []Route{
+		{post, "/v1/shipments/{id}/label", "postLabel", "Buy a label from the carrier", dealers,
+			202, moved, Carry, true, answers[fulfilment.LabelView](a.Fulfilment.PostLabel)},
+		{get, "/v1/shipments/{id}/label.pdf", "getLabel", "Print the label", dealers, 200,
+			codes{shop.NotFound}, Browse, false, handle(a.Fulfilment.GetLabel).gives(pdf)},
+		{get, "/v1/shipments/{id}/packing-slip.pdf", "getPackingSlip", "Print the packing slip",
+			dealers, 200, codes{shop.NotFound}, Browse, false,
+			handle(a.Fulfilment.GetSlip).gives(pdf)},
+		{post, "/v1/returns/{id}/label", "postReturnLabel", "Buy a label for the way back",
+			viewers, 202, moved, Carry, true,
+			answers[fulfilment.LabelView](a.Fulfilment.PostReturnLabel)},
+		{get, "/v1/returns/{id}/label.pdf", "getReturnLabel", "Print the label for the way back",
+			viewers, 200, codes{shop.NotFound}, Browse, false,
+			handle(a.Fulfilment.GetReturnLabel).gives(pdf)},
+		{post, "/v1/carriers/{carrier}/webhooks", "postCarrierWebhook",
+			"A carrier's word about a parcel, signed", nil, 204,
+			codes{shop.NotFound, shop.Unauthorised}, Carry, false,
+			handle(a.Fulfilment.PostCarrier)},
 	}
 }
 

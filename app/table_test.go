@@ -97,11 +97,15 @@ func goodBody(id string) string {
 		"postCapture":  `{"shipment":"shp_x_1"}`,
 		"postRefund":   `{"shipment":"shp_x_1","amount":{"amount":1,"currency":"GBP"}}`,
 		"postRedrive":  `{"subscription":"x","id":"1"}`, "postIntakeRedrive": `{"id":"x"}`,
-		"postReplay": `{"subscription":"x","from":"2026-01-01T00:00:00Z"}`,
-		"postBackup": `{"name":"x"}`,
-		"putTerms":   `{"commissionBps":700}`,
-		"putPayee":   `{"token":"ba_ok","schedule":"weekly"}`,
-		"postPayout": `{"dealer":"someone","currency":"GBP"}`,
+		"postReplay":        `{"subscription":"x","from":"2026-01-01T00:00:00Z"}`,
+		"postBackup":        `{"name":"x"}`,
+		"putTerms":          `{"commissionBps":700}`,
+		"putPayee":          `{"token":"ba_ok","schedule":"weekly"}`,
+		"postPayout":        `{"dealer":"someone","currency":"GBP"}`,
+		"postReturn":        `{"shipment":"x","lines":[{"sku":"x","quantity":1,"reason":"other"}]}`,
+		"postDeclineReturn": `{"reason":"other"}`,
+		"postReceiveReturn": `{"items":[{"sku":"x","quantity":1}]}`,
+		"postInspectReturn": `{"units":[{"sku":"x","quantity":1,"verdict":"scrap"}]}`,
 	}[id]
 }
 
@@ -116,7 +120,8 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 		tokens[role.String()] = s.token("someone", role)
 	}
 	for _, r := range s.app.Routes() {
-		path := strings.NewReplacer("{id}", "x", "{sku}", "x", "{name}", "x", "{provider}", "x").
+		path := strings.NewReplacer("{id}", "x", "{sku}", "x", "{name}", "x", "{provider}", "x",
+			"{carrier}", "x").
 			Replace(r.Path)
 		if len(r.Roles) == 0 {
 			continue
@@ -134,6 +139,7 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 				"getPayouts":      "?dealer=someone",
 				"getStatement":    "?currency=GBP&from=2026-01-01&to=2026-02-01",
 				"getStatementCSV": "?currency=GBP&from=2026-01-01&to=2026-02-01",
+				"getReturns":      "?dealer=someone",
 			}[r.ID], tokens[role.String()], goodBody(r.ID), "Idempotency-Key", "k", "If-Match", "*")
 			if a.status == 422 && a.code() == "invalid" || a.status == 400 {
 				t.Errorf("%s %s as %s is not as it must be: %s", r.Method, path, role, a.body)

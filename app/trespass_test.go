@@ -44,11 +44,17 @@ func TestThingsOfOthersAreNotThere(t *testing.T) {
 	names := map[string]string{
 		"orders": order, "payments": pay, "shipments": shipment, "purchases": "ord_bought",
 		"products": "a", "stock": "a", "dealers": "dlr_1", "payouts": "pyt_1",
+		"returns": s.sentBack(order, shipment),
 	}
 	bodies := map[string]string{
 		"patchProduct": `{"withdrawn":true}`, "putStock": `{"onHand":0}`,
 		"putPayee": `{"token":"ba_mine","schedule":"daily"}`,
 	}
+	bodies["postReturn"] = fmt.Sprintf(
+		`{"shipment":%q,"lines":[{"sku":"a","quantity":1,"reason":"other"}]}`, shipment)
+	bodies["postDeclineReturn"] = `{"reason":"other"}`
+	bodies["postReceiveReturn"] = `{"items":[{"sku":"a","quantity":1}]}`
+	bodies["postInspectReturn"] = `{"units":[{"sku":"a","quantity":1,"verdict":"scrap"}]}`
 	const days = "?currency=GBP&from=2026-01-01&to=2026-02-01"
 	queries := map[string]string{"getStatement": days, "getStatementCSV": days}
 	tried, before := 0, s.events()
@@ -83,6 +89,15 @@ func TestThingsOfOthersAreNotThere(t *testing.T) {
 	if tried < 12 {
 		t.Errorf("only %d requests were tried", tried)
 	}
+	s.trespassLists()
+	if after := s.events(); after != before {
+		t.Errorf("trespassing left %d events", after-before)
+	}
+}
+
+// trespassLists asks for others' lists, and for another's payout.
+func (s *stage) trespassLists() {
+	s.t.Helper()
 	for path, role := range map[string]room.Role{
 		"/v1/orders?customer=cus_1":   room.Customer(),
 		"/v1/messages?customer=cus_1": room.Customer(),
@@ -90,15 +105,12 @@ func TestThingsOfOthersAreNotThere(t *testing.T) {
 		"/v1/payouts?dealer=dlr_1":    room.Dealer(),
 	} {
 		if a := s.ask("GET", path, s.token("other_1", role), ""); a.code() != "not_found" {
-			t.Errorf("GET %s of another: %d %s", path, a.status, a.body)
+			s.t.Errorf("GET %s of another: %d %s", path, a.status, a.body)
 		}
 	}
 	if a := s.ask("POST", "/v1/payouts", s.token("other_1", room.Dealer()),
 		`{"dealer":"dlr_1","currency":"GBP"}`, "Idempotency-Key", "k1"); a.code() != "not_found" {
-		t.Errorf("another dealer's payout: %d %s", a.status, a.body)
-	}
-	if after := s.events(); after != before {
-		t.Errorf("trespassing left %d events", after-before)
+		s.t.Errorf("another dealer's payout: %d %s", a.status, a.body)
 	}
 }
 

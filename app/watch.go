@@ -156,7 +156,8 @@ func (w *watch) subscription() platform.Subscription {
 		Types: event.Types(
 			&event.OrderCreated{}, &event.OrderPlacedV1{}, &event.OrderPlaced{},
 			&event.OrderCancelled{}, &event.OrderExpired{}, &event.OrderHeld{},
-			&event.OrderApproved{}, &event.OrderProgressed{}, &event.OrderCompleted{}),
+			&event.OrderApproved{}, &event.OrderProgressed{}, &event.OrderReturnMoved{},
+			&event.OrderTracked{}, &event.OrderCompleted{}),
 		Handle: func(_ context.Context, e platform.Event) error {
 			if order, ok := strings.CutPrefix(e.Subject, "order/"); ok {
 				w.wake(shop.ID(order))

@@ -54,7 +54,7 @@ const (
 	regrets          // cancels once the order is placed
 	regretsSoon      // cancels at once, whatever has happened by then
 	clicksThree      // sends the same checkout three times at once
-	wantsRefund      // gets the parcel, and the money back
+	wantsRefund      // gets the parcel, and sends it back
 	cannotPay        // the card is good until the parcel is packed
 	rushes           // wants one unit of the flash sale
 )

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/souk-commerce/souk/shop"
-	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/room"
 )
@@ -151,7 +149,7 @@ func (d *demo) after(ctx context.Context, s *shopper, token string, o order.View
 	}
 	switch s.plot {
 	case wantsRefund:
-		return d.giveBack(ctx, token, o.ID)
+		return d.sendBack(ctx, token, o.ID)
 	case cannotPay:
 		return d.until(ctx, token, o.ID, "on hold", func(v order.View) bool {
 			return v.Status == order.OnHold().String()
@@ -186,43 +184,6 @@ func (d *demo) regret(ctx context.Context, s *shopper, token string, o order.Vie
 	if err := a.into(&o); err != nil {
 		return fmt.Errorf("cancel %s %w", o.ID, err)
 	}
-	return nil
-}
-
-// giveBack waits for the parcel; then an admin gives its money back.
-func (d *demo) giveBack(ctx context.Context, token string, id shop.ID) error {
-	err := d.until(ctx, token, id, "delivered", func(v order.View) bool {
-		return v.FulfilmentStatus == order.Delivered().String()
-	})
-	if err != nil {
-		return err
-	}
-	name := strings.TrimPrefix(string(id), "ord_")
-	parcel := fulfilment.ID(id, 1)
-	var sh fulfilment.ShipmentView
-	a, err := d.api.do(ctx, request{
-		method: "GET", path: "/v1/shipments/" + string(parcel), token: d.admin,
-	})
-	if err != nil {
-		return err
-	}
-	if err := a.into(&sh); err != nil {
-		return fmt.Errorf("shipment %s %w", parcel, err)
-	}
-	a, err = d.api.do(ctx, request{
-		method: "POST", path: "/v1/payments/pay_" + name + "/refunds", token: d.admin,
-		key: "refund-" + string(parcel), body: map[string]any{
-			"shipment": parcel, "amount": sh.Amount, "reason": "wrong_colour",
-		},
-	})
-	if err != nil {
-		return err
-	}
-	var accepted struct{}
-	if err := a.into(&accepted); err != nil {
-		return fmt.Errorf("refund of %s %w", parcel, err)
-	}
-	d.with(func() { d.count.refunds++ })
 	return nil
 }
 

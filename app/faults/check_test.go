@@ -30,7 +30,7 @@ func (m *market) outcome() string {
 func (m *market) orders() []string {
 	m.t.Helper()
 	var page struct {
-		Items []struct{ Status, PaymentStatus, FulfilmentStatus string }
+		Items []struct{ Status, PaymentStatus, FulfilmentStatus, ReturnStatus string }
 	}
 	m.ask(request{who: buyer, verb: "GET /v1/orders?limit=100"}).decode(m.t, &page)
 	var all []string

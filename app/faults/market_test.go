@@ -21,6 +21,8 @@ import (
 	"github.com/souk-commerce/souk/platform/platformtest"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/fulfilment"
+	post "github.com/souk-commerce/souk/shop/fulfilment/sandbox"
 	"github.com/souk-commerce/souk/shop/ledger"
 	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/payment"
@@ -121,6 +123,7 @@ func (m *market) build(w world, now ticking) (*app.App, error) {
 		Payouts: ledger.Options{
 			Name: payer.Name, Provider: m.payer, Describe: payer.Describe,
 		},
+		Fulfilment: fulfilment.Options{Carrier: post.New(now, nil)},
 	})
 }
 

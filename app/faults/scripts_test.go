@@ -32,6 +32,16 @@ func scripts() []script {
 		{"refund", listed, false, refund, []string{
 			"authorise 1020", "capture 1020", "refund 300", "refund 720",
 		}, nil},
+		{"return", listed, false, sendBack, []string{
+			"authorise 1020", "capture 1020", "refund 510", "refund 510",
+		}, nil},
+		{"return that never comes", listed, false, neverSent, []string{
+			"authorise 1020", "capture 1020",
+		}, nil},
+		{"parts", listed, false, inParts, []string{
+			"authorise 1020", "capture 510", "capture 510",
+		}, nil},
+		{"label", listed, false, stick, []string{"authorise 1020"}, nil},
 		{"expire", listed, false, expire, nil, ended},
 		{"queue", listed, false, queue(true), []string{"authorise 510"}, nil},
 		{"queue and then at once", listed, false, queue(false), []string{"authorise 510"}, nil},

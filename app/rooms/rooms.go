@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"crypto/rand"
 	"slices"
 	"strings"
 
@@ -29,6 +30,9 @@ type Config struct {
 	Order     order.Policy
 	Payment   payment.Options
 	Ledger    ledger.Options // who pays dealers; zero pays nobody
+	// Fulfilment is what the operator decides about parcels and returns. Orders and
+	// Files are set here, and the return window is the order's unless it says another.
+	Fulfilment fulfilment.Options
 	// Notification is who takes messages out of the system; zero keeps them in the mailbox.
 	Notification notification.Options
 	Watcher      order.Watcher // nil: whoever waits for an order looks again by itself
@@ -169,7 +173,15 @@ func (r *Row) openPayment() room.Room {
 }
 
 func (r *Row) openFulfilment() room.Room {
-	r.Fulfilment = fulfilment.New(r.Desk("fulfilment"))
+	opt := r.cfg.Fulfilment
+	opt.Orders, opt.Files = frozen{r.orderFor(seamFrozen())}, r.cfg.Platform.Files()
+	if opt.Chance == nil {
+		opt.Chance = rand.Reader
+	}
+	if opt.Policy.ReturnWindow == 0 {
+		opt.Policy.ReturnWindow = r.cfg.Order.ReturnWindow
+	}
+	r.Fulfilment = fulfilment.New(r.Desk("fulfilment"), opt)
 	return r.Fulfilment
 }
 

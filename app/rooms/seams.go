@@ -5,6 +5,7 @@ import (
 
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/catalog"
+	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/ledger"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
@@ -35,7 +36,9 @@ type Seam struct {
 // Seams lists every question between rooms. What a process that opens some rooms may read besides
 // its own keys follows from it.
 func Seams() []Seam {
-	return []Seam{seamOwners(), seamPrices(), seamTerms(), seamVault(), seamDues()}
+	return []Seam{
+		seamOwners(), seamPrices(), seamTerms(), seamVault(), seamDues(), seamFrozen(),
+	}
 }
 
 // seamOwners asks who may count a SKU.
@@ -52,6 +55,9 @@ func seamVault() Seam { return Seam{"order.vault", "order", "payment", InPerson(
 
 // seamDues asks what an order owes.
 func seamDues() Seam { return Seam{"payment.dues", "payment", "order", ReadOnlyKeys()} }
+
+// seamFrozen asks what the units of a parcel cost.
+func seamFrozen() Seam { return Seam{"fulfilment.orders", "fulfilment", "order", ReadOnlyKeys()} }
 
 // catalogFor is the catalogue as the asker of a seam may see it: the room if it is open here. A
 // view remembers no prices, since it does not hear of changes.
@@ -154,4 +160,22 @@ func (d dues) Due(ctx context.Context, id shop.ID) (payment.Due, error) {
 	return payment.Due{
 		Customer: due.Customer, Method: due.Method, Amount: due.Amount, Open: due.Pending,
 	}, nil
+}
+
+// frozen answers fulfilment with order.
+type frozen struct{ order *order.Service }
+
+// Priced implements fulfilment.Orders.
+func (f frozen) Priced(ctx context.Context, id shop.ID) ([]fulfilment.Priced, error) {
+	lines, err := f.order.Frozen(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	priced := make([]fulfilment.Priced, len(lines))
+	for i, l := range lines {
+		priced[i] = fulfilment.Priced{
+			SKU: l.SKU, Dealer: l.Dealer, Title: l.Title, Amount: l.Amount, Units: l.Quantity,
+		}
+	}
+	return priced, nil
 }

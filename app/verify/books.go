@@ -47,10 +47,14 @@ type life struct {
 	head    head
 	hold    hold
 	purse   purse
-	parcels []parcel // as placed; the n-th is at n-1
-	told    told
-	late    late
-	sends   map[letter]sent // nil until a message leaves the mailbox
+	returns []comeback
+
+	stickers []sticker
+	parcels  []parcel       // as placed, the n-th at n-1; behind them those that were split
+	plan     []event.Parcel // what is in each now, and what it costs: Lines, Amount and Dealer
+	told     told
+	late     late
+	sends    map[letter]sent // nil until a message leaves the mailbox
 }
 
 // parcel is one dealer's part of an order.
@@ -67,6 +71,7 @@ type parcel struct {
 	taken    place // of the capture
 	matured  bool
 	told     bool // the customer knows that it left
+	absent   bool // only a number: others were split into theirs
 }
 
 func newBooks(r *run) *books {
@@ -104,6 +109,8 @@ func (b *books) enter(it *item, l *life) {
 				"type", it.e.Type)
 		}
 	}()
+	b.comes(it, l)
+	b.labelled(it, l)
 	b.stock.enter(it, l)
 	b.money.enter(it, l)
 	b.payouts.enter(it)
@@ -117,12 +124,15 @@ func (b *books) enter(it *item, l *life) {
 	case *event.OrderPlaced:
 		if l.placed == nil {
 			l.parcels = make([]parcel, len(f.Parcels))
+			l.plan = slices.Clone(f.Parcels)
 			l.placed = &event.OrderPlaced{ // without the personal data, which is large
 				Order: f.Order, Currency: f.Currency, Total: f.Total, Parcels: f.Parcels,
 			}
 		}
 	case *event.ShipmentRequested:
 		b.shipments++
+	case *event.ShipmentSplit:
+		b.split(it, l, f)
 	}
 }
 
@@ -217,6 +227,7 @@ func (b *books) close(l *life) {
 	b.money.end(l)
 	b.orders.end(l)
 	b.effectsEnd(l)
+	b.returnsEnd(l)
 	if l.created != nil {
 		b.created++
 	}

@@ -206,7 +206,7 @@ func about(subject string) shop.ID {
 		return shop.ID(rest)
 	case "payment":
 		return orderOfPart("pay_", rest, 0)
-	case "shipment":
+	case "shipment", "returns":
 		return orderOfPart("shp_", rest, 1)
 	case "movement":
 		return orderOfPart("shp_", rest, 2)
@@ -230,7 +230,7 @@ func isAbout(subject string, id shop.ID) bool {
 		return rest == string(id)
 	case "payment":
 		return isPart(rest, "pay_", id)
-	case "shipment":
+	case "shipment", "returns":
 		return isPart(rest, "shp_", id)
 	}
 	return false

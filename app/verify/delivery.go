@@ -102,6 +102,10 @@ func orderOf(f event.Fact) shop.ID {
 		return f.Order
 	case *event.OrderReturnWindowClosed:
 		return f.Order
+	case *event.OrderReturnMoved:
+		return f.Order
+	case *event.OrderTracked:
+		return f.Order
 	}
 	return orderOfOthers(f)
 }
@@ -121,7 +125,11 @@ func orderOfOthers(f event.Fact) shop.ID {
 		return f.Order
 	case *event.StockConsumed:
 		return f.Order
+	case *event.StockMoved:
+		return f.Order
 	case *event.ShipmentRequested:
+		return f.Order
+	case *event.ShipmentSplit:
 		return f.Order
 	case *event.ShipmentPacked:
 		return f.Order
@@ -138,6 +146,54 @@ func orderOfOthers(f event.Fact) shop.ID {
 	case *event.ParcelsResumed:
 		return f.Order
 	case *event.LedgerPosted:
+		return f.Order
+	}
+	return orderOfReturn(f)
+}
+
+// orderOfReturn is orderOf for what is about returns.
+func orderOfReturn(f event.Fact) shop.ID {
+	switch f := f.(type) {
+	case *event.ReturnRequested:
+		return f.Order
+	case *event.ReturnApproved:
+		return f.Order
+	case *event.ReturnDeclined:
+		return f.Order
+	case *event.ReturnCancelled:
+		return f.Order
+	case *event.ReturnReceived:
+		return f.Order
+	case *event.ReturnInspected:
+		return f.Order
+	case *event.ReturnRefunded:
+		return f.Order
+	case *event.ReturnUnpaid:
+		return f.Order
+	case *event.ReturnLapsed:
+		return f.Order
+	case *event.ReturnClosed:
+		return f.Order
+	case *event.ReturnDue:
+		return f.Order
+	}
+	return orderOfLabel(f)
+}
+
+// orderOfLabel is orderOf for what is about labels.
+func orderOfLabel(f event.Fact) shop.ID {
+	switch f := f.(type) {
+	case *event.LabelWanted:
+		return f.Order
+	case *event.LabelBought:
+		return f.Order
+	case *event.LabelRefused:
+		return f.Order
+	case *event.LabelUnresolved:
+		return f.Order
+	case *event.LabelCheckDue:
+		return f.Order
+	case *event.ParcelTracked:
 		return f.Order
 	}
 	return orderOfMessage(f)

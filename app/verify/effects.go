@@ -132,6 +132,11 @@ func (b *books) effectsEnd(l *life) {
 
 func (b *books) parcelEnd(l *life, i int, missing func(bool, string, ...any)) {
 	q, h := &l.parcels[i], &l.head
+	if q.absent {
+		return
+	}
+	missing(i >= len(l.placed.Parcels) && h.split&(1<<(i+1)) == 0,
+		"the order did not hear that a parcel was split", "parcel", i+1)
 	missing(q.captured > 0 && h.paid&(1<<(i+1)) == 0,
 		"the order did not hear that a parcel was paid", "parcel", i+1)
 	gone := q.way == dispatched || q.way == delivered

@@ -59,6 +59,9 @@ type naming struct {
 func (b *books) judge(l *life) {
 	b.judgeMoney(l)
 	b.judgeTimers(l)
+	for i := range l.returns {
+		b.judgeReturn(l, &l.returns[i])
+	}
 	for i := range l.late.moves {
 		b.judgeMove(l, &l.late.moves[i])
 	}

@@ -18,6 +18,7 @@ const (
 	effectsOnce
 	subscribers
 	singletons
+	returns
 	neverNegative
 	conservation
 	holdLifecycle
@@ -55,6 +56,7 @@ func titles() [lawCount]title {
 		effectsOnce:     {"I9", "effects-once", effects},
 		subscribers:     {"I10", "subscribers", effects},
 		singletons:      {"I12", "singletons", effects},
+		returns:         {"I41", "returns", effects},
 		neverNegative:   {"I14", "never-negative", stock},
 		conservation:    {"I15", "conservation", stock},
 		holdLifecycle:   {"I16", "hold-lifecycle", stock},
@@ -103,6 +105,8 @@ func (l law) unordered() string {
 			"was paid than matured"
 	case transitions:
 		return "a parcel moves on hold only if the clocks tell so, by a minute"
+	case returns:
+		return "that the goods were delivered, and no unit claimed twice, at the end"
 	case timers:
 		return "a deadline or a window was the order's, before or after"
 	}

@@ -70,14 +70,17 @@ func (m *money) posted(it *item, l *life, f *event.LedgerPosted) {
 func (m *money) shares(it *item, l *life, f *event.LedgerPosted) {
 	for _, s := range f.Splits {
 		q, n := l.parcel(s.Shipment)
+		if q != nil && f.Kind == "authorisation" && n > len(l.placed.Parcels) {
+			q = nil // what was split later was not agreed on
+		}
 		if q == nil {
 			m.broken(doubleEntry, it.at, "a transaction is about a parcel that there is not",
 				"transaction", f.Transaction, "shipment", s.Shipment)
 			continue
 		}
-		p := &l.placed.Parcels[n-1]
 		switch f.Kind {
 		case "authorisation":
+			p := &l.placed.Parcels[n-1]
 			if s.Amount != p.Amount || s.Tax != p.Tax || s.Commission != p.Commission {
 				m.broken(doubleEntry, it.at, "the agreed shares are not those of the parcel",
 					"transaction", f.Transaction, "shipment", s.Shipment,

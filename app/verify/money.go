@@ -78,10 +78,7 @@ func (m *money) payment(it *item, l *life) {
 	case *event.PaymentRefunded:
 		m.refunded(it, l, f)
 	case *event.PaymentRefundFailed:
-		if o := m.answered(it, l, l.purse.op(f.Key), payment.Refund); o != nil {
-			m.about(it, l, f.Refund == o.refund)
-			o.stage = refused
-		}
+		m.refundRefused(it, l, f)
 	case *event.PaymentCaseOpened:
 		m.cased(it, l, f.Key, true)
 		if o := l.purse.op(f.Key); o != nil {
@@ -267,7 +264,7 @@ func (m *money) capturedParcel(it *item, l *life, f *event.PaymentCaptured) {
 	}
 	q.captured += f.Amount.Amount
 	q.taken = it.at
-	if due := l.placed.Parcels[n-1].Amount; q.captured > due {
+	if due := l.plan[n-1].Amount; q.captured > due {
 		m.broken(bounds, it.at, "more is captured than the parcel costs",
 			"shipment", f.Shipment, "captured", q.captured, "due", due)
 	}

@@ -38,6 +38,7 @@ type head struct {
 	failed     bool
 	voided     bool
 	paid       order.Parcels
+	split      order.Parcels
 	dispatched order.Parcels
 	delivered  order.Parcels
 	captured   int64
@@ -46,6 +47,8 @@ type head struct {
 	held       halt
 	stop       halt     // by fulfilment
 	untried    []string // captures that were refused since the last approval
+	returns    []coming
+	cameBack   int64 // units
 }
 
 // order is the state as the order room's table wants it.
@@ -55,8 +58,12 @@ func (o *orders) order(l *life) *order.Order {
 		ID: l.id, Status: h.status, Deadline: h.deadline, Action: h.action, Failed: h.failed,
 		Voided: h.voided, Captured: h.captured, Refunded: h.refunded, Paid: h.paid,
 		Dispatched: h.dispatched, Delivered: h.delivered, Authorized: l.placed != nil,
-		Parcels: len(l.parcels),
+		Split: h.split,
 	}
+	if l.placed != nil {
+		v.Parcels = len(l.placed.Parcels)
+	}
+	v.ReturnsAsked, v.ReturnsMoving = h.returning()
 	if c := l.created; c != nil {
 		v.Currency, v.Total = c.Currency, c.Total
 	}
@@ -231,6 +238,8 @@ func (o *orders) once(it *item, l *life, kind, ref string, f *event.OrderProgres
 		o.own(it, l, ref)
 	case "payment.captured":
 		note(&h.paid)
+	case "fulfilment.split":
+		note(&h.split)
 	case "fulfilment.dispatched":
 		note(&h.dispatched)
 	case "fulfilment.delivered":

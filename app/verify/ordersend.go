@@ -76,7 +76,9 @@ func (o *orders) end(l *life) {
 	case "placed", "on_hold":
 		o.parcelsMove(l, stuck)
 		o.holdsEnd(l, stuck)
-		if h.status == order.Placed() && h.windows > 0 && h.windows >= h.opened && o.arrived(l) {
+		asked, moving := h.returning()
+		if h.status == order.Placed() && h.windows > 0 && h.windows >= h.opened &&
+			o.arrived(l) && asked+moving == 0 {
 			stuck("the return window has closed, and the order is not completed")
 		}
 	}
@@ -87,6 +89,7 @@ func (o *orders) parcelsMove(l *life, stuck func(why string, pairs ...any)) {
 	for i := range l.parcels {
 		q := &l.parcels[i]
 		switch {
+		case q.absent:
 		case q.way == nowhere:
 			stuck("a parcel was never requested", "parcel", i+1)
 		case q.way == packed && q.captured > 0:

@@ -54,7 +54,7 @@ func (o *orders) shipment(it *item, l *life) {
 	}
 	o.check(transitions)
 	p, _ := l.parcel(id)
-	if p == nil {
+	if p == nil || p.absent {
 		o.broken(singletons, it.at, "a shipment of no parcel", "shipment", id, "order", l.id,
 			"parcels", len(l.parcels))
 		return

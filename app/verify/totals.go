@@ -133,9 +133,9 @@ func (m *money) requested(it *item, l *life, f *event.ShipmentRequested) {
 	if n == 0 {
 		return // singletons has a finding
 	}
-	p := &l.placed.Parcels[n-1]
+	p := &l.plan[n-1]
 	want := shop.Money{Amount: p.Amount, Currency: l.placed.Currency}
-	if f.Amount != want || f.Dealer != p.Dealer || f.Parcels != len(l.parcels) ||
+	if f.Amount != want || f.Dealer != p.Dealer || f.Parcels != len(l.placed.Parcels) ||
 		!slices.Equal(f.Lines, p.Lines) {
 		m.broken(arithmetic, it.at, "a shipment is not the parcel that was placed",
 			"shipment", f.Shipment, "amount", f.Amount, "parcel", want)
@@ -149,7 +149,7 @@ func (m *money) packed(it *item, l *life, f *event.ShipmentPacked) {
 		return // singletons has a finding
 	}
 	m.check(arithmetic)
-	p := &l.placed.Parcels[n-1]
+	p := &l.plan[n-1]
 	want := shop.Money{Amount: p.Amount, Currency: l.placed.Currency}
 	if f.Amount != want || f.Dealer != p.Dealer || f.Payment != payment.Of(l.id) {
 		m.broken(arithmetic, it.at, "a parcel is packed for another price, dealer or payment",
@@ -166,11 +166,11 @@ func (m *money) dispatched(it *item, l *life, f *event.ShipmentDispatched) {
 			"order", l.id, "shipment", f.Shipment)
 		return
 	}
-	if due := l.placed.Parcels[n-1].Amount; q.captured != due {
+	if due := l.plan[n-1].Amount; q.captured != due {
 		m.broken(chargeAndOrder, it.at, "a parcel leaves, and its money was not taken",
 			"shipment", f.Shipment, "due", due, "captured", q.captured)
 	}
-	if !slices.Equal(f.Lines, l.placed.Parcels[n-1].Lines) {
+	if !slices.Equal(f.Lines, l.plan[n-1].Lines) {
 		m.broken(arithmetic, it.at, "something else leaves than was ordered",
 			"shipment", f.Shipment)
 	}
@@ -184,7 +184,7 @@ func (m *money) dispatched(it *item, l *life, f *event.ShipmentDispatched) {
 // delivered requires that a parcel arrives from its own dealer.
 func (m *money) delivered(it *item, l *life, f *event.ShipmentDelivered) {
 	m.check(arithmetic)
-	if _, n := l.parcel(f.Shipment); n > 0 && f.Dealer != l.placed.Parcels[n-1].Dealer {
+	if _, n := l.parcel(f.Shipment); n > 0 && f.Dealer != l.plan[n-1].Dealer {
 		m.broken(arithmetic, it.at, "a parcel arrives from another dealer",
 			"shipment", f.Shipment, "dealer", f.Dealer)
 	}

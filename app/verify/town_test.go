@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -14,7 +15,9 @@ import (
 	"github.com/souk-commerce/souk/platform/platformtest"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/catalog"
+	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/fulfilment"
+	post "github.com/souk-commerce/souk/shop/fulfilment/sandbox"
 	"github.com/souk-commerce/souk/shop/ledger"
 	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/notification"
@@ -100,6 +103,7 @@ func (d *town) open(wait func(ctx context.Context, by time.Duration) bool) {
 		Payouts: ledger.Options{
 			Name: payer.Name, Provider: d.payer, Describe: payer.Describe,
 		},
+		Fulfilment: fulfilment.Options{Carrier: post.New(clock, nil)},
 		Notification: notification.Options{
 			Mail:   letterbox{},
 			Jitter: func(most time.Duration) time.Duration { return most / 2 },
@@ -350,7 +354,7 @@ func (d *town) advance(by time.Duration) {
 // each calls do for the shipments of all orders, with the order's number.
 func (d *town) each(do func(n int, id shop.ID)) {
 	d.many(len(d.orders), func(n int) {
-		for p := 1; p <= dealers; p++ {
+		for p := 1; p <= 3*dealers; p++ { // parts of parcels have higher numbers
 			id := fulfilment.ID(d.orders[n], p)
 			if _, err := d.app.Fulfilment.Get(d.admin(), staff(), id); err == nil {
 				do(n, id)
@@ -375,14 +379,29 @@ func (d *town) pack() {
 	d.wrap()
 }
 
-// wrap lets the dealers pack what they can.
+// wrap lets the dealers pack what they can, some of it in parts.
 func (d *town) wrap() {
 	d.each(func(n int, id shop.ID) {
+		if n%4 == 1 {
+			d.wrapOne(id)
+		}
 		if n%10 != 9 {
 			_, _ = d.app.Fulfilment.Pack(d.admin(), staff(), id)
 		}
 	})
 	d.settle()
+}
+
+// wrapOne packs one unit of a parcel, and leaves the others for later.
+func (d *town) wrapOne(id shop.ID) {
+	sh, err := d.app.Fulfilment.Get(d.admin(), staff(), id)
+	if err != nil || sh.State != fulfilment.Requested() {
+		return
+	}
+	in := &fulfilment.PackIn{ID: string(id), Body: &fulfilment.PackBody{
+		Lines: []event.ParcelLine{{SKU: sh.Lines[0].SKU, Quantity: 1}},
+	}}
+	_, _ = d.app.Fulfilment.PostPack(d.admin(), in) // the order may be cancelled or on hold
 }
 
 // ship lets the dealers hand over and deliver, and gives some money back.
@@ -398,6 +417,13 @@ func (d *town) ship() {
 	d.settle()
 	d.wrap()
 	d.each(func(n int, id shop.ID) {
+		if n%6 == 1 {
+			_, _ = d.app.Fulfilment.PostLabel(d.admin(),
+				&fulfilment.StepIn{ID: string(id), Key: "label-" + string(id)})
+		}
+	})
+	d.settle()
+	d.each(func(n int, id shop.ID) {
 		if n%9 != 8 {
 			_, _ = d.app.Fulfilment.Dispatch(d.admin(), staff(), id, "RM 12 GB")
 		}
@@ -411,6 +437,66 @@ func (d *town) ship() {
 	d.settle()
 	d.refund()
 	d.settle()
+	d.sendBack()
+}
+
+// sendBack lets some customers send goods back: all that the first line holds, one after the other,
+// or a part that is declined, withdrawn, lost on its way, or never answered.
+func (d *town) sendBack() {
+	d.each(func(n int, id shop.ID) {
+		sh, err := d.app.Fulfilment.Get(d.admin(), staff(), id)
+		if err != nil || sh.State != fulfilment.Delivered() || n%3 == 1 {
+			return
+		}
+		for round := range min(2, sh.Lines[0].Quantity) {
+			d.oneReturn(n+int(round), sh, fulfilment.Wish{
+				SKU: sh.Lines[0].SKU, Quantity: 1, Reason: "unwanted",
+			})
+		}
+	})
+	d.settle()
+}
+
+// oneReturn is one return and what becomes of it, by the number.
+func (d *town) oneReturn(n int, sh *fulfilment.Shipment, w fulfilment.Wish) {
+	key := fmt.Sprintf("return-%s-%d", sh.ID, n)
+	ask := &fulfilment.PostReturnIn{ID: string(sh.Order), Key: key}
+	ask.Body.Shipment, ask.Body.Lines = sh.ID, []fulfilment.Wish{w}
+	out, err := d.app.Fulfilment.PostReturn(d.as(sh.Customer, room.Customer()), ask)
+	d.must(err)
+	if err != nil || n%7 == 6 {
+		return // nobody answers
+	}
+	var v fulfilment.ReturnView
+	d.must(json.Unmarshal(out.Body, &v))
+	step := &fulfilment.StepIn{ID: string(v.ID), Key: key}
+	switch n % 7 {
+	case 5:
+		in := &fulfilment.DeclineIn{ID: step.ID, Key: key}
+		in.Body.Reason = "other"
+		_, err = d.app.Fulfilment.PostDeclineReturn(d.admin(), in)
+		d.must(err)
+		return
+	case 4:
+		_, err = d.app.Fulfilment.PostCancelReturn(d.admin(), step)
+		d.must(err)
+		return
+	}
+	_, err = d.app.Fulfilment.PostApproveReturn(d.admin(), step)
+	d.must(err)
+	if n%7 == 3 {
+		return // it never arrives
+	}
+	got := &fulfilment.ReceiveIn{ID: step.ID, Key: key}
+	got.Body.Items = []event.ParcelLine{{SKU: w.SKU, Quantity: w.Quantity}}
+	_, err = d.app.Fulfilment.PostReceiveReturn(d.admin(), got)
+	d.must(err)
+	look := &fulfilment.InspectIn{ID: step.ID, Key: key}
+	look.Body.Units = []event.InspectedUnits{{
+		SKU: w.SKU, Quantity: w.Quantity, Verdict: []string{"restock", "scrap", "quarantine"}[n%3],
+	}}
+	_, err = d.app.Fulfilment.PostInspectReturn(d.admin(), look)
+	d.must(err)
 }
 
 // refund gives a part of some captures back.
@@ -445,6 +531,7 @@ func (d *town) live(orders int, calm func(when string)) {
 	calm("parcels are delivered")
 	for _, later := range []time.Duration{
 		30 * time.Minute, 3 * time.Hour, 4 * 24 * time.Hour, 11 * 24 * time.Hour,
+		40 * 24 * time.Hour,
 	} {
 		d.advance(later)
 		calm(later.String() + " later")

@@ -97,5 +97,6 @@ type corruption struct {
 
 func corruptions() []corruption {
 	return slices.Concat(corruptLog(), corruptEffects(), corruptStock(), corruptMoney(),
-		corruptLedger(), corruptPayouts(), corruptOrders(), corruptSecrets())
+		corruptLedger(), corruptPayouts(), corruptOrders(), corruptSecrets(),
+		corruptReturns())
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/pprof"
+	"sync"
 	"time"
 
 	"github.com/souk-commerce/souk/shop"
@@ -81,6 +82,9 @@ type servers struct {
 	admin  string
 	list   []*http.Server
 	failed chan error
+
+	parcels sync.WaitGroup // brings the carrier's words, until park
+	park    context.CancelFunc
 }
 
 // serve starts delivery and opens the listeners.
@@ -90,9 +94,12 @@ func (w *world) serve(e *env, listen, admin string) (*servers, error) {
 		return nil, err
 	}
 	s := &servers{w: w, failed: make(chan error, 2)}
+	carrying, park := context.WithCancel(context.WithoutCancel(e.ctx))
+	s.park = park
+	s.parcels.Go(func() { w.carry(carrying) })
 	var err error
 	if s.api, err = s.open(listen, w.app.Handler()); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.stop())
 	}
 	if admin != "" {
 		if s.admin, err = s.open(admin, w.app.AdminHandler()); err != nil {
@@ -120,6 +127,8 @@ func (s *servers) open(address string, h http.Handler) (string, error) {
 // stop answers what is in flight and closes the listeners.
 func (s *servers) stop() error {
 	s.w.app.Drain()
+	s.park()
+	s.parcels.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	var all error

@@ -15,6 +15,9 @@ import (
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/fulfilment"
+	"github.com/souk-commerce/souk/shop/fulfilment/paper"
+	post "github.com/souk-commerce/souk/shop/fulfilment/sandbox"
 	books "github.com/souk-commerce/souk/shop/ledger"
 	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/order"
@@ -68,6 +71,7 @@ type world struct {
 	platform *embedded.Platform
 	provider *sandbox.Sandbox
 	payer    *payer.Sandbox
+	carrier  *post.Sandbox
 	app      *app.App
 	cat      *event.Catalogue
 	dir      string // "" in memory
@@ -120,6 +124,7 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.provider.Close(), w.platform.Close())
 	}
+	w.carrier = post.New(clock, secrets[0])
 	w.app, err = app.Open(app.Config{
 		Platform: w.platform, Catalogue: w.cat, Clock: clock, Log: e.log, Policy: f.policy(),
 		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader}, Backups: w.backer(),
@@ -130,6 +135,9 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 		Payouts: books.Options{
 			Name: payer.Name, Provider: w.payer, Describe: payer.Describe,
 			Policy: books.Policy{Minimum: f.MinPayout},
+		},
+		Fulfilment: fulfilment.Options{
+			Carrier: w.carrier, Secrets: secrets, Depot: depot(), Printer: paper.Printer{},
 		},
 	})
 	if err != nil {

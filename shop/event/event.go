@@ -75,7 +75,8 @@ func Kinds() []Kind {
 	var all []Kind
 	for _, kinds := range [][]Kind{
 		catalogKinds(), orderKinds(), inventoryKinds(), paymentKinds(),
-		fulfilmentKinds(), ledgerKinds(), notificationKinds(),
+		fulfilmentKinds(), returnKinds(), labelKinds(),
+		ledgerKinds(), notificationKinds(),
 	} {
 		all = append(all, kinds...)
 	}

@@ -1,6 +1,10 @@
 package event
 
-import "github.com/souk-commerce/souk/shop"
+import (
+	"time"
+
+	"github.com/souk-commerce/souk/shop"
+)
 
 // ShipmentRequested says that a dealer has a parcel to pack.
 type ShipmentRequested struct {
@@ -13,6 +17,16 @@ type ShipmentRequested struct {
 	Amount   shop.Money                `json:"amount" doc:"to capture when the parcel is packed"`
 	ShipTo   shop.Sealed[shop.Address] `json:"shipTo"`
 	Parcels  int                       `json:"parcels" doc:"how many the order has in all"`
+}
+
+// ShipmentSplit says that the dealer packs a part of the parcel now, and what that part costs. The
+// rest is a parcel of its own, which is requested in the same commit.
+type ShipmentSplit struct {
+	Shipment shop.ID      `json:"shipment"`
+	Order    shop.ID      `json:"order"`
+	Lines    []ParcelLine `json:"lines" doc:"that stay in this parcel"`
+	Amount   shop.Money   `json:"amount" doc:"to capture for them"`
+	Rest     shop.ID      `json:"rest" doc:"the parcel with all other units"`
 }
 
 // ShipmentPacked says that the parcel is ready; the money may be taken now.
@@ -36,13 +50,15 @@ type ShipmentDispatched struct {
 	Order    shop.ID      `json:"order"`
 	Lines    []ParcelLine `json:"lines"`
 	Tracking string       `json:"tracking,omitempty"`
+	Rest     shop.ID      `json:"rest,omitempty" doc:"the parcel that was split from it"`
 }
 
 // ShipmentDelivered says that the parcel reached its address.
 type ShipmentDelivered struct {
-	Shipment shop.ID `json:"shipment"`
-	Order    shop.ID `json:"order"`
-	Dealer   shop.ID `json:"dealer"`
+	Shipment shop.ID   `json:"shipment"`
+	Order    shop.ID   `json:"order"`
+	Dealer   shop.ID   `json:"dealer"`
+	At       time.Time `json:"at,omitzero" doc:"its return window is counted from then"`
 }
 
 // ShipmentCancelled says that the parcel will not leave.
@@ -69,6 +85,9 @@ type ParcelsResumed struct {
 func (*ShipmentRequested) Type() string { return "souk.fulfilment.requested.v1" }
 
 // Type implements Fact.
+func (*ShipmentSplit) Type() string { return "souk.fulfilment.split.v1" }
+
+// Type implements Fact.
 func (*ShipmentPacked) Type() string { return "souk.fulfilment.packed.v1" }
 
 // Type implements Fact.
@@ -91,6 +110,9 @@ func (*ParcelsResumed) Type() string { return "souk.fulfilment.resumed.v1" }
 
 // Subject implements Fact.
 func (f *ShipmentRequested) Subject() string { return shipmentSubject(f.Shipment) }
+
+// Subject implements Fact.
+func (f *ShipmentSplit) Subject() string { return shipmentSubject(f.Shipment) }
 
 // Subject implements Fact.
 func (f *ShipmentPacked) Subject() string { return shipmentSubject(f.Shipment) }
@@ -125,6 +147,11 @@ func fulfilmentKinds() []Kind {
 				func(f *ShipmentRequested) bool { return len(f.Lines) > 0 }),
 			rule("amount_not_negative", "data.amount.amount >= 0",
 				func(f *ShipmentRequested) bool { return f.Amount.Amount >= 0 })),
+		kind[ShipmentSplit]("a part of the parcel is packed now; the rest is a parcel of its own",
+			rule("has_lines", "size(data.lines) > 0",
+				func(f *ShipmentSplit) bool { return len(f.Lines) > 0 }),
+			rule("amount_not_negative", "data.amount.amount >= 0",
+				func(f *ShipmentSplit) bool { return f.Amount.Amount >= 0 })),
 		kind[ShipmentPacked]("the parcel is ready; the money may be taken"),
 		kind[ShipmentCleared]("the parcel's money was taken: it may leave"),
 		kind[ShipmentDispatched]("the parcel left the building",

@@ -15,8 +15,10 @@ type StockMoved struct {
 	Movement shop.ID  `json:"movement"`
 	SKU      shop.SKU `json:"sku"`
 	Quantity int64    `json:"quantity" doc:"negative when units went out"`
-	Reason   string   `json:"reason" doc:"receive, adjust, count or dispatch"`
+	Reason   string   `json:"reason" doc:"receive, adjust, count, dispatch or return"`
 	Spread   []int64  `json:"spread,omitempty" doc:"change of each allotment; absent: of the first"`
+	Order    shop.ID  `json:"order,omitempty" doc:"of a return"`
+	Return   shop.ID  `json:"return,omitempty" doc:"that brought the units back"`
 }
 
 // StockAllotted says that a SKU's stock is kept in so many allotments from now on, and how the

@@ -137,6 +137,29 @@ type OrderProgressed struct {
 	Cause      string    `json:"cause" doc:"the fact that moved it, as in payment.captured/…"`
 }
 
+// OrderReturnMoved says that a return of the order began, went on or ended: the return axis after
+// it, and what came back so far. It also says that the return window closed while something was on
+// its way back: the order is completed when nothing is any more.
+type OrderReturnMoved struct {
+	Order  shop.ID      `json:"order"`
+	Return string       `json:"return" doc:"the return axis"`
+	Units  int64        `json:"units" doc:"that came back so far, of all returns"`
+	Items  []ParcelLine `json:"items,omitempty" doc:"that came back with the return that ended"`
+	Closed bool         `json:"closed,omitempty" doc:"the return window has closed"`
+	Cause  string       `json:"cause" doc:"the fact that moved it, as in fulfilment.return_closed/…"`
+}
+
+// OrderTracked says where a carrier saw a parcel of the order: its latest word, by its own clock.
+type OrderTracked struct {
+	Order    shop.ID   `json:"order"`
+	Shipment shop.ID   `json:"shipment"`
+	Carrier  string    `json:"carrier"`
+	Tracking string    `json:"tracking"`
+	Status   string    `json:"status" doc:"picked_up, in_transit, delivered …"`
+	At       time.Time `json:"at"`
+	Cause    string    `json:"cause"`
+}
+
 // OrderCompleted says that everything was delivered and the return window is closed.
 type OrderCompleted struct {
 	Order    shop.ID `json:"order"`
@@ -179,6 +202,12 @@ func (*OrderApproved) Type() string { return "souk.order.approved.v1" }
 func (*OrderProgressed) Type() string { return "souk.order.progressed.v1" }
 
 // Type implements Fact.
+func (*OrderReturnMoved) Type() string { return "souk.order.return_moved.v1" }
+
+// Type implements Fact.
+func (*OrderTracked) Type() string { return "souk.order.tracked.v1" }
+
+// Type implements Fact.
 func (*OrderCompleted) Type() string { return "souk.order.completed.v1" }
 
 // Type implements Fact.
@@ -210,6 +239,12 @@ func (f *OrderApproved) Subject() string { return orderSubject(f.Order) }
 
 // Subject implements Fact.
 func (f *OrderProgressed) Subject() string { return orderSubject(f.Order) }
+
+// Subject implements Fact.
+func (f *OrderReturnMoved) Subject() string { return orderSubject(f.Order) }
+
+// Subject implements Fact.
+func (f *OrderTracked) Subject() string { return orderSubject(f.Order) }
 
 // Subject implements Fact.
 func (f *OrderCompleted) Subject() string { return orderSubject(f.Order) }
@@ -247,6 +282,10 @@ func orderKinds() []Kind {
 				func(f *OrderProgressed) bool {
 					return f.Delivered >= 0 && f.Delivered <= f.Dispatched
 				})),
+		kind[OrderReturnMoved]("a return of the order began, went on or ended",
+			rule("units_not_negative", "data.units >= 0",
+				func(f *OrderReturnMoved) bool { return f.Units >= 0 })),
+		kind[OrderTracked]("where a carrier saw a parcel of the order last"),
 		kind[OrderCompleted]("everything was delivered and the return window is closed"),
 		kind[OrderDeadline]("the order's deadline has come (announced by its timer)"),
 		kind[OrderReturnWindowClosed]("the return window has closed (announced by its timer)"),

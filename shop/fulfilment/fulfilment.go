@@ -3,6 +3,7 @@ package fulfilment
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
@@ -62,9 +63,11 @@ type Shipment struct {
 	Lines    []event.ParcelLine        `json:"lines"`
 	Amount   shop.Money                `json:"amount"` // taken when it is packed
 	ShipTo   shop.Sealed[shop.Address] `json:"shipTo"`
-	Parcels  int                       `json:"parcels"` // of the order, this one included
+	Parcels  int                       `json:"parcels"` // of the order, one a dealer
 	State    State                     `json:"state"`
 	Tracking string                    `json:"tracking,omitempty"`
+	Rest     shop.ID                   `json:"rest,omitempty"`   // the parcel split from it
+	Arrived  time.Time                 `json:"arrived,omitzero"` // not known of the oldest parcels
 	Seq      int64                     `json:"seq"`
 }
 
@@ -120,7 +123,7 @@ func (s *Shipment) Dispatch(stop Stop, tracking string) ([]event.Fact, error) {
 		return nil, stop.refuse()
 	case s.State == Cleared():
 		return []event.Fact{&event.ShipmentDispatched{
-			Shipment: s.ID, Order: s.Order, Lines: s.Lines, Tracking: tracking,
+			Shipment: s.ID, Order: s.Order, Lines: s.Lines, Tracking: tracking, Rest: s.Rest,
 		}}, nil
 	case s.State == Packed():
 		return nil, s.refuse("dispatched", "its money has not been taken yet; try again shortly")
@@ -130,11 +133,11 @@ func (s *Shipment) Dispatch(stop Stop, tracking string) ([]event.Fact, error) {
 
 // Deliver decides what follows when the parcel arrived. What has left arrives, whether the order is
 // on hold or not.
-func (s *Shipment) Deliver(Stop) ([]event.Fact, error) {
+func (s *Shipment) Deliver(at time.Time) ([]event.Fact, error) {
 	switch s.State {
 	case Dispatched():
 		return []event.Fact{&event.ShipmentDelivered{
-			Shipment: s.ID, Order: s.Order, Dealer: s.Dealer,
+			Shipment: s.ID, Order: s.Order, Dealer: s.Dealer, At: at,
 		}}, nil
 	case Delivered():
 		return nil, nil
@@ -164,6 +167,8 @@ func (s *Shipment) refuse(verb, hint string) error {
 // follow brings the shipment to where a fact says it is.
 func (s *Shipment) follow(f event.Fact, seq int64) {
 	switch f := f.(type) {
+	case *event.ShipmentSplit:
+		s.Lines, s.Amount, s.Rest = f.Lines, f.Amount, f.Rest
 	case *event.ShipmentPacked:
 		s.State = Packed()
 	case *event.ShipmentCleared:
@@ -171,7 +176,7 @@ func (s *Shipment) follow(f event.Fact, seq int64) {
 	case *event.ShipmentDispatched:
 		s.State, s.Tracking = Dispatched(), f.Tracking
 	case *event.ShipmentDelivered:
-		s.State = Delivered()
+		s.State, s.Arrived = Delivered(), f.At
 	case *event.ShipmentCancelled:
 		s.State = Cancelled()
 	}

@@ -1,6 +1,8 @@
 package fulfilment
 
 import (
+	"time"
+
 	"errors"
 	"testing"
 
@@ -201,7 +203,10 @@ func TestStateText(t *testing.T) {
 
 func stepsByName() map[string]decision {
 	return map[string]decision{
-		"pack": (*Shipment).Pack, "deliver": (*Shipment).Deliver,
+		"pack": (*Shipment).Pack,
+		"deliver": func(sh *Shipment, _ Stop) ([]event.Fact, error) {
+			return sh.Deliver(time.Time{})
+		},
 		"clear":  func(sh *Shipment, _ Stop) ([]event.Fact, error) { return sh.Clear() },
 		"cancel": func(sh *Shipment, _ Stop) ([]event.Fact, error) { return sh.Cancel() },
 		"dispatch": func(sh *Shipment, stop Stop) ([]event.Fact, error) {

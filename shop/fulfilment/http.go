@@ -19,13 +19,16 @@ type ShipmentView struct {
 	Amount   shop.Money         `json:"amount"`
 	Lines    []event.ParcelLine `json:"lines"`
 	Tracking string             `json:"tracking,omitempty"`
+	Rest     shop.ID            `json:"rest,omitempty" doc:"the parcel that was split from it"`
 	ShipTo   *shop.Address      `json:"shipTo,omitempty"`
+	Label    *LabelView         `json:"label,omitempty" doc:"only of a single shipment"`
 }
 
 func viewOf(sh *Shipment) ShipmentView {
 	return ShipmentView{
 		ID: sh.ID, Order: sh.Order, Dealer: sh.Dealer, State: sh.State.String(),
 		Amount: sh.Amount, Lines: sh.Lines, Tracking: sh.Tracking,
+		Rest: sh.Rest,
 	}
 }
 
@@ -46,7 +49,12 @@ func (s *Service) GetShipment(ctx context.Context, in *GetShipmentIn) (*GetShipm
 	if err != nil {
 		return nil, err
 	}
+	label, err := labelFor(ctx, s.desk.Begin(room.Cause{}), sh.ID)
+	if err != nil {
+		return nil, err
+	}
 	out := &GetShipmentOut{Body: viewOf(sh)}
+	out.Body.Label = viewLabel(label)
 	if !who.May(room.ServiceRole()) {
 		out.Body.ShipTo, err = s.Address(ctx, who, sh)
 	}
@@ -95,7 +103,7 @@ func (s *Service) GetShipments(
 	return out, nil
 }
 
-// StepIn asks to pack or to deliver a shipment.
+// StepIn asks for a step that needs nothing else to be said.
 type StepIn struct {
 	ID  string `path:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	Key string `header:"Idempotency-Key" maxLength:"255"`
@@ -120,11 +128,6 @@ type StepOut struct {
 	Body        []byte
 }
 
-// PostPack answers POST /v1/shipments/{id}/pack.
-func (s *Service) PostPack(ctx context.Context, in *StepIn) (*StepOut, error) {
-	return s.post(ctx, in, "pack", "", (*Shipment).Pack)
-}
-
 // PostDispatch answers POST /v1/shipments/{id}/dispatch.
 func (s *Service) PostDispatch(ctx context.Context, in *DispatchIn) (*StepOut, error) {
 	tracking := ""
@@ -140,7 +143,7 @@ func (s *Service) PostDispatch(ctx context.Context, in *DispatchIn) (*StepOut, e
 
 // PostDeliver answers POST /v1/shipments/{id}/deliver.
 func (s *Service) PostDeliver(ctx context.Context, in *StepIn) (*StepOut, error) {
-	return s.post(ctx, in, "deliver", "", (*Shipment).Deliver)
+	return s.post(ctx, in, "deliver", "", s.delivering())
 }
 
 // post takes one step and remembers its answer under the caller's key, if there is one. Steps are

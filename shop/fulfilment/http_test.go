@@ -66,7 +66,7 @@ func TestStepWithKey(t *testing.T) {
 	w.Announce(t, placed(t, w, "ord_a", 1))
 	w.Settle(t)
 	ctx := w.As(t, "dlr_1", room.Dealer())
-	if _, err := s.PostPack(ctx, &fulfilment.StepIn{ID: "shp_a_1", Key: "p"}); err != nil {
+	if _, err := s.PostPack(ctx, &fulfilment.PackIn{ID: "shp_a_1", Key: "p"}); err != nil {
 		t.Fatalf("pack: %v", err)
 	}
 	w.Announce(t, captured("ord_a", 1))
@@ -105,14 +105,14 @@ func TestWhoMovesAShipment(t *testing.T) {
 	w.Start(t, s)
 	w.Announce(t, placed(t, w, "ord_a", 1))
 	w.Settle(t)
-	in := &fulfilment.StepIn{ID: "shp_a_1"}
+	in := &fulfilment.PackIn{ID: "shp_a_1"}
 	_, err := s.PostPack(w.As(t, customer, room.Customer()), in)
 	expectCode(t, err, shop.Forbidden)
 	_, err = s.PostPack(w.As(t, "dlr_2", room.Dealer()), in)
 	expectCode(t, err, shop.NotFound)
-	_, err = s.PostPack(w.As(t, "dlr_1", room.Dealer()), &fulfilment.StepIn{ID: "shp_none_1"})
+	_, err = s.PostPack(w.As(t, "dlr_1", room.Dealer()), &fulfilment.PackIn{ID: "shp_none_1"})
 	expectCode(t, err, shop.NotFound)
-	_, err = s.PostPack(w.As(t, "dlr_1", room.Dealer()), &fulfilment.StepIn{ID: "no/id"})
+	_, err = s.PostPack(w.As(t, "dlr_1", room.Dealer()), &fulfilment.PackIn{ID: "no/id"})
 	expectCode(t, err, shop.NotFound)
 	expectState(t, s, "shp_a_1", fulfilment.Requested())
 }

@@ -25,7 +25,7 @@ func (s *Service) Reactions() []room.Reaction {
 		s.clearOnPaymentCaptured)
 	clear.Retry = platform.DefaultRetry()
 	clear.Retry.NotYet = captureWait
-	return []room.Reaction{
+	return append(append(s.returnReactions(), s.labelReactions()...),
 		room.On("fulfilment.request-on-order-placed", platform.Standard, s.requestOnOrderPlaced),
 		room.On("fulfilment.cancel-on-order-cancelled", platform.Standard,
 			s.cancelOnOrderCancelled),
@@ -33,7 +33,7 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("fulfilment.resume-on-order-approved", platform.Standard,
 			s.resumeOnOrderApproved),
 		clear,
-	}
+	)
 }
 
 // requestOnOrderPlaced asks every dealer of the order for a parcel, in as many commits as it takes.
@@ -150,15 +150,32 @@ func cancelSome(ctx context.Context, tx *room.Tx, order shop.ID, first int) (int
 			break // its chunk is not requested yet, nor are those after it
 		}
 		parcels = sh.Parcels
-		facts, err := sh.Cancel()
-		if err != nil {
-			return 0, err
-		}
-		if err := announce(ctx, tx, sh.Seq, facts); err != nil {
+		if err := cancelParts(ctx, tx, sh); err != nil {
 			return 0, err
 		}
 	}
 	return parcels, nil
+}
+
+// cancelParts cancels a parcel, and the parcels that were split from it, one from the other. An
+// order has at most MaxParcels of them, so they fit into a commit.
+func cancelParts(ctx context.Context, tx *room.Tx, sh *Shipment) error {
+	for sh != nil {
+		facts, err := sh.Cancel()
+		if err != nil {
+			return err
+		}
+		if err := announce(ctx, tx, sh.Seq, facts); err != nil {
+			return err
+		}
+		if sh.Rest == "" {
+			return nil
+		}
+		if sh, err = room.Get[Shipment](ctx, tx, shipmentKey(sh.Rest)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stopOnOrderHeld stops all parcels of the order, those that are yet to be requested included: the
@@ -208,10 +225,19 @@ func (s *Service) clearOnPaymentCaptured(
 	})
 }
 
-// announce commits facts of one shipment behind its last.
+// announce commits facts of one shipment behind its last. A fact about another one is that one's
+// first: it comes into being because of the first of these.
 func announce(ctx context.Context, tx *room.Tx, last int64, facts []event.Fact) error {
-	for i, f := range facts {
-		if err := tx.Announce(ctx, f, last+int64(i)+1); err != nil {
+	first := last + 1
+	for _, f := range facts {
+		var err error
+		if f.Subject() == facts[0].Subject() {
+			last++
+			err = tx.Announce(ctx, f, last)
+		} else {
+			err = tx.AnnounceBecause(ctx, f, 1, room.EventID(facts[0].Subject(), first))
+		}
+		if err != nil {
 			return err
 		}
 	}

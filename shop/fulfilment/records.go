@@ -9,7 +9,7 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// The room keeps these records:
+// The room keeps these records, and those of returns:
 //
 //	shipment/<id>        shipment    the Shipment; also the mark that it was requested
 //	dealer/<id>          <shipment>  empty: the dealer's shipments, in the order of their names
@@ -35,6 +35,12 @@ func dealerPart(dealer shop.ID) string { return "dealer/" + string(dealer) }
 
 // Apply implements room.Room: it changes the room's records by one of its own facts.
 func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.Meta) error {
+	if id, shipment := aboutReturn(f); id != "" {
+		return applyReturn(ctx, tx, f, id, shipment, m)
+	}
+	if of := aboutLabel(f); of != "" {
+		return applyLabel(ctx, tx, f, of, m)
+	}
 	switch f := f.(type) {
 	case *event.ShipmentRequested:
 		room.Put(tx, shipmentKey(f.Shipment), &Shipment{
@@ -45,6 +51,8 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 		index := platform.Key{Part: dealerPart(f.Dealer), Sort: string(f.Shipment)}
 		room.Put(tx, index, &listed{})
 		return nil
+	case *event.ShipmentSplit:
+		return follow(ctx, tx, f, f.Shipment, m)
 	case *event.ShipmentPacked:
 		return follow(ctx, tx, f, f.Shipment, m)
 	case *event.ShipmentCleared:

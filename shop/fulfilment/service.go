@@ -1,9 +1,12 @@
 package fulfilment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
@@ -14,17 +17,64 @@ import (
 // MaxPage bounds one page of a list.
 const MaxPage = 100
 
+// Orders is what this room asks of the order room: the lines of an order as they were frozen at
+// checkout, NotFound if there is no such order. Between processes it is answered by read-only keys.
+type Orders interface {
+	Priced(ctx context.Context, order shop.ID) ([]Priced, error)
+}
+
+// Policy is what the operator decides about returns. A zero field has the value of DefaultPolicy.
+type Policy struct {
+	ReturnWindow time.Duration // from the arrival of a parcel, to ask for a return of it
+	Answer       time.Duration // for the dealer to answer; then silence approves
+	Arrival      time.Duration // from the approval, for the goods to arrive
+}
+
+// DefaultPolicy gives a return 14 days to be asked for, 7 to be answered, 30 to arrive.
+func DefaultPolicy() Policy {
+	const day = 24 * time.Hour
+	return Policy{ReturnWindow: 14 * day, Answer: 7 * day, Arrival: 30 * day}
+}
+
+func (p Policy) orDefault() Policy {
+	d := DefaultPolicy()
+	return Policy{
+		ReturnWindow: cmp.Or(p.ReturnWindow, d.ReturnWindow), Answer: cmp.Or(p.Answer, d.Answer),
+		Arrival: cmp.Or(p.Arrival, d.Arrival),
+	}
+}
+
+// Options is what the app decides for the room. Orders is required; without a Carrier and a Printer
+// there are no labels and no packing slips, and with one of them Files and Chance are required.
+type Options struct {
+	Orders  Orders
+	Policy  Policy
+	Carrier Carrier
+	Secrets [][]byte     // that the carrier's webhooks may be signed with; none refuses all
+	Depot   shop.Address // where parcels begin, and returns end
+	Printer Printer
+	Files   Files
+	Chance  io.Reader // makes the keys of papers
+}
+
 // Service is the room. It is safe for concurrent use.
-type Service struct{ desk *room.Desk }
+type Service struct {
+	desk *room.Desk
+	opt  Options
+}
 
 var _ room.Room = (*Service)(nil)
 
 // New opens the room at its desk, whose Apply it sets to its own.
-func New(desk *room.Desk) *Service {
-	s := &Service{desk: desk}
+func New(desk *room.Desk, opt Options) *Service {
+	opt.Policy = opt.Policy.orDefault()
+	s := &Service{desk: desk, opt: opt}
 	desk.Apply = s.Apply
 	return s
 }
+
+// now is the time of a fact: milliseconds are enough, and shorter.
+func (s *Service) now() time.Time { return s.desk.Clock.Now().UTC().Truncate(time.Millisecond) }
 
 // Name implements room.Room.
 func (*Service) Name() string { return "fulfilment" }
@@ -58,16 +108,8 @@ func (s *Service) Address(
 func (s *Service) List(
 	ctx context.Context, who room.Caller, dealer, after shop.ID, limit int,
 ) ([]*Shipment, error) {
-	own := who.May(room.Dealer()) && who.ID == dealer
-	if !own && !who.May(room.Admin(), room.ServiceRole()) {
-		return nil, shop.Errorf(shop.NotFound, "there is no dealer %q for you", dealer)
-	}
-	if limit < 1 || limit > MaxPage {
-		return nil, shop.Errorf(shop.Invalid,
-			"a page has 1 to %d shipments, not %d", MaxPage, limit)
-	}
-	if _, err := shop.ParseID(string(after)); err != nil && after != "" {
-		return nil, shop.Errorf(shop.Invalid, "this is not the cursor of a page")
+	if err := checkPage(who, dealer, after, limit); err != nil {
+		return nil, err
 	}
 	rows, err := s.desk.Store.List(ctx, platform.Query{
 		Part: dealerPart(dealer), After: string(after), Limit: limit, Reverse: true,
@@ -87,6 +129,21 @@ func (s *Service) List(
 		}
 	}
 	return list, nil
+}
+
+// checkPage refuses a page of a dealer's things that who may not see, or that is none.
+func checkPage(who room.Caller, dealer, after shop.ID, limit int) error {
+	own := who.May(room.Dealer()) && who.ID == dealer
+	if !own && !who.May(room.Admin(), room.ServiceRole()) {
+		return shop.Errorf(shop.NotFound, "there is no dealer %q for you", dealer)
+	}
+	if limit < 1 || limit > MaxPage {
+		return shop.Errorf(shop.Invalid, "a page has 1 to %d entries, not %d", MaxPage, limit)
+	}
+	if _, err := shop.ParseID(string(after)); err != nil && after != "" {
+		return shop.Errorf(shop.Invalid, "this is not the cursor of a page")
+	}
+	return nil
 }
 
 // Pack says that the parcel is ready; its money is taken because of it. Only the dealer of the
@@ -112,7 +169,7 @@ func (s *Service) Dispatch(
 // Deliver says that the parcel arrived, under the same rules as Pack. It refuses a shipment that
 // was not dispatched.
 func (s *Service) Deliver(ctx context.Context, who room.Caller, id shop.ID) (*Shipment, error) {
-	return s.step(ctx, who, id, (*Shipment).Deliver)
+	return s.step(ctx, who, id, s.delivering())
 }
 
 // decision is what a step of a shipment announces, or why it may not be taken.
@@ -125,6 +182,12 @@ func dispatching(tracking string) (decision, error) {
 	return func(sh *Shipment, stop Stop) ([]event.Fact, error) {
 		return sh.Dispatch(stop, tracking)
 	}, nil
+}
+
+// delivering notes when the parcel arrived: its return window is counted from then.
+func (s *Service) delivering() decision {
+	at := s.now()
+	return func(sh *Shipment, _ Stop) ([]event.Fact, error) { return sh.Deliver(at) }
 }
 
 func (s *Service) step(

@@ -25,7 +25,7 @@ func home() shop.Address {
 func open(t *testing.T, opts ...roomtest.Option) (*roomtest.World, *fulfilment.Service) {
 	t.Helper()
 	w := roomtest.New(t, opts...)
-	return w, fulfilment.New(w.Desk("fulfilment"))
+	return w, fulfilment.New(w.Desk("fulfilment"), fulfilment.Options{Orders: prices{}})
 }
 
 // placed is an order of so many parcels, of the dealers dlr_1, dlr_2 …, at 100 a parcel.
@@ -90,6 +90,10 @@ func TestFromPlacedToDelivered(t *testing.T) {
 		})
 	}
 	step(t, w, func() error { _, err := s.Deliver(ctx, admin(), "shp_a_1"); return err })
+	arrived, err := s.Get(ctx, admin(), "shp_a_1")
+	if err != nil || arrived.Arrived.Before(platformtest.Start()) {
+		t.Errorf("the parcel arrived at %v, %v", arrived.Arrived, err)
+	}
 	w.ExpectEvents(t,
 		&event.ShipmentPacked{
 			Shipment: "shp_a_1", Order: "ord_a", Payment: "pay_a", Dealer: "dlr_1",
@@ -100,7 +104,9 @@ func TestFromPlacedToDelivered(t *testing.T) {
 			Shipment: "shp_a_1", Order: "ord_a", Tracking: "T1",
 			Lines: []event.ParcelLine{{SKU: "SKU-1", Quantity: 2}},
 		},
-		&event.ShipmentDelivered{Shipment: "shp_a_1", Order: "ord_a", Dealer: "dlr_1"})
+		&event.ShipmentDelivered{
+			Shipment: "shp_a_1", Order: "ord_a", Dealer: "dlr_1", At: arrived.Arrived,
+		})
 	w.ExpectNoDeadLetters(t)
 	w.FoldEqualsState(t, s)
 }

@@ -155,7 +155,7 @@ func TestHoldBetweenDecisionAndCommit(t *testing.T) {
 	desk := w.Desk("fulfilment")
 	store := &late{Store: desk.Store}
 	desk.Store = store
-	s := fulfilment.New(desk)
+	s := fulfilment.New(desk, fulfilment.Options{})
 	pack := func(n int) error {
 		_, err := s.Pack(t.Context(), admin(), fulfilment.ID("ord_a", n))
 		return err

@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/souk-commerce/souk/platform"
@@ -20,6 +21,7 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("inventory.release-on-order-cancelled", class, s.releaseOnOrderCancelled),
 		room.On("inventory.release-on-order-expired", class, s.releaseOnOrderExpired),
 		room.On("inventory.consume-on-dispatched", class, s.consumeOnDispatched),
+		room.On("inventory.restock-on-return-inspected", class, s.restockOnReturnInspected),
 	}
 }
 
@@ -146,6 +148,30 @@ func (s *Service) consumeOnDispatched(
 		}
 		if loose {
 			return s.takeLoose(ctx, f, want, done, c)
+		}
+	}
+	return nil
+}
+
+// restockOnReturnInspected puts units that came back on the shelf, once: the movement of each SKU
+// is named after the inspection. What is scrapped or kept apart is nobody's to sell.
+func (s *Service) restockOnReturnInspected(
+	ctx context.Context, f *event.ReturnInspected, c room.Cause,
+) error {
+	var units []event.StockItem
+	for _, u := range f.Units {
+		if u.Verdict == "restock" {
+			units = append(units, event.StockItem{SKU: u.SKU, Quantity: u.Quantity})
+		}
+	}
+	for i, item := range demand(units, func(i event.StockItem) event.StockItem { return i }) {
+		err := s.move(ctx, c, event.StockMoved{
+			Movement: shop.ID(fmt.Sprintf("%s_%d_%d", f.Return, f.Inspection, i)),
+			SKU:      item.SKU, Quantity: item.Quantity, Reason: reasonReturn,
+			Order: f.Order, Return: f.Return,
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -69,6 +69,7 @@ const (
 	reasonAdjust   = "adjust"
 	reasonCount    = "count"    // the shelf was counted: onHand became a number
 	reasonAllot    = "allot"    // units changed allotments
+	reasonReturn   = "return"   // a customer sent them back, as good as new
 	reasonDispatch = "dispatch" // a parcel left although its hold had been given back
 )
 

@@ -90,21 +90,26 @@ func authorise(f *event.OrderPlaced, shipment func(n int) shop.ID) *event.Ledger
 }
 
 // capture books money that was taken for one parcel of an authorised order: the provider owes it to
-// us, and we owe the dealer, the market and the tax office their shares. It refuses a parcel that
-// the order does not have, and more than the parcel costs.
-func capture(auth *Transaction, f *event.PaymentCaptured) (*event.LedgerPosted, error) {
-	agreed, err := splitOf(auth, f.Shipment)
+// us, and we owe the dealer, the market and the tax office their shares. Of a parcel that was split
+// they are a part of what is left of the agreed shares, so the last part takes exactly the rest and
+// none is below zero. It refuses a parcel that the order does not have, and more than is left.
+func capture(
+	auth *Transaction, before event.ParcelSplit, f *event.PaymentCaptured,
+) (*event.LedgerPosted, error) {
+	agreed, _, err := agreedFor(auth, f.Shipment)
 	if err != nil {
 		return nil, err
 	}
 	what := "capture of " + string(f.Shipment)
-	if err := within(f.Amount, auth.Currency, agreed.Amount, what); err != nil {
+	left := minus(agreed, before)
+	if err := within(f.Amount, auth.Currency, left.Amount, what); err != nil {
 		return nil, err
 	}
-	got, err := part(agreed, f.Amount.Amount)
+	got, err := part(left, f.Amount.Amount)
 	if err != nil {
 		return nil, err
 	}
+	got.Shipment = f.Shipment
 	return &event.LedgerPosted{
 		Transaction: transactionID(kindCapture, auth.Order, parcelNumber(f.Shipment)),
 		Kind:        kindCapture, Order: auth.Order, Currency: auth.Currency,
@@ -235,16 +240,6 @@ func within(m shop.Money, c shop.Currency, most int64, what string) error {
 			what, m.Amount, most).WithHint("compare the payment's facts with the provider's ledger")
 	}
 	return nil
-}
-
-func splitOf(auth *Transaction, shipment shop.ID) (event.ParcelSplit, error) {
-	for _, s := range auth.Splits {
-		if s.Shipment == shipment {
-			return s, nil
-		}
-	}
-	return event.ParcelSplit{}, shop.Errorf(shop.Illegal,
-		"order %s has no parcel %q; nothing was booked", auth.Order, shipment)
 }
 
 // entries leaves out the sides that move nothing.

@@ -76,7 +76,7 @@ func (b *books) step(t *rapid.T) {
 	switch what := rapid.SampledFrom([]string{"capture", "refund", "mature"}).Draw(t, "what"); {
 	case what == "capture" && p == nil:
 		amount := rapid.Int64Range(0, split.Amount+1).Draw(t, "captured")
-		f, err := capture(b.auth, &event.PaymentCaptured{
+		f, err := capture(b.auth, event.ParcelSplit{}, &event.PaymentCaptured{
 			Order: b.auth.Order, Shipment: split.Shipment,
 			Amount: shop.Money{Amount: amount, Currency: "GBP"},
 		})

@@ -11,9 +11,13 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// matureChunk is how many parcels one commit matures: each is a transaction, a parcel, two
-// accounts, a line and a day of a statement, and a fact.
-const matureChunk = 12
+// matureChunk is how many dealers' parcels one commit matures: each is a transaction, a parcel, two
+// accounts, a line and a day of a statement, and a fact. Where they were split, what is over
+// matureItems waits for the next commit.
+const (
+	matureChunk = 12
+	matureItems = 80
+)
 
 // Reactions implements room.Room. Refunds of one payment are taken in their order, so that the same
 // refunds always make the same transactions.
@@ -66,7 +70,11 @@ func (s *Service) captureOnPaymentCaptured(
 		if auth == nil {
 			return notYet("the authorisation of", f.Order)
 		}
-		booked, err := capture(auth, f)
+		before, err := takenBefore(ctx, tx, auth, f)
+		if err != nil {
+			return err
+		}
+		booked, err := capture(auth, before, f)
 		if err != nil {
 			return err
 		}
@@ -134,7 +142,8 @@ func (s *Service) matureOnOrderCompleted(
 	ctx context.Context, f *event.OrderCompleted, c room.Cause,
 ) error {
 	parcels := 1
-	for first := 0; first < parcels; first += matureChunk {
+	for first := 0; first < parcels; {
+		more := false
 		err := s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) error {
 			auth, err := authorisation(ctx, tx, f.Order)
 			if err != nil {
@@ -144,41 +153,51 @@ func (s *Service) matureOnOrderCompleted(
 				return notYet("the authorisation of", f.Order)
 			}
 			parcels = len(auth.Splits)
-			return matureSome(ctx, tx, auth, first, c)
+			more, err = matureSome(ctx, tx, auth, first, c)
+			return err
 		})
 		if err != nil {
 			return fmt.Errorf("mature %s: %w", f.Order, err)
+		}
+		if !more {
+			first += matureChunk
 		}
 	}
 	return nil
 }
 
+// matureSome matures one chunk, and reports whether there is more of it than fits into a commit.
 func matureSome(
 	ctx context.Context, tx *room.Tx, auth *Transaction, first int, c room.Cause,
-) error {
+) (more bool, err error) {
 	voided, err := room.Get[Transaction](ctx, tx,
 		transactionKey(transactionID(kindVoid, auth.Order, "")))
 	if err != nil {
-		return err
+		return false, err
 	}
 	last := min(first+matureChunk, len(auth.Splits))
 	for _, split := range auth.Splits[first:last] {
-		p, err := room.Get[Parcel](ctx, tx, parcelKey(split.Shipment))
+		parcels, whole, err := captured(ctx, tx, auth, split)
 		switch {
 		case err != nil:
-			return err
-		case p == nil && (split.Amount == 0 || voided != nil):
-			continue
-		case p == nil:
-			return notYet("the capture of", split.Shipment)
+			return false, err
+		case !whole && voided == nil:
+			return false, notYet("the capture of", split.Shipment)
 		}
-		if booked := mature(p); booked != nil {
+		for _, p := range parcels {
+			booked := mature(p)
+			if booked == nil {
+				continue
+			}
+			if tx.Items() > matureItems {
+				return true, nil
+			}
 			if err := post(ctx, tx, booked, c); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
-	return nil
+	return false, nil
 }
 
 func (s *Service) noteOnOrderCancelled(

@@ -133,7 +133,7 @@ func TestRefusals(t *testing.T) {
 	w, s := open(t, roomtest.Calm())
 	expectNil(t, deliver(t, s, placed("ord_a", 1), "e1"))
 	expectNil(t, deliver(t, s, captured("ord_a", 1), "e2"))
-	more, other, none := captured("ord_b", 1), captured("ord_b", 1), captured("ord_b", 2)
+	more, other, none := captured("ord_b", 1), captured("ord_b", 1), captured("ord_b", 51)
 	more.Amount.Amount++
 	other.Amount.Currency = "EUR"
 	expectNil(t, deliver(t, s, placed("ord_b", 1), "e3"))

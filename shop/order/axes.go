@@ -137,8 +137,7 @@ func (s *FulfilmentStatus) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// ReturnStatus is what comes back. The axis is part of the record and of the API from the first
-// day; no door leads away from "none" until returns are handled.
+// ReturnStatus is what comes back. It is derived from the returns of the order's parcels.
 type ReturnStatus struct{ n uint8 }
 
 func returnNames() []string {
@@ -147,6 +146,18 @@ func returnNames() []string {
 
 // NoReturn is the zero ReturnStatus: nothing comes back.
 func NoReturn() ReturnStatus { return ReturnStatus{0} }
+
+// ReturnRequested has a return that waits for its dealer's answer, and none that was approved.
+func ReturnRequested() ReturnStatus { return ReturnStatus{1} }
+
+// ReturnInProgress has goods on their way back.
+func ReturnInProgress() ReturnStatus { return ReturnStatus{2} }
+
+// PartlyReturned had some units come back.
+func PartlyReturned() ReturnStatus { return ReturnStatus{3} }
+
+// Returned had every unit come back.
+func Returned() ReturnStatus { return ReturnStatus{4} }
 
 // String is the name in the API and in records.
 func (s ReturnStatus) String() string { return returnNames()[s.n] }

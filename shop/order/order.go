@@ -26,7 +26,8 @@ type Order struct {
 	Tax      int64         `json:"tax"`
 	Total    int64         `json:"total"`
 	Lines    int           `json:"lines"`
-	Parcels  int           `json:"parcels"` // one a dealer, in the order of the lines
+	Parcels  int           `json:"parcels"`         // one a dealer, in the order of the lines
+	Split    Parcels       `json:"split,omitempty"` // which parcels were split from those
 	At       time.Time     `json:"at"`
 	Deadline time.Time     `json:"deadline"`
 
@@ -49,6 +50,13 @@ type Order struct {
 	Paid       Parcels `json:"paid,omitempty"` // which parcels were captured
 	Dispatched Parcels `json:"dispatched,omitempty"`
 	Delivered  Parcels `json:"delivered,omitempty"`
+
+	Seen Parcels `json:"seen,omitempty"` // of which a carrier has told where they are
+
+	ReturnsAsked  int   `json:"returnsAsked,omitempty"`  // returns that wait for an answer
+	ReturnsMoving int   `json:"returnsMoving,omitempty"` // whose goods may come back
+	Returned      int64 `json:"returned,omitempty"`      // units that came back
+	WindowClosed  bool  `json:"windowClosed,omitempty"`  // while something was coming back
 
 	Seq int64 `json:"seq"` // of the last fact applied; it is the order's version
 }
@@ -94,9 +102,9 @@ func (o *Order) payment() PaymentStatus {
 // fulfilment derives the fulfilment axis.
 func (o *Order) fulfilment() FulfilmentStatus {
 	switch {
-	case o.Parcels > 0 && o.Delivered.count() == o.Parcels:
+	case o.Parcels > 0 && o.Delivered.count() == o.parcels():
 		return Delivered()
-	case o.Parcels > 0 && o.Dispatched.count() == o.Parcels:
+	case o.Parcels > 0 && o.Dispatched.count() == o.parcels():
 		return Fulfilled()
 	case o.Dispatched != 0:
 		return PartlyFulfilled()
@@ -111,17 +119,48 @@ func (o *Order) PaymentStatus() PaymentStatus { return o.payment() }
 func (o *Order) FulfilmentStatus() FulfilmentStatus { return o.fulfilment() }
 
 // parcelOf returns the number of the parcel that a shipment of this order carries: shp_<x>_<n> of
-// order ord_<x>.
+// order ord_<x>. A number beyond the dealers' is of a parcel that was split from another; until
+// that is heard of, it is too early.
 func (o *Order) parcelOf(shipment shop.ID) (int, error) {
+	n, err := o.numberOf(shipment)
+	if err == nil && n > o.Parcels && !o.Split.has(n) {
+		return 0, platform.ErrNotYet
+	}
+	return n, err
+}
+
+// numberOf is parcelOf for a parcel that may not be known yet: the parts of the n-th of N parcels
+// have the numbers n+N, n+2N and so on.
+func (o *Order) numberOf(shipment shop.ID) (int, error) {
 	prefix := "shp_" + strings.TrimPrefix(string(o.ID), idPrefix) + "_"
 	digits, ok := strings.CutPrefix(string(shipment), prefix)
 	n, err := strconv.Atoi(digits)
-	if !ok || err != nil || n < 1 || n > o.Parcels {
+	if !ok || err != nil || n < 1 || n > MaxParcels {
 		return 0, shop.Errorf(shop.Internal, "shipment %q is no parcel of order %s, which has %d",
 			shipment, o.ID, o.Parcels)
 	}
 	return n, nil
 }
+
+// parcels counts the parcels, those that were split from others included.
+func (o *Order) parcels() int { return o.Parcels + o.Split.count() }
+
+// divide decides what it changes that a parcel was split; nil if it is known already.
+func (o *Order) divide(f *event.ShipmentSplit) (*event.OrderProgressed, error) {
+	if err := o.started(); err != nil {
+		return nil, err
+	}
+	n, err := o.numberOf(f.Rest)
+	if err != nil || o.Split.has(n) {
+		return nil, err
+	}
+	next := *o
+	next.Split = o.Split.with(n)
+	return next.progress(causeOf(onSplit, string(f.Rest))), nil
+}
+
+// cutCause is the kind of a cause and what it is about.
+func cutCause(cause string) (kind, ref string, ok bool) { return strings.Cut(cause, "/") }
 
 // causeOf names a fact of another room, so that its second coming is known.
 func causeOf(kind string, id string) string { return kind + "/" + id }
@@ -132,6 +171,7 @@ const (
 	onCaptured   = "payment.captured"
 	onRefunded   = "payment.refunded"
 	onVoided     = "payment.voided"
+	onSplit      = "fulfilment.split"
 	onDispatched = "fulfilment.dispatched"
 	onDelivered  = "fulfilment.delivered"
 	onCapFailed  = "payment.capture_failed"
@@ -200,6 +240,11 @@ func (o *Order) dispatch(f *event.ShipmentDispatched) (*event.OrderProgressed, e
 	n, err := o.parcelOf(f.Shipment)
 	if err != nil || o.Dispatched.has(n) {
 		return nil, err
+	}
+	if f.Rest != "" {
+		if _, err := o.parcelOf(f.Rest); err != nil {
+			return nil, err // or the order would look as if everything had left
+		}
 	}
 	next := *o
 	next.Dispatched = o.Dispatched.with(n)
@@ -294,6 +339,10 @@ func (o *Order) applyProgress(f *event.OrderProgressed) error {
 	case onCapFailed:
 		o.refuse(f.Cause)
 		return nil
+	case onSplit:
+		n, err := o.numberOf(shop.ID(ref))
+		o.Split = o.Split.with(n)
+		return err
 	case onRefunded:
 		return nil // what else there is to remember is a record of its own
 	}

@@ -31,6 +31,14 @@ func (s *Service) Get(ctx context.Context, id shop.ID) (View, error) {
 		return View{}, err
 	}
 	v := viewOf(o, b.Lines)
+	units, err := returnedOf(ctx, tx, o)
+	if err != nil {
+		return View{}, err
+	}
+	showReturned(v.Items, units)
+	if v.Tracking, err = trackingOf(ctx, tx, o); err != nil {
+		return View{}, err
+	}
 	if by.May(room.ServiceRole()) || b.ShipTo == nil || b.Contact == nil {
 		return v, nil
 	}
@@ -187,4 +195,19 @@ func (s *Service) Due(ctx context.Context, id shop.ID) (Due, error) {
 		Order: o.ID, Customer: o.Customer, Method: o.Method, Amount: o.money(o.Total),
 		Pending: o.Status == PendingPayment(),
 	}, nil
+}
+
+// Frozen answers fulfilment's question: the lines of an order as they were frozen at checkout.
+// Between processes it is answered by read-only keys. NotFound if there is no such order.
+func (s *Service) Frozen(ctx context.Context, id shop.ID) ([]event.OrderLine, error) {
+	tx := s.desk.Begin(room.Cause{})
+	o, err := load(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	if o == nil {
+		return nil, noSuch(id)
+	}
+	b, err := loadBody(ctx, tx, o)
+	return b.Lines, err
 }

@@ -12,7 +12,7 @@ import (
 // Reactions implements room.Room: the whole list of "when this fact, do that".
 func (s *Service) Reactions() []room.Reaction {
 	const class = platform.Critical
-	return []room.Reaction{
+	return append(s.returnReactions(),
 		room.On("order.cancel-on-stock-rejected", class, s.cancelOnStockRejected),
 		room.On("order.extend-on-payment-requires-action", class, s.extendOnRequiresAction),
 		room.On("order.place-on-payment-authorized", class, s.placeOnPaymentAuthorized),
@@ -22,10 +22,12 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("order.hold-on-payment-capture-failed", class, s.holdOnCaptureFailed),
 		room.On("order.progress-on-payment-refunded", class, s.progressOnRefunded),
 		room.On("order.progress-on-payment-voided", class, s.progressOnVoided),
+		room.On("order.progress-on-shipment-split", class, s.progressOnSplit),
 		room.On("order.progress-on-shipment-dispatched", class, s.progressOnDispatched),
 		room.On("order.progress-on-shipment-delivered", class, s.progressOnDelivered),
+		room.On("order.note-on-parcel-tracked", class, s.noteOnTracked),
 		room.On("order.complete-on-return-window-closed", class, s.completeOnWindowClosed),
-	}
+	)
 }
 
 // with runs one reaction on the order that it is about. An order that is not there yet will be.
@@ -191,6 +193,15 @@ func (s *Service) progressOnVoided(
 	})
 }
 
+func (s *Service) progressOnSplit(
+	ctx context.Context, f *event.ShipmentSplit, c room.Cause,
+) error {
+	return s.with(ctx, f.Order, c, func(ctx context.Context, tx *room.Tx, o *Order) error {
+		p, err := o.divide(f)
+		return s.moved(ctx, tx, o, p, err)
+	})
+}
+
 func (s *Service) progressOnDispatched(
 	ctx context.Context, f *event.ShipmentDispatched, c room.Cause,
 ) error {
@@ -220,7 +231,8 @@ func (s *Service) completeOnWindowClosed(
 ) error {
 	return s.with(ctx, f.Order, c, func(ctx context.Context, tx *room.Tx, o *Order) error {
 		if _, err := o.Decide(complete(), Given{}); err != nil {
-			return nil // it has ended, or is on hold; Approve opens the window again
+			// It has ended, or is on hold, and Approve opens the window again; or it waits.
+			return s.waitForReturns(ctx, tx, o)
 		}
 		return tx.Announce(ctx, &event.OrderCompleted{Order: o.ID, Customer: o.Customer}, o.Seq+1)
 	})

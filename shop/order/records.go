@@ -18,6 +18,9 @@ import (
 //	<order>              head           the Order; the only record that changes
 //	<order>              body/<nnn>     its lines, maxChunk a record, and its sealed personal data
 //	<order>              cause/<fact>   that a fact which the head has no place for was counted
+//	<order>              return/<return> how far a return of it is: coming
+//	<order>              seen/<nn>      where a carrier saw a parcel last
+//	<order>              back           what came back, by SKU
 //	customer/<customer>  <time>#<order> that the customer has the order, by time of checkout
 //	cart/<customer>      <cart>         the order that the cart became
 //	~cart/<customer>     <cart>         what is in a cart that may still change: a note
@@ -73,6 +76,12 @@ func causeKey(id shop.ID, cause string) platform.Key {
 	return platform.Key{Part: string(id), Sort: "cause/" + cause}
 }
 
+func comingKey(id, ret shop.ID) platform.Key {
+	return platform.Key{Part: string(id), Sort: "return/" + string(ret)}
+}
+
+func backKey(id shop.ID) platform.Key { return platform.Key{Part: string(id), Sort: "back"} }
+
 func customerPart(customer shop.ID) string { return "customer/" + string(customer) }
 
 // customerKey sorts by time; the fixed width makes bytes compare as times do.
@@ -112,6 +121,15 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 	if err := o.apply(f, m.Sequence); err != nil {
 		return err
 	}
+	switch f := f.(type) {
+	case *event.OrderReturnMoved:
+		err = applyReturn(ctx, tx, o, f)
+	case *event.OrderTracked:
+		err = applyTracked(tx, o, f)
+	}
+	if err != nil {
+		return err
+	}
 	room.Put(tx, headKey(id), o)
 	if cause != "" {
 		room.Put(tx, causeKey(id, cause), &mark{Order: id})
@@ -134,6 +152,10 @@ func aboutOf(f event.Fact) (shop.ID, string) {
 	case *event.OrderApproved:
 		return f.Order, ""
 	case *event.OrderCompleted:
+		return f.Order, ""
+	case *event.OrderReturnMoved:
+		return f.Order, ""
+	case *event.OrderTracked:
 		return f.Order, ""
 	case *event.OrderProgressed:
 		kind, _, _ := strings.Cut(f.Cause, "/")

@@ -32,6 +32,7 @@ type View struct {
 	Deadline         time.Time     `json:"deadline" doc:"placed by then, or expired"`
 	CartID           shop.ID       `json:"cartId,omitempty"`
 	Version          int64         `json:"version"`
+	Tracking         []TrackedView `json:"tracking,omitempty" maxItems:"50" doc:"not in a list"`
 	ShipTo           *shop.Address `json:"shipTo,omitempty"`
 	Email            string        `json:"email,omitempty"`
 }
@@ -44,6 +45,7 @@ type LineView struct {
 	Quantity  int64    `json:"quantity"`
 	UnitPrice int64    `json:"unitPrice" doc:"minor units of the order's currency"`
 	Amount    int64    `json:"amount" doc:"quantity times unitPrice"`
+	Returned  int64    `json:"returned,omitempty" doc:"units that came back"`
 }
 
 // viewOf shows an order; without lines, as in a list.
@@ -54,7 +56,7 @@ func viewOf(o *Order, lines []event.OrderLine) View {
 		ReturnStatus: o.Returns.String(), Reason: o.Reason,
 		Total: o.money(o.Total), ItemsTotal: o.money(o.Items), Shipping: o.money(o.Shipping),
 		Tax: o.money(o.Tax), Captured: o.money(o.Captured), Refunded: o.money(o.Refunded),
-		Lines: o.Lines, Parcels: o.Parcels, CreatedAt: o.At, Deadline: o.Deadline, CartID: o.Cart,
+		Lines: o.Lines, Parcels: o.parcels(), CreatedAt: o.At, Deadline: o.Deadline, CartID: o.Cart,
 		Version: o.Seq,
 	}
 	if lines == nil {

@@ -133,9 +133,7 @@ func (p *Payment) Apply(f event.Fact, seq int64) {
 	case *event.PaymentRefunded:
 		p.refund(f)
 	case *event.PaymentRefundFailed:
-		if op := p.operation(f.Key); op != nil {
-			op.State, op.Reason = refused, f.Reason
-		}
+		p.refuseRefund(f)
 	case *event.PaymentCaseOpened:
 		if op := p.operation(f.Key); op != nil {
 			op.Case = true

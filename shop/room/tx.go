@@ -214,6 +214,18 @@ func (tx *Tx) Announce(ctx context.Context, f event.Fact, seq int64) error {
 	return nil
 }
 
+// AnnounceBecause is Announce for a fact that another one of this unit of work brings about, which
+// its event's id names.
+func (tx *Tx) AnnounceBecause(
+	ctx context.Context, f event.Fact, seq int64, because string,
+) error {
+	was := tx.cause.Causation
+	tx.cause.Causation = because
+	err := tx.Announce(ctx, f, seq)
+	tx.cause.Causation = was
+	return err
+}
+
 // EventID names the event at a place in a subject's sequence. It is derived, so that doing the same
 // thing twice makes the same event, which the store then refuses.
 func EventID(subject string, seq int64) string { return fmt.Sprintf("%s/%d", subject, seq) }

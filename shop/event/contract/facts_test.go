@@ -159,6 +159,7 @@ func mend(f event.Fact) event.Fact {
 		f.CommissionBPS %= 10_001
 	default:
 		mendStock(f)
+		mendReturn(f)
 	}
 	return f
 }
@@ -167,6 +168,32 @@ func balance(entries []event.Entry) {
 	entries[0].Amount = 0
 	for _, e := range entries[1:] {
 		entries[0].Amount -= e.Amount
+	}
+}
+
+func mendReturn(f event.Fact) {
+	positive := func(items []event.ParcelLine) {
+		for i := range items {
+			items[i].Quantity++
+		}
+	}
+	switch f := f.(type) {
+	case *event.ReturnRequested:
+		for i := range f.Lines {
+			f.Lines[i].Quantity++
+			f.Lines[i].Units += f.Lines[i].Quantity
+		}
+	case *event.ReturnReceived:
+		positive(f.Items)
+	case *event.ReturnLapsed:
+		positive(f.Items)
+	case *event.ReturnInspected:
+		for i := range f.Units {
+			f.Units[i].Quantity++
+		}
+		if f.Amount.Amount == 0 {
+			f.Refund = ""
+		}
 	}
 }
 
