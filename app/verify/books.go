@@ -60,6 +60,7 @@ type parcel struct {
 	chunks   int   // in which they were consumed
 	captured int64 // minor units, as are those below
 	refunded int64
+	undone   int64 // refunds that came back
 	booked   int64 // captured, by the ledger
 	returned int64 // refunded, by the ledger
 	earned   int64 // by the dealer, of what is booked

@@ -86,7 +86,7 @@ func (m *money) shares(it *item, l *life, f *event.LedgerPosted) {
 			q.returned += s.Amount
 			q.earned -= s.Amount - s.Tax - s.Commission
 		}
-		if q.booked > q.captured || q.returned > q.refunded {
+		if q.booked > q.captured || q.returned > q.refunded+q.undone {
 			m.broken(doubleEntry, it.at, "the books have more of a parcel than was moved",
 				"transaction", f.Transaction, "shipment", s.Shipment,
 				"booked", q.booked, "captured", q.captured,
@@ -106,7 +106,9 @@ func (m *money) booked(l *life) {
 		m.owed(doubleEntry, l, "the books have another authorisation than payment",
 			"books", p.memo, "payment", memo, "last", p.lastLedger.id)
 	}
-	if taken := p.captured - p.refunded; p.receivable != taken {
+	// What came back of refunds, the books may not have yet.
+	if taken := p.captured - p.refunded; p.receivable != taken &&
+		p.receivable != taken-p.returned {
 		m.owed(doubleEntry, l, "the books have other money than payment",
 			"books", p.receivable, "payment", taken, "last", p.lastLedger.id)
 	}

@@ -169,7 +169,7 @@ func (noProvider) Do(context.Context, payment.Request) (payment.Outcome, error) 
 }
 
 // Status implements payment.Provider.
-func (noProvider) Status(context.Context, string) (payment.Outcome, error) {
+func (noProvider) Status(context.Context, payment.Request) (payment.Outcome, error) {
 	return payment.Outcome{}, errChecking
 }
 

@@ -156,6 +156,14 @@ func mend(f event.Fact) event.Fact {
 		for _, e := range f.Entries[1:] {
 			f.Entries[0].Amount -= e.Amount
 		}
+	case *event.PaymentDisputeMoved:
+		f.Beyond %= 1000
+		f.Amount.Amount = f.Beyond
+		for i := range f.Shares {
+			f.Shares[i].Amount = 1 + f.Shares[i].Amount%1000
+			f.Amount.Amount += f.Shares[i].Amount
+		}
+		f.Fee++
 	default:
 		mendStock(f)
 	}
