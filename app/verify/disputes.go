@@ -18,7 +18,7 @@ func (m *money) disputes(it *item, l *life) {
 		m.refundReturned(it, l, f)
 	case *event.PaymentDisputed:
 		if d := p.dispute(f.Dispute); d == nil {
-			p.disputes = append(p.disputes, contest{id: f.Dispute})
+			p.disputes = append(p.disputes, contest{id: f.Dispute, provider: f.Provider})
 		} else if d.over {
 			m.broken(transitions, it.at, "a dispute begins again after its end", "order", l.id,
 				"dispute", f.Dispute)
@@ -104,8 +104,8 @@ func (m *money) disputeMoved(it *item, l *life, f *event.PaymentDisputeMoved) {
 		m.broken(bounds, it.at, "a dispute gives back more than it took", "order", l.id,
 			"dispute", f.Dispute, "taken", d.taken)
 	}
-	if p.refunded+p.contested() > p.captured+f.Beyond {
+	if p.refunded+p.contested("") > p.captured+f.Beyond {
 		m.broken(bounds, it.at, "refunds and disputes have more than was captured", "order", l.id,
-			"refunded", p.refunded, "disputed", p.contested(), "captured", p.captured)
+			"refunded", p.refunded, "disputed", p.contested(""), "captured", p.captured)
 	}
 }

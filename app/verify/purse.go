@@ -58,11 +58,12 @@ type op struct {
 
 // contest is a dispute, as the facts have it.
 type contest struct {
-	id    shop.ID
-	taken int64 // and not given back
-	cased bool
-	over  bool
-	moves []string
+	id       shop.ID
+	provider string
+	taken    int64 // and not given back
+	cased    bool
+	over     bool
+	moves    []string
 }
 
 func (p *purse) dispute(id shop.ID) *contest {
@@ -74,11 +75,13 @@ func (p *purse) dispute(id shop.ID) *contest {
 	return nil
 }
 
-// contested is what disputes have taken and not given back.
-func (p *purse) contested() int64 {
+// contested is what disputes have taken and not given back; at one provider, or at all with "".
+func (p *purse) contested(provider string) int64 {
 	var sum int64
 	for _, d := range p.disputes {
-		sum += d.taken
+		if provider == "" || d.provider == provider {
+			sum += d.taken
+		}
 	}
 	return sum
 }

@@ -150,9 +150,9 @@ func (m *money) compare(l *life, o *op, e Effect, pairs []any) {
 // unmatched looks for what we say was done and the provider does not.
 func (m *money) unmatched(l *life, lapsed int64) {
 	m.check(threeWay)
-	if p := &l.purse; p.bank != p.contested() {
+	if taken := l.purse.contested(m.ledgerOf); l.purse.bank != taken {
 		m.broken(threeWay, l.at, "amount: disputes took other money than we know of",
-			"order", l.id, "internal", p.contested(), "external", p.bank)
+			"order", l.id, "internal", taken, "external", l.purse.bank)
 	}
 	for i := range l.purse.ops {
 		o := &l.purse.ops[i]
@@ -161,7 +161,8 @@ func (m *money) unmatched(l *life, lapsed int64) {
 			moved = l.purse.freedBy(o)
 		}
 		m.check(threeWay)
-		if o.stage != done || o.external > 0 || moved == 0 || o.cased ||
+		elsewhere := m.ledgerOf != "" && o.provider != m.ledgerOf
+		if elsewhere || o.stage != done || o.external > 0 || moved == 0 || o.cased ||
 			o.kind == payment.Void && lapsed > 0 {
 			continue
 		}

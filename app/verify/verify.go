@@ -29,6 +29,8 @@ type Input struct {
 	// Provider calls fn for every effect in the payment provider's own ledger, in its order; nil
 	// when there is none to compare with. It may be asked more than once.
 	Provider func(fn func(Effect) error) error
+	// LedgerOf names the provider whose books Provider reads; "" is everybody's.
+	LedgerOf string
 	// Contracts checks payloads; nil makes a contract.Checker. It can be shared by many runs.
 	Contracts Contracts
 	// Quiescent says that everything which was announced was also handled. What must have followed

@@ -22,6 +22,8 @@ type serveCommand struct {
 	Profile string      `help:"Write a CPU profile of the whole run to this file, and what was allocated beside it." type:"path"`
 	Secrets string      `name:"webhook-secret-file" help:"File with the secrets of webhooks, one a line, newest first; a random one if empty." type:"path"`
 	Policy  policyFlags `embed:""`
+
+	Providers providerFlags `embed:""`
 }
 
 // drainTime bounds the time that requests in flight are given at the end.
@@ -41,6 +43,7 @@ func (c *serveCommand) Run(e *env) (err error) {
 			return err
 		}
 	}
+	c.Policy.Providers = c.Providers
 	w, err := openWorld(e, c.Data, c.Policy)
 	if err != nil {
 		return err

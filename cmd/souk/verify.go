@@ -102,7 +102,7 @@ func (c *verifyCommand) check(e *env, w audited) (*verify.Report, error) {
 	defer runtime.KeepAlive(ballast)
 	return verify.Run(e.ctx, verify.Input{
 		History: w.History(), Delivery: w.Delivery(), Rooms: a.Rooms(), Catalogue: cat,
-		Features: verify.FeaturesOf(w.Platform), Provider: w.ledger,
+		Features: verify.FeaturesOf(w.Platform), Provider: w.ledger, LedgerOf: sandbox.Name,
 		Quiescent: quiet, Structural: c.Structural, Envelopes: c.Envelopes,
 		Progress: e.progress("events"),
 	})

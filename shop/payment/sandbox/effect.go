@@ -239,6 +239,11 @@ func (s *Sandbox) happen(e event) error {
 		s.judge(e)
 		return nil
 	}
+	if e.kind == "refund_reversal" { // its capture has that money again
+		if c, err := s.find(e.op.ofKey, e.op.ofRef); err == nil && c != nil {
+			c.used -= e.op.moved
+		}
+	}
 	s.book(e.key, e.op, e.kind, e.at)
 	e.op.verdict, e.op.reason = payment.Refused, e.kind
 	s.notify(e.key, e.op, payment.NoticeReversed, e.at)

@@ -14,12 +14,7 @@ type Token struct {
 // a token in the list is part of the references that the provider gives out, so the list only grows
 // at its end.
 func Tokens() []Token {
-	visa := func(token, doc string, bs ...Behaviour) Token {
-		return Token{
-			Token: token, Doc: doc, Plan: Plan(0).With(bs...), Card: Describe(token),
-		}
-	}
-	return []Token{
+	return append([]Token{
 		visa("tok_visa", "Every operation succeeds."),
 		visa("tok_mastercard", "Every operation succeeds."),
 		visa("tok_declined", "The authorisation is refused.", Declined),
@@ -77,6 +72,12 @@ func Tokens() []Token {
 		visa("tok_webhook_wrong", "Webhooks name another amount, currency and payment.", HookWrong),
 		visa("tok_capture_declined_once",
 			"The first capture of a payment is refused, every other succeeds.", CaptureOnce),
+	}, laterTokens()...)
+}
+
+// laterTokens are those that came after the first release.
+func laterTokens() []Token {
+	return []Token{
 		visa("tok_action_declined",
 			"The customer must confirm with their bank, which then refuses.",
 			NeedsAction, ActionRefused),
@@ -99,6 +100,10 @@ func Tokens() []Token {
 		visa("tok_webhook_unknown", "A webhook of an unknown type comes with every other.",
 			HookUnknown),
 	}
+}
+
+func visa(token, doc string, bs ...Behaviour) Token {
+	return Token{Token: token, Doc: doc, Plan: Plan(0).With(bs...), Card: Describe(token)}
 }
 
 // Describe says what may be shown of a token, as Tokens has it. It is what payment.Options.Describe

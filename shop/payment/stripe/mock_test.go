@@ -118,75 +118,7 @@ func TestRequestShapes(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	for name, do := range map[string]func() (payment.Outcome, error){
-		"a PaymentMethod": func() (payment.Outcome, error) {
-			r := request(payment.Authorise, "a1", 1000)
-			r.Token = "pm_card_visa"
-			return p.Do(ctx, r)
-		},
-		"a card token, several captures": func() (payment.Outcome, error) {
-			r := request(payment.Authorise, "a2", 1000)
-			r.Token, r.Captures = "tok_visa", 3
-			return p.Do(ctx, r)
-		},
-		"a confirmation token": func() (payment.Outcome, error) {
-			r := request(payment.Authorise, "a3", 1000)
-			r.Token = "ctoken_1"
-			return p.Do(ctx, r)
-		},
-		"a refund": func() (payment.Outcome, error) {
-			r := request(payment.Refund, "r1", 1000)
-			r.Reference = "pi_1"
-			return p.Do(ctx, r)
-		},
-		"a refund's status": func() (payment.Outcome, error) {
-			r := request(payment.Refund, "r1", 1000)
-			r.Reference = "pi_1"
-			return p.Status(ctx, r)
-		},
-		"a void": func() (payment.Outcome, error) {
-			r := request(payment.Void, "v1", 1000)
-			r.Reference = "pi_is_requires_action"
-			return p.Do(ctx, r)
-		},
-		"a release of the rest": func() (payment.Outcome, error) {
-			r := request(payment.Void, "v2", 700)
-			r.Reference = "pi_is_partly"
-			out, err := p.Do(ctx, r)
-			out.Reference = "the mock keeps no amounts"
-			return out, err
-		},
-		"a capture": func() (payment.Outcome, error) {
-			r := request(payment.Capture, "c1", 1000)
-			r.Reference = "pi_is_requires_capture"
-			return p.Do(ctx, r)
-		},
-		"a charge of a later parcel": func() (payment.Outcome, error) {
-			r := request(payment.Capture, "c2", 1000)
-			r.Reference = "pi_is_succeeded"
-			return p.Do(ctx, r)
-		},
-		"a later charge's status": func() (payment.Outcome, error) {
-			r := request(payment.Capture, "c2", 1000)
-			r.Reference = "pi_is_succeeded"
-			return p.Status(ctx, r)
-		},
-		"an authorisation's status": func() (payment.Outcome, error) {
-			return p.Status(ctx, request(payment.Authorise, "a1", 1000))
-		},
-		"evidence": func() (payment.Outcome, error) {
-			return p.Submit(ctx, payment.Submission{
-				Key: "e1", Reference: "dp_1", Evidence: payment.Evidence{
-					Explanation: "it was delivered", Product: "a lamp", Carrier: "post",
-					Tracking: "1Z", ShippedOn: "2026-11-29",
-				},
-			})
-		},
-		"a dispute": func() (payment.Outcome, error) {
-			_, err := p.Dispute(ctx, "dp_1")
-			return payment.Outcome{}, err
-		},
-	} {
+	for name, do := range calls(ctx, p) {
 		out, err := do()
 		if err != nil && !errors.Is(err, stripe.ErrNoAnswer) {
 			t.Errorf("%s: %v", name, err)
@@ -196,5 +128,59 @@ func TestRequestShapes(t *testing.T) {
 		if wrong || err != nil && strings.Contains(err.Error(), "400") {
 			t.Errorf("%s: %+v, %v", name, out, err)
 		}
+	}
+}
+
+// calls is everything that Stripe is called for.
+func calls(
+	ctx context.Context, p *stripe.Provider,
+) map[string]func() (payment.Outcome, error) {
+	on := func(operation, key, reference string) payment.Request {
+		r := request(operation, key, 1000)
+		r.Reference = reference
+		return r
+	}
+	paying := func(key, token string, captures int) func() (payment.Outcome, error) {
+		return func() (payment.Outcome, error) {
+			r := request(payment.Authorise, key, 1000)
+			r.Token, r.Captures = token, captures
+			return p.Do(ctx, r)
+		}
+	}
+	doing := func(r payment.Request) func() (payment.Outcome, error) {
+		return func() (payment.Outcome, error) { return p.Do(ctx, r) }
+	}
+	asking := func(r payment.Request) func() (payment.Outcome, error) {
+		return func() (payment.Outcome, error) { return p.Status(ctx, r) }
+	}
+	return map[string]func() (payment.Outcome, error){
+		"a PaymentMethod":                paying("a1", "pm_card_visa", 1),
+		"a card token, several captures": paying("a2", "tok_visa", 3),
+		"a confirmation token":           paying("a3", "ctoken_1", 1),
+		"a refund":                       doing(on(payment.Refund, "r1", "pi_1")),
+		"a refund's status":              asking(on(payment.Refund, "r1", "pi_1")),
+		"a void":                         doing(on(payment.Void, "v1", "pi_is_requires_action")),
+		"a capture":                      doing(on(payment.Capture, "c1", "pi_is_requires_capture")),
+		"a charge of a later parcel":     doing(on(payment.Capture, "c2", "pi_is_succeeded")),
+		"a later charge's status":        asking(on(payment.Capture, "c2", "pi_is_succeeded")),
+		"an authorisation's status":      asking(on(payment.Authorise, "a1", "")),
+		"a release of the rest": func() (payment.Outcome, error) {
+			out, err := p.Do(ctx, on(payment.Void, "v2", "pi_is_partly"))
+			out.Reference = "the mock keeps no amounts"
+			return out, err
+		},
+		"evidence": func() (payment.Outcome, error) {
+			out, err := p.Submit(ctx, payment.Submission{
+				Key: "e1", Reference: "dp_1", Evidence: payment.Evidence{
+					Explanation: "it was delivered", Product: "a lamp", Carrier: "post",
+					Tracking: "1Z", ShippedOn: "2026-11-29",
+				},
+			})
+			return out, err
+		},
+		"a dispute": func() (payment.Outcome, error) {
+			_, err := p.Dispute(ctx, "dp_1")
+			return payment.Outcome{}, err
+		},
 	}
 }
