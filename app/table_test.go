@@ -98,7 +98,9 @@ func goodBody(id string) string {
 		"postRefund":   `{"shipment":"shp_x_1","amount":{"amount":1,"currency":"GBP"}}`,
 		"postRedrive":  `{"subscription":"x","id":"1"}`, "postIntakeRedrive": `{"id":"x"}`,
 		"postReplay": `{"subscription":"x","from":"2026-01-01T00:00:00Z"}`,
-		"postBackup": `{"name":"x"}`,
+		"postBackup":   `{"name":"x"}`,
+		"postAttempt":  `{"payment":{"token":"tok_visa"}}`,
+		"postEvidence": `{"explanation":"x"}`,
 	}[id]
 }
 
@@ -113,7 +115,8 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 		tokens[role.String()] = s.token("someone", role)
 	}
 	for _, r := range s.app.Routes() {
-		path := strings.NewReplacer("{id}", "x", "{sku}", "x", "{name}", "x", "{provider}", "x").
+		path := strings.NewReplacer("{id}", "x", "{sku}", "x", "{name}", "x", "{provider}", "x",
+			"{dispute}", "x").
 			Replace(r.Path)
 		if len(r.Roles) == 0 {
 			continue

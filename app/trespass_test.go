@@ -47,6 +47,7 @@ func TestThingsOfOthersAreNotThere(t *testing.T) {
 	}
 	bodies := map[string]string{
 		"patchProduct": `{"withdrawn":true}`, "putStock": `{"onHand":0}`,
+		"postAttempt": `{"payment":{"token":"tok_visa"}}`,
 	}
 	tried, before := 0, s.events()
 	for _, r := range s.app.Routes() {

@@ -168,8 +168,8 @@ func TestOtherCards(t *testing.T) {
 	l.charged(map[string]int64{"authorise": lamps, "capture": lamps})
 }
 
-// Goal: without another card an order that waits for one expires, and a card that comes too late, or
-// is one too many, is not charged. Method: both.
+// Goal: without another card an order that waits for one expires, and a card that comes too late,
+// or is one too many, is not charged. Method: both.
 func TestNoOtherCard(t *testing.T) {
 	t.Parallel()
 	l := newLiar(t, world{})

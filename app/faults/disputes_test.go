@@ -98,8 +98,8 @@ func TestDisputes(t *testing.T) {
 	}
 }
 
-// Goal: nobody misses a deadline unwarned; without evidence the dispute is lost, its money cannot be
-// refunded besides, and evidence that comes too late, or holds a card's number, is refused.
+// Goal: nobody misses a deadline unwarned; without evidence the dispute is lost, its money cannot
+// be refunded besides, and evidence that comes too late, or holds a card's number, is refused.
 // Method: eight days of doing nothing.
 func TestDisputeWithoutEvidence(t *testing.T) {
 	t.Parallel()

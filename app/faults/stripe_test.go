@@ -176,8 +176,8 @@ func TestStripeCheckouts(t *testing.T) {
 }
 
 // Goal: what a webhook says otherwise than our books opens a case and changes nothing; what it says
-// of strangers, or in words that nobody knows, is kept and counted. Method: signed webhooks that are
-// wrong in one thing each.
+// of strangers, or in words that nobody knows, is kept and counted. Method: signed webhooks that
+// are wrong in one thing each.
 func TestStripeWebhooksThatAreWrong(t *testing.T) {
 	t.Parallel()
 	s := newStriped(t)

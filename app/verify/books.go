@@ -73,7 +73,8 @@ type parcel struct {
 func newBooks(r *run) *books {
 	b := &books{
 		sheet: r.sheet(), census: r.census, quiescent: r.in.Quiescent,
-		ledgerOf: r.in.LedgerOf, ordered: r.in.ordered(), lives: make(map[number]*life), excused: make(map[shop.ID]bool),
+		ledgerOf: r.in.LedgerOf, ordered: r.in.ordered(),
+		lives: make(map[number]*life), excused: make(map[shop.ID]bool),
 	}
 	b.stock = newStock(b)
 	b.money = newMoney(b)

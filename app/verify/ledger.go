@@ -85,6 +85,9 @@ func (m *money) shares(it *item, l *life, f *event.LedgerPosted) {
 		case "refund":
 			q.returned += s.Amount
 			q.earned -= s.Amount - s.Tax - s.Commission
+		case "refund_return":
+			q.returned -= s.Amount
+			q.earned += s.Amount - s.Tax - s.Commission
 		}
 		if q.booked > q.captured || q.returned > q.refunded+q.undone {
 			m.broken(doubleEntry, it.at, "the books have more of a parcel than was moved",
@@ -106,9 +109,7 @@ func (m *money) booked(l *life) {
 		m.owed(doubleEntry, l, "the books have another authorisation than payment",
 			"books", p.memo, "payment", memo, "last", p.lastLedger.id)
 	}
-	// What came back of refunds, the books may not have yet.
-	if taken := p.captured - p.refunded; p.receivable != taken &&
-		p.receivable != taken-p.returned {
+	if taken := p.captured - p.refunded; p.receivable != taken {
 		m.owed(doubleEntry, l, "the books have other money than payment",
 			"books", p.receivable, "payment", taken, "last", p.lastLedger.id)
 	}

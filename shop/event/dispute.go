@@ -51,8 +51,8 @@ type PaymentEvidenceSubmitted struct {
 	Key     string  `json:"key"`
 }
 
-// PaymentEvidenceFailed says that the provider refused the evidence: before Until it may be handed in
-// again.
+// PaymentEvidenceFailed says that the provider refused the evidence: before Until it may be handed
+// in again.
 type PaymentEvidenceFailed struct {
 	Payment shop.ID `json:"payment"`
 	Order   shop.ID `json:"order"`
@@ -83,8 +83,8 @@ type PaymentDisputeMoved struct {
 	Movement string         `json:"movement" doc:"the provider's name for it; each is announced once"`
 }
 
-// PaymentDisputeClosed says how a dispute ended: won, lost, or closed, which is an inquiry that came
-// to nothing or a dispute that was taken back.
+// PaymentDisputeClosed says how a dispute ended: won, lost, or closed, which is an inquiry that
+// came to nothing or a dispute that was taken back.
 type PaymentDisputeClosed struct {
 	Payment shop.ID    `json:"payment"`
 	Order   shop.ID    `json:"order"`

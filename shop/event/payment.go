@@ -98,8 +98,9 @@ type PaymentVoided struct {
 	Late    bool       `json:"late"`
 }
 
-// PaymentAttemptVoided says that an authorisation which this payment does not use was given back: of
-// a card that was given up for another, or that the bank had refused first. Amount is what was held.
+// PaymentAttemptVoided says that an authorisation which this payment does not use was given back:
+// of a card that was given up for another, or that the bank had refused first. Amount is what was
+// held.
 type PaymentAttemptVoided struct {
 	Payment shop.ID    `json:"payment"`
 	Order   shop.ID    `json:"order"`
@@ -130,8 +131,8 @@ type PaymentRefundFailed struct {
 	Reason  string  `json:"reason"`
 }
 
-// PaymentRefundReturned says that a refund which had been announced failed at last: its money is with
-// us again, and owed. Another refund makes it good, and names it.
+// PaymentRefundReturned says that a refund which had been announced failed at last: its money is
+// with us again, and owed. Another refund makes it good, and names it.
 type PaymentRefundReturned struct {
 	Payment  shop.ID    `json:"payment"`
 	Order    shop.ID    `json:"order"`

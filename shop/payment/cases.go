@@ -196,7 +196,8 @@ func (p *Payment) stillOwed(op *Operation) bool {
 	}
 	for i := range p.Operations {
 		o := &p.Operations[i]
-		if o.Kind == Refund && o.State == done && (o.Refund == op.Refund || o.Instead == op.Refund) {
+		same := o.Refund == op.Refund || o.Instead == op.Refund
+		if o.Kind == Refund && o.State == done && same {
 			return false
 		}
 	}

@@ -152,8 +152,8 @@ func (p *Payment) refundIntent(
 	}
 }
 
-// refundable is what may still go back of a parcel's money. What the bank has taken for a dispute is
-// not ours to give.
+// refundable is what may still go back of a parcel's money. What the bank has taken for a dispute
+// is not ours to give.
 func (p *Payment) refundable(part *Part) int64 {
 	return part.Captured - part.Refunded - part.Disputed - p.inFlight(Refund, part.Shipment)
 }

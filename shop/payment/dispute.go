@@ -33,8 +33,8 @@ type Dispute struct {
 	Fees   int64         `json:"fees,omitempty"`   // taken and not given back
 }
 
-// DisputeMove is money that a dispute took of a parcel, in all; or a movement of the provider's that
-// is known. The one has a shipment, the other a name.
+// DisputeMove is money that a dispute took of a parcel, in all; or a movement of the provider's
+// that is known. The one has a shipment, the other a name.
 type DisputeMove struct {
 	Movement string  `json:"movement,omitempty"`
 	Shipment shop.ID `json:"shipment,omitempty"`

@@ -85,7 +85,8 @@ func (s *Service) PostEvidence(ctx context.Context, in *PostEvidenceIn) (*Accept
 		}
 		room.Put(u.tx, evidenceKey(id, dispute, intent.Attempt), &kept{Evidence: box})
 		return EvidenceTaken{
-			Payment: id, Dispute: dispute, Attempt: intent.Attempt, Until: u.p.dispute(dispute).Until,
+			Payment: id, Dispute: dispute, Attempt: intent.Attempt,
+			Until: u.p.dispute(dispute).Until,
 		}, u.announce(ctx, intent)
 	})
 }

@@ -8,7 +8,7 @@ import (
 
 // Other is a provider beside the first one.
 type Other struct {
-	Name     string // part of facts, of the webhook's path and of methods' ids; 1 to 20 letters, digits
+	Name     string // 1 to 20 letters and digits: part of facts, paths and methods' ids
 	Provider Provider
 	Describe func(token string) Card // nil shows "card"
 	Listener Listener                // nil refuses its webhooks

@@ -148,7 +148,8 @@ func (s *Service) Receive(ctx context.Context, provider string, w Signed) error 
 		return err
 	}
 	if h.n.ID == "" || len(h.n.ID) > maxNoticeID {
-		return shop.Errorf(shop.Invalid, "a webhook has an id of at most %d characters", maxNoticeID)
+		return shop.Errorf(shop.Invalid,
+			"a webhook has an id of at most %d characters", maxNoticeID)
 	}
 	h.key = webhookKey(provider, h.n.ID)
 	seen, err := room.Get[noticed](ctx, s.desk.Begin(room.Cause{}), h.key)

@@ -44,9 +44,9 @@ func Order(e *function.Env) order.Policy {
 // callTimeout bounds one call to the provider by the connection; the room bounds it as well.
 const callTimeout = 15 * time.Second
 
-// Payment is the providers, and what webhooks may be signed with. The sandbox is in a process of its
-// own, since functions share it; Stripe is there if it has a key. SOUK_PAYMENT_PROVIDER says whose
-// tokens are meant when an order names no provider: with stripe the sandbox takes no orders.
+// Payment is the providers, and what webhooks may be signed with. The sandbox is in a process of
+// its own, since functions share it; Stripe is there if it has a key. SOUK_PAYMENT_PROVIDER says
+// whose tokens are meant when an order names no provider: with stripe the sandbox takes no orders.
 func Payment(e *function.Env) payment.Options {
 	first := e.Text("SOUK_PAYMENT_PROVIDER", sandbox.Name)
 	card := theirs(e)

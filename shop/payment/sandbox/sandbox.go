@@ -393,7 +393,8 @@ func (s *Sandbox) Deny(key string) error {
 func (o *operation) outcome() payment.Outcome {
 	return payment.Outcome{
 		Verdict: o.verdict, Payment: o.payment, Reference: o.ref, Reason: o.reason, Again: o.again,
-		Until: o.until, Page: o.page, Amount: shop.Money{Amount: o.moved, Currency: o.amount.Currency},
+		Until: o.until, Page: o.page,
+		Amount: shop.Money{Amount: o.moved, Currency: o.amount.Currency},
 	}
 }
 

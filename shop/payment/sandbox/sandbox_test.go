@@ -265,7 +265,8 @@ func TestStatusLiesForAWhile(t *testing.T) {
 			t.Errorf("%s: the status is %d, want the lie %d", token, out.Verdict, lie)
 		}
 		clock.move(6 * time.Minute)
-		if out, _ := s.Status(context.Background(), payment.Request{Key: "a"}); out.Verdict != payment.Succeeded {
+		out, _ := s.Status(context.Background(), payment.Request{Key: "a"})
+	if out.Verdict != payment.Succeeded {
 			t.Errorf("%s: the status still is %d", token, out.Verdict)
 		}
 	}

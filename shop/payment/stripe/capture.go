@@ -13,8 +13,8 @@ import (
 )
 
 // capture takes a parcel's money. A card that allows several captures is captured from again and
-// again. One that allows a single one gives up the rest with it, so every later parcel is charged to
-// the card anew, without the customer; the bank may then refuse.
+// again. One that allows a single one gives up the rest with it, so every later parcel is charged
+// to the card anew, without the customer; the bank may then refuse.
 func (p *Provider) capture(ctx context.Context, r payment.Request) (payment.Outcome, error) {
 	for range 2 { // another capture may come between the look and the call
 		pi, err := p.target(ctx, r)
@@ -109,8 +109,8 @@ func ours(pi *stripe.PaymentIntent) int64 {
 	return sum
 }
 
-// charge takes a later parcel's money from a card that allows one capture only. All charges together
-// stay within what was authorised: the room bounds them, and knows what it took.
+// charge takes a later parcel's money from a card that allows one capture only. All charges
+// together stay within what was authorised: the room bounds them, and knows what it took.
 func (p *Provider) charge(
 	ctx context.Context, r payment.Request, of *stripe.PaymentIntent,
 ) (payment.Outcome, error) {

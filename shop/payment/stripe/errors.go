@@ -41,9 +41,9 @@ func unknown(what string, err error) error {
 	return fmt.Errorf("%w: %s: %d (request %s)", ErrNoAnswer, what, e.HTTPStatusCode, e.RequestID)
 }
 
-// certain reports whether Stripe refused a request in a way that cannot have had an effect: the card
-// was declined, or the request itself is wrong. A key that is in use, or belongs to another request,
-// says nothing about the first one.
+// certain reports whether Stripe refused a request in a way that cannot have had an effect: the
+// card was declined, or the request itself is wrong. A key that is in use, or belongs to another
+// request, says nothing about the first one.
 func certain(e *stripe.Error) bool {
 	if e == nil || e.Code == stripe.ErrorCodeIdempotencyKeyInUse {
 		return false
@@ -52,8 +52,10 @@ func certain(e *stripe.Error) bool {
 	case stripe.ErrorTypeCard:
 		return true
 	case stripe.ErrorTypeInvalidRequest:
-		return e.HTTPStatusCode == http.StatusBadRequest || e.HTTPStatusCode == http.StatusNotFound ||
-			e.HTTPStatusCode == http.StatusPaymentRequired
+		switch e.HTTPStatusCode {
+		case http.StatusBadRequest, http.StatusNotFound, http.StatusPaymentRequired:
+			return true
+		}
 	}
 	return false
 }

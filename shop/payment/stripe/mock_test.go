@@ -27,8 +27,8 @@ import (
 // and keeps no state.
 const mockModule = "github.com/stripe/stripe-mock@v0.203.0"
 
-// startMock builds stripe-mock and starts it on loopback. Where its module cannot be had the test is
-// skipped, and says so.
+// startMock builds stripe-mock and starts it on loopback. Where its module cannot be had the test
+// is skipped, and says so.
 func startMock(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
@@ -160,7 +160,8 @@ func calls(
 		"a refund":                       doing(on(payment.Refund, "r1", "pi_1")),
 		"a refund's status":              asking(on(payment.Refund, "r1", "pi_1")),
 		"a void":                         doing(on(payment.Void, "v1", "pi_is_requires_action")),
-		"a capture":                      doing(on(payment.Capture, "c1", "pi_is_requires_capture")),
+		"a capture": doing(on(payment.Capture, "c1", "pi_is_requires_capture")),
+
 		"a charge of a later parcel":     doing(on(payment.Capture, "c2", "pi_is_succeeded")),
 		"a later charge's status":        asking(on(payment.Capture, "c2", "pi_is_succeeded")),
 		"an authorisation's status":      asking(on(payment.Authorise, "a1", "")),
@@ -177,6 +178,14 @@ func calls(
 				},
 			})
 			return out, err
+		},
+		"a payout": func() (payment.Outcome, error) {
+			tr, err := stripe.NewTransfers(p).Send(ctx, "t1", "pyt_1", "dlr_1", gbp(700), "acct_1")
+			return payment.Outcome{Verdict: tr.Verdict, Reference: tr.Reference}, err
+		},
+		"a payout's status": func() (payment.Outcome, error) {
+			_, err := stripe.NewTransfers(p).Find(ctx, "t1")
+			return payment.Outcome{}, err
 		},
 		"a dispute": func() (payment.Outcome, error) {
 			_, err := p.Dispute(ctx, "dp_1")

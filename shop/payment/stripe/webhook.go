@@ -33,7 +33,8 @@ func (p *Provider) Hear(w payment.Signed, now time.Time) (payment.Notice, error)
 	}
 	var e stripe.Event
 	if err := json.Unmarshal(w.Body, &e); err != nil || e.ID == "" || e.Object != "event" {
-		return payment.Notice{}, shop.Errorf(shop.Invalid, "the webhook's body is no event of Stripe's")
+		return payment.Notice{}, shop.Errorf(shop.Invalid,
+			"the webhook's body is no event of Stripe's")
 	}
 	return noticeOf(&e), nil
 }

@@ -1,5 +1,5 @@
-// Package fake is a small Stripe with state, for tests: PaymentIntents, refunds, disputes, transfers,
-// idempotency keys, 3-D Secure, declines, multicapture, and signed webhooks.
+// Package fake is a small Stripe with state, for tests: PaymentIntents, refunds, disputes,
+// transfers, idempotency keys, 3-D Secure, declines, multicapture, and signed webhooks.
 //
 // It promises to refuse what Stripe refuses for the calls that this shop makes, and to break
 // connections on demand, before or after the effect. It knows nothing else of Stripe. Only tests

@@ -228,6 +228,19 @@ func (s *Server) Intents() []Intent {
 	return list
 }
 
+// Count is how many objects of a kind there are.
+func (s *Server) Count(object string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, o := range s.all {
+		if o.text("object") == object {
+			n++
+		}
+	}
+	return n
+}
+
 // Calls is how often a method and path was called.
 func (s *Server) Calls(call string) int {
 	s.mu.Lock()
