@@ -97,7 +97,7 @@ func goodBody(id string) string {
 		"postCapture":  `{"shipment":"shp_x_1"}`,
 		"postRefund":   `{"shipment":"shp_x_1","amount":{"amount":1,"currency":"GBP"}}`,
 		"postRedrive":  `{"subscription":"x","id":"1"}`, "postIntakeRedrive": `{"id":"x"}`,
-		"postReplay": `{"subscription":"x","from":"2026-01-01T00:00:00Z"}`,
+		"postReplay":   `{"subscription":"x","from":"2026-01-01T00:00:00Z"}`,
 		"postBackup":   `{"name":"x"}`,
 		"postAttempt":  `{"payment":{"token":"tok_visa"}}`,
 		"postEvidence": `{"explanation":"x"}`,

@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"os"
 	"runtime/pprof"
+	"strings"
 	"time"
 
 	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/payment/sandbox"
 )
 
 // serveCommand serves the shop until it is told to stop.
@@ -94,7 +96,7 @@ func (w *world) serve(e *env, listen, admin string) (*servers, error) {
 	}
 	s := &servers{w: w, failed: make(chan error, 2)}
 	var err error
-	if s.api, err = s.open(listen, w.app.Handler()); err != nil {
+	if s.api, err = s.open(listen, w.withPages(w.app.Handler())); err != nil {
 		return nil, err
 	}
 	if admin != "" {
@@ -103,6 +105,18 @@ func (w *world) serve(e *env, listen, admin string) (*servers, error) {
 		}
 	}
 	return s, nil
+}
+
+// withPages puts the sandbox's page, on which customers confirm, in front of the doors.
+func (w *world) withPages(doors http.Handler) http.Handler {
+	pages := w.provider.Pages()
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, sandbox.PagePath) {
+			pages.ServeHTTP(rw, r)
+			return
+		}
+		doors.ServeHTTP(rw, r)
+	})
 }
 
 func (s *servers) open(address string, h http.Handler) (string, error) {

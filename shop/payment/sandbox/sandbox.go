@@ -55,7 +55,7 @@ type Options struct {
 	// ten. Evidence is how long evidence in a dispute counts; 0 is seven days.
 	LieFor, Later, Evidence time.Duration
 	// Page is the address before the operation's key where a customer confirms; see Pages. "" is
-	// "/sandbox/confirm/".
+	// PagePath.
 	Page string
 	// Wait spends d for a slow answer and reports false when the caller went away first; nil waits
 	// by the clock.
@@ -144,7 +144,7 @@ func Open(opt Options) (*Sandbox, error) {
 		opt.Evidence = 7 * 24 * time.Hour
 	}
 	if opt.Page == "" {
-		opt.Page = "/sandbox/confirm/"
+		opt.Page = PagePath
 	}
 	if opt.Wait == nil {
 		opt.Wait = func(ctx context.Context, d time.Duration) bool {

@@ -266,7 +266,7 @@ func TestStatusLiesForAWhile(t *testing.T) {
 		}
 		clock.move(6 * time.Minute)
 		out, _ := s.Status(context.Background(), payment.Request{Key: "a"})
-	if out.Verdict != payment.Succeeded {
+		if out.Verdict != payment.Succeeded {
 			t.Errorf("%s: the status still is %d", token, out.Verdict)
 		}
 	}
