@@ -121,7 +121,7 @@ func (l *liar) wait(order shop.ID) error {
 		}
 		l.deliver()
 		for _, op := range l.payment(order).Operations {
-			if op.Status != "unresolved" || l.slow(op.Kind) {
+			if op.Status != "unresolved" || l.slow(op.Kind) || l.says(op.Kind) {
 				continue
 			}
 			id := fmt.Sprint(op.Kind, op.Attempt, op.Shipment, op.Refund)
@@ -153,6 +153,11 @@ func (l *liar) wait(order shop.ID) error {
 // capture is no capture.
 func (l *liar) forever(operation string) bool {
 	return l.token.Plan.Has(sandbox.PartialCapture) && operation != sandbox.Authorise
+}
+
+// says reports whether the provider answers that the bank works on a refund, which is no doubt.
+func (l *liar) says(operation string) bool {
+	return l.token.Plan.Has(sandbox.StatusStale) && operation == sandbox.Refund
 }
 
 // slow reports whether the bank works on an operation for days, and says so.

@@ -263,15 +263,22 @@ func (s *Service) followUp(ctx context.Context, u *unit, due event.PaymentCheckD
 // is named after its key and its moment, and in this one the void's own may just have fired.
 const soon = time.Millisecond
 
+// slowAfter is how many rounds, some ten minutes, a refund is asked about as often as anything else
+// while the bank is said to work on it.
+const slowAfter = 15
+
 // timers sets what has to be looked at again: this operation, and a void that waited for it.
 func (s *Service) timers(
 	ctx context.Context, u *unit, due event.PaymentCheckDue, was Stage, said Verdict,
 ) error {
 	op := u.p.operation(due.Key)
 	switch {
-	case op.State.open() && op.Kind == Refund && said == Pending: // banks take days
-		due.Round = 0
-		if err := u.askIn(&due, s.opt.Policy.Slow); err != nil {
+	case op.State.open() && op.Kind == Refund && said == Pending: // banks take days: no case
+		wait := s.opt.Policy.Slow
+		if due.Round++; due.Round < slowAfter {
+			wait = s.opt.Policy.wait(due.Round)
+		}
+		if err := u.askIn(&due, wait); err != nil {
 			return err
 		}
 	case op.State.open():

@@ -160,7 +160,8 @@ func calls(
 		"a refund":                       doing(on(payment.Refund, "r1", "pi_1")),
 		"a refund's status":              asking(on(payment.Refund, "r1", "pi_1")),
 		"a void":                         doing(on(payment.Void, "v1", "pi_is_requires_action")),
-		"a capture":                      doing(on(payment.Capture, "c1", "pi_is_requires_capture")),
+		"a capture": doing(on(payment.Capture, "c1",
+			"pi_is_requires_capture")),
 
 		"a charge of a later parcel": doing(on(payment.Capture, "c2", "pi_is_succeeded")),
 		"a later charge's status":    asking(on(payment.Capture, "c2", "pi_is_succeeded")),
