@@ -32,6 +32,7 @@ require (
 	github.com/recolabs/gnata v0.2.2
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
+	github.com/stripe/stripe-go/v86 v86.4.0
 	github.com/tink-crypto/tink-go/v2 v2.9.0
 	golang.org/x/image v0.46.0
 	golang.org/x/text v0.43.0

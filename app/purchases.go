@@ -170,7 +170,7 @@ func (p *purchases) PostPurchase(
 		return nil, err
 	}
 	var err error
-	basket.Method, err = p.vault.Vault(ctx, basket.Customer, b.OrderID, b.Payment.Token)
+	basket.Method, err = p.vault.Vault(ctx, basket.Customer, b.OrderID, "", b.Payment.Token)
 	if err != nil {
 		return nil, err
 	}

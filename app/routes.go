@@ -130,6 +130,7 @@ func (a *App) purchaseRoutes() []Route {
 }
 
 func (a *App) paymentRoutes() []Route {
+	buyers := []room.Role{room.Customer()}
 	readers := []room.Role{room.Customer(), room.Admin(), room.ServiceRole()}
 	admins := []room.Role{room.Admin(), room.ServiceRole()}
 	moved := codes{shop.NotFound, shop.Illegal, shop.Conflict}
@@ -140,6 +141,11 @@ func (a *App) paymentRoutes() []Route {
 			202, moved, Carry, true, answers[payment.Accepted](a.Payment.PostCapture)},
 		{post, "/v1/payments/{id}/refunds", "postRefund", "Give captured money back", admins,
 			202, moved, Carry, true, answers[payment.Accepted](a.Payment.PostRefund)},
+		{post, "/v1/payments/{id}/attempts", "postAttempt", "Try another card", buyers, 202, moved,
+			Carry, true, answers[payment.Attempted](a.Payment.PostAttempt)},
+		{post, "/v1/payments/{id}/disputes/{dispute}/evidence", "postEvidence",
+			"Hand in evidence, once", []room.Role{room.Admin()}, 202, moved, Carry, true,
+			answers[payment.EvidenceTaken](a.Payment.PostEvidence)},
 		{post, "/v1/webhooks/{provider}", "postWebhook", "A provider's notice, signed", nil, 204,
 			codes{shop.NotFound, shop.Unauthorised}, Carry, false, handle(a.Payment.PostWebhook)},
 	}

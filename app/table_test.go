@@ -106,6 +106,8 @@ func goodBody(id string) string {
 		"postDeclineReturn": `{"reason":"other"}`,
 		"postReceiveReturn": `{"items":[{"sku":"x","quantity":1}]}`,
 		"postInspectReturn": `{"units":[{"sku":"x","quantity":1,"verdict":"scrap"}]}`,
+		"postAttempt":       `{"payment":{"token":"tok_visa"}}`,
+		"postEvidence":      `{"explanation":"x"}`,
 	}[id]
 }
 
@@ -121,7 +123,7 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 	}
 	for _, r := range s.app.Routes() {
 		path := strings.NewReplacer("{id}", "x", "{sku}", "x", "{name}", "x", "{provider}", "x",
-			"{carrier}", "x").
+			"{carrier}", "x", "{dispute}", "x").
 			Replace(r.Path)
 		if len(r.Roles) == 0 {
 			continue

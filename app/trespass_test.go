@@ -48,7 +48,8 @@ func TestThingsOfOthersAreNotThere(t *testing.T) {
 	}
 	bodies := map[string]string{
 		"patchProduct": `{"withdrawn":true}`, "putStock": `{"onHand":0}`,
-		"putPayee": `{"token":"ba_mine","schedule":"daily"}`,
+		"putPayee":    `{"token":"ba_mine","schedule":"daily"}`,
+		"postAttempt": `{"payment":{"token":"tok_visa"}}`,
 	}
 	bodies["postReturn"] = fmt.Sprintf(
 		`{"shipment":%q,"lines":[{"sku":"a","quantity":1,"reason":"other"}]}`, shipment)

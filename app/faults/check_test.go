@@ -159,6 +159,7 @@ func (m *market) verify(quiescent bool) {
 	report, err := verify.Run(context.Background(), verify.Input{
 		History: m.p.History(), Delivery: m.p.Delivery(), Rooms: m.app.Rooms(),
 		Catalogue: m.cat, Quiescent: quiescent, Provider: m.provided, Payouts: m.paid,
+		LedgerOf: sandbox.Name,
 	})
 	if err != nil {
 		m.t.Errorf("verify: %v", err)

@@ -59,6 +59,8 @@ type world struct {
 	provider payment.Provider // stands in front of the bank; nil is the bank itself
 	policy   app.Policy
 	minFree  uint64
+	// pay changes how the payment room is opened; nil is not at all.
+	pay func(*payment.Options)
 	// dress stands in front of the platform; nil is the platform itself.
 	dress func(platform.Platform) platform.Platform
 }
@@ -112,14 +114,17 @@ func (m *market) build(w world, now ticking) (*app.App, error) {
 	if w.dress != nil {
 		p = w.dress(p)
 	}
+	pay := payment.Options{
+		Name: sandbox.Name, Provider: w.provider, Describe: sandbox.Describe,
+		Secrets: [][]byte{secret()},
+	}
+	if w.pay != nil {
+		w.pay(&pay)
+	}
 	return app.Open(app.Config{
-		Platform: p, Catalogue: m.cat, Clock: brisk{now}, Policy: w.policy,
+		Platform: p, Catalogue: m.cat, Clock: brisk{now}, Policy: w.policy, Payment: pay,
 		IDs: shop.RandomIDs{Now: now.Now, Chance: rand.Reader},
 		Log: slog.New(slog.DiscardHandler),
-		Payment: payment.Options{
-			Name: sandbox.Name, Provider: w.provider, Describe: sandbox.Describe,
-			Secrets: [][]byte{secret()},
-		},
 		Payouts: ledger.Options{
 			Name: payer.Name, Provider: m.payer, Describe: payer.Describe,
 		},

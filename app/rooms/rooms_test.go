@@ -146,7 +146,7 @@ func TestSeamsAreDeclared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = row.Vault().Vault(t.Context(), "cus_1", "k", "tok_visa")
+	_, err = row.Vault().Vault(t.Context(), "cus_1", "k", "", "tok_visa")
 	if shop.CodeOf(err) != shop.Unavailable {
 		t.Errorf("the vault without payment: %v", err)
 	}

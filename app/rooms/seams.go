@@ -136,7 +136,7 @@ type vault struct{ row *Row }
 
 // Vault implements order.Vault.
 func (v vault) Vault(
-	ctx context.Context, customer shop.ID, requestKey, token string,
+	ctx context.Context, customer shop.ID, requestKey, provider, token string,
 ) (shop.ID, error) {
 	if v.row.Payment == nil {
 		s := seamVault()
@@ -144,7 +144,7 @@ func (v vault) Vault(
 			WithHint("%s is answered %s: open the room %s in the process that asks",
 				s.Name, s.How, s.Asked)
 	}
-	m, err := v.row.Payment.Vault(ctx, customer, requestKey, token)
+	m, err := v.row.Payment.VaultAt(ctx, provider, customer, requestKey, token)
 	return m.ID, err
 }
 
@@ -159,6 +159,7 @@ func (d dues) Due(ctx context.Context, id shop.ID) (payment.Due, error) {
 	}
 	return payment.Due{
 		Customer: due.Customer, Method: due.Method, Amount: due.Amount, Open: due.Pending,
+		Captures: due.Parcels, Cards: due.Cards,
 	}, nil
 }
 

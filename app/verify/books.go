@@ -22,7 +22,8 @@ type books struct {
 	census    *census
 	effects   *effects // of the provider; nil when there is none to compare with
 	quiescent bool
-	ordered   bool // the log is in the order of the commits
+	ledgerOf  string // provider whose books they are; "" is everybody's
+	ordered   bool   // the log is in the order of the commits
 	lives     map[number]*life
 	excused   map[shop.ID]bool // orders that a dead letter is about
 
@@ -65,6 +66,7 @@ type parcel struct {
 	chunks   int   // in which they were consumed
 	captured int64 // minor units, as are those below
 	refunded int64
+	undone   int64 // refunds that came back
 	booked   int64 // captured, by the ledger
 	returned int64 // refunded, by the ledger
 	earned   int64 // by the dealer, of what is booked
@@ -77,7 +79,8 @@ type parcel struct {
 func newBooks(r *run) *books {
 	b := &books{
 		sheet: r.sheet(), census: r.census, quiescent: r.in.Quiescent,
-		ordered: r.in.ordered(), lives: make(map[number]*life), excused: make(map[shop.ID]bool),
+		ledgerOf: r.in.LedgerOf, ordered: r.in.ordered(),
+		lives: make(map[number]*life), excused: make(map[shop.ID]bool),
 	}
 	b.stock = newStock(b)
 	b.money = newMoney(b)

@@ -245,6 +245,26 @@ func orderOfPayment(f event.Fact) shop.ID {
 		return f.Order
 	case *event.PaymentCaseClosed:
 		return f.Order
+	case *event.PaymentAttemptVoided:
+		return f.Order
+	case *event.PaymentRefundReturned:
+		return f.Order
+	case *event.PaymentDisputed:
+		return f.Order
+	case *event.PaymentEvidenceWarned:
+		return f.Order
+	case *event.PaymentEvidenceIntended:
+		return f.Order
+	case *event.PaymentEvidenceSubmitted:
+		return f.Order
+	case *event.PaymentEvidenceFailed:
+		return f.Order
+	case *event.PaymentDisputeMoved:
+		return f.Order
+	case *event.PaymentDisputeClosed:
+		return f.Order
+	case *event.PaymentDisputeDue:
+		return shop.ID("ord_" + strings.TrimPrefix(string(f.Payment), "pay_"))
 	case *event.PaymentCheckDue:
 		return shop.ID("ord_" + strings.TrimPrefix(string(f.Payment), "pay_"))
 	}

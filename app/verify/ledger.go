@@ -92,8 +92,11 @@ func (m *money) shares(it *item, l *life, f *event.LedgerPosted) {
 		case "refund":
 			q.returned += s.Amount
 			q.earned -= s.Amount - s.Tax - s.Commission
+		case "refund_return":
+			q.returned -= s.Amount
+			q.earned += s.Amount - s.Tax - s.Commission
 		}
-		if q.booked > q.captured || q.returned > q.refunded {
+		if q.booked > q.captured || q.returned > q.refunded+q.undone {
 			m.broken(doubleEntry, it.at, "the books have more of a parcel than was moved",
 				"transaction", f.Transaction, "shipment", s.Shipment,
 				"booked", q.booked, "captured", q.captured,

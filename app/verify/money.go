@@ -86,6 +86,8 @@ func (m *money) payment(it *item, l *life) {
 		}
 	case *event.PaymentCaseClosed:
 		m.cased(it, l, f.Key, false)
+	default:
+		m.disputes(it, l)
 	}
 }
 
@@ -102,7 +104,7 @@ func (m *money) intended(it *item, l *life, f *event.PaymentIntended) {
 				"order", l.id, "key", f.Key, "first", o.at.id)
 			return
 		}
-		if same(o, f) && (o.attempt == f.Attempt || o.stage != refused) {
+		if same(o, f) && (o.attempt == f.Attempt || o.stage != refused && !f.Apart) {
 			m.broken(unknownOutcomes, it.at,
 				"another key for what the provider was asked already, and has not refused",
 				"order", l.id, "operation", f.Operation, "attempt", f.Attempt,
@@ -113,16 +115,13 @@ func (m *money) intended(it *item, l *life, f *event.PaymentIntended) {
 		m.broken(bounds, it.at, "money is asked for after everything is to be given back",
 			"order", l.id, "operation", f.Operation)
 	}
-	if len(p.ops) > 0 && p.provider != f.Provider {
-		m.broken(unknownOutcomes, it.at, "another provider is asked than before",
-			"order", l.id, "before", p.provider, "now", f.Provider)
-	}
-	p.provider = f.Provider
-	switch f.Operation {
-	case payment.Authorise:
+	m.rightProvider(it, l, f)
+	switch {
+	case f.Operation == payment.Authorise:
+		m.alone(it, l)
 		p.currency = f.Amount.Currency
 		m.dueIsTotal(it, l, f)
-	case payment.Void:
+	case f.Operation == payment.Void && !f.Apart:
 		p.closed = true
 	}
 	if p.currency != f.Amount.Currency {
@@ -132,13 +131,42 @@ func (m *money) intended(it *item, l *life, f *event.PaymentIntended) {
 	p.ops = append(p.ops, op{
 		key: f.Key, kind: f.Operation, attempt: f.Attempt, amount: f.Amount.Amount,
 		shipment: f.Shipment, refund: f.Refund, reason: f.Reason, at: it.at,
+		provider: f.Provider, apart: f.Apart,
 	})
+}
+
+// rightProvider requires that whoever has the money is asked about it: a card of another provider's
+// may be tried, and all that follows is that one's.
+func (m *money) rightProvider(it *item, l *life, f *event.PaymentIntended) {
+	a := l.purse.last()
+	if f.Operation == payment.Authorise || a == nil {
+		return
+	}
+	if f.Apart {
+		a = l.purse.attempt(f.Attempt)
+	}
+	if a == nil || a.provider != f.Provider {
+		m.broken(unknownOutcomes, it.at, "another provider is asked than has the money",
+			"order", l.id, "operation", f.Operation, "asked", f.Provider)
+	}
+}
+
+// alone requires that no other authorisation of an order is alive when one is begun.
+func (m *money) alone(it *item, l *life) {
+	for i := range l.purse.ops {
+		o := &l.purse.ops[i]
+		if o.kind == payment.Authorise && o.stage != refused {
+			m.broken(unknownOutcomes, it.at, "a card is tried while another may still be charged",
+				"order", l.id, "attempt", o.attempt, "stage", o.stage)
+		}
+	}
 }
 
 // same reports whether an intent is for what was intended before: the order's authorisation, its
 // void, the capture of the same shipment, the same refund.
 func same(o *op, f *event.PaymentIntended) bool {
-	return o.kind == f.Operation && o.shipment == f.Shipment && o.refund == f.Refund
+	return o.kind == f.Operation && o.shipment == f.Shipment && o.refund == f.Refund &&
+		o.apart == f.Apart
 }
 
 func (m *money) dueIsTotal(it *item, l *life, f *event.PaymentIntended) {
@@ -208,7 +236,7 @@ func (m *money) ofOrder(it *item, l *life, amount shop.Money) {
 
 func (m *money) failed(it *item, l *life, f *event.PaymentFailed) {
 	p := &l.purse
-	if f.Attempt > 0 || len(p.ops) > 0 {
+	if f.Attempt > 0 || len(p.ops) > 0 && (p.last() == nil || p.last().stage != refused) {
 		if o := m.answered(it, l, p.attempt(f.Attempt), payment.Authorise); o != nil {
 			o.stage = refused
 		}
@@ -371,6 +399,10 @@ func (m *money) asked(it *item, l *life, f *event.PaymentCheckDue) {
 func (m *money) cased(it *item, l *life, key string, open bool) {
 	m.check(unknownOutcomes)
 	o := l.purse.op(key)
+	if d := l.purse.dispute(shop.ID(key)); o == nil && d != nil && d.cased != open {
+		d.cased = open
+		return
+	}
 	if o == nil || o.cased == open {
 		m.broken(unknownOutcomes, it.at, "a case is opened or closed out of turn",
 			"order", l.id, "key", key, "opened", open)

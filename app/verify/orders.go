@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ type head struct {
 	windows    int       // return windows that closed
 	opened     int       // return windows that were opened
 	action     bool
+	acted      int // the last card that was to be confirmed
+	declined   int // the last card that failed while others could be tried
+	disputed   int // disputes that are open or lost
 	failed     bool
 	voided     bool
 	paid       order.Parcels
@@ -59,6 +63,7 @@ func (o *orders) order(l *life) *order.Order {
 		Voided: h.voided, Captured: h.captured, Refunded: h.refunded, Paid: h.paid,
 		Dispatched: h.dispatched, Delivered: h.delivered, Authorized: l.placed != nil,
 		Split: h.split,
+		Acted: h.acted, Declined: h.declined, Disputed: h.disputed,
 	}
 	if l.placed != nil {
 		v.Parcels = len(l.placed.Parcels)
@@ -195,7 +200,8 @@ func (o *orders) progressed(it *item, l *life, f *event.OrderProgressed) {
 	o.once(it, l, kind, ref, f)
 	h.captured, h.refunded, h.deadline = f.Captured, f.Refunded, f.Deadline
 	v := o.order(l)
-	back := f.Captured < was.captured || f.Refunded < was.refunded ||
+	back := f.Captured < was.captured ||
+		f.Refunded < was.refunded && kind != "payment.refund_returned" ||
 		f.Deadline.Before(was.deadline)
 	if !o.ordered && !f.Deadline.Equal(was.deadline) {
 		l.late.ends = append(l.late.ends, f.Deadline)
@@ -209,7 +215,8 @@ func (o *orders) progressed(it *item, l *life, f *event.OrderProgressed) {
 			"refunded", f.Refunded, "dispatched", f.Dispatched, "delivered", f.Delivered)
 	}
 	if h.captured != was.captured && kind != "payment.captured" ||
-		h.refunded != was.refunded && kind != "payment.refunded" {
+		h.refunded != was.refunded && kind != "payment.refunded" &&
+			kind != "payment.refund_returned" {
 		o.broken(transitions, it.at, "money moves in an order without a cause", "order", l.id,
 			"cause", f.Cause, "captured", f.Captured, "refunded", f.Refunded)
 	}
@@ -231,8 +238,17 @@ func (o *orders) once(it *item, l *life, kind, ref string, f *event.OrderProgres
 	}
 	switch kind {
 	case "payment.requires_action":
-		again, h.action = h.action, true
-		o.own(it, l, ref)
+		n := o.attempt(it, l, ref)
+		again, h.action, h.acted = h.action && n <= max(h.acted, 1), true, n
+	case "payment.failed":
+		n := o.attempt(it, l, ref)
+		again, h.declined = n <= h.declined, n
+	case "payment.disputed":
+		h.disputed++
+		o.first(it, l, f.Cause)
+	case "payment.dispute_closed":
+		h.disputed--
+		o.first(it, l, f.Cause)
 	case "payment.voided":
 		again, h.voided = h.voided, true
 		o.own(it, l, ref)
@@ -250,6 +266,17 @@ func (o *orders) once(it *item, l *life, kind, ref string, f *event.OrderProgres
 	if again {
 		o.twice(it, l, f.Cause)
 	}
+}
+
+// attempt requires that a cause names the order's payment, and tells which attempt of it.
+func (o *orders) attempt(it *item, l *life, ref string) int {
+	id, digits, apart := strings.Cut(ref, "#")
+	o.own(it, l, id)
+	n, err := strconv.Atoi(digits)
+	if !apart || err != nil {
+		return 1
+	}
+	return n
 }
 
 // own requires that a cause names the order's payment.

@@ -24,6 +24,10 @@ type purse struct {
 	failed     bool // for good
 	firstTaken place
 
+	disputes []contest
+	returned int64 // refunds that came back
+	bank     int64 // of disputes, in the provider's ledger: taken and not given back
+
 	memo       int64 // of the books: what is authorised and not taken or given back
 	receivable int64 // of the books: what is taken and not given back
 	receipts   int   // refunds that the books know
@@ -46,6 +50,40 @@ type op struct {
 	round    int  // how often the provider was asked what became of it
 	at       place
 	external int8 // effects in the provider's ledger
+	provider string
+	apart    bool  // a void of its attempt alone
+	freed    int64 // an authorisation that such a void gave back
+	back     bool  // a refund that came back
+}
+
+// contest is a dispute, as the facts have it.
+type contest struct {
+	id       shop.ID
+	provider string
+	taken    int64 // and not given back
+	cased    bool
+	over     bool
+	moves    []string
+}
+
+func (p *purse) dispute(id shop.ID) *contest {
+	for i := range p.disputes {
+		if p.disputes[i].id == id {
+			return &p.disputes[i]
+		}
+	}
+	return nil
+}
+
+// contested is what disputes have taken and not given back; at one provider, or at all with "".
+func (p *purse) contested(provider string) int64 {
+	var sum int64
+	for _, d := range p.disputes {
+		if provider == "" || d.provider == provider {
+			sum += d.taken
+		}
+	}
+	return sum
 }
 
 // stage is how far an operation, or a parcel, has come.
@@ -87,7 +125,28 @@ func (p *purse) attempt(n int) *op {
 
 func (p *purse) void() *op {
 	for i := range p.ops {
-		if o := &p.ops[i]; o.kind == payment.Void {
+		if o := &p.ops[i]; o.kind == payment.Void && !o.apart {
+			return o
+		}
+	}
+	return nil
+}
+
+// freedBy is what a void gave back.
+func (p *purse) freedBy(o *op) int64 {
+	if !o.apart {
+		return p.voided
+	}
+	if a := p.attempt(o.attempt); a != nil {
+		return a.freed
+	}
+	return 0
+}
+
+// last is the newest authorisation, or nil.
+func (p *purse) last() *op {
+	for i := len(p.ops) - 1; i >= 0; i-- {
+		if o := &p.ops[i]; o.kind == payment.Authorise {
 			return o
 		}
 	}

@@ -10,6 +10,8 @@ const (
 	lapse          = "lapse"
 	chargeback     = "chargeback"
 	refundReversal = "refund_reversal"
+	dispute        = "dispute"        // money that a dispute took
+	disputeReturn  = "dispute_return" // and gave back
 )
 
 // readProvider keeps what the provider says that it did until its order is closed. Then every
@@ -113,8 +115,17 @@ func (m *money) external(l *life, e Effect, lapsed *int64) {
 		*lapsed += e.Amount
 		m.ownDoing(o, l.purse.over, pairs)
 		return
-	case chargeback, refundReversal:
+	case chargeback:
 		m.ownDoing(o, false, pairs)
+		return
+	case refundReversal:
+		m.ownDoing(o, o.back, pairs)
+		return
+	case dispute:
+		l.purse.bank += e.Amount
+		return
+	case disputeReturn:
+		l.purse.bank -= e.Amount
 		return
 	}
 	if o.external++; o.external > 1 {
@@ -138,9 +149,10 @@ func (m *money) compare(l *life, o *op, e Effect, pairs []any) {
 	same := e.Kind == o.kind && e.Amount == o.amount && e.Currency == l.purse.currency
 	if o.kind == payment.Void { // it frees what is left, whatever was intended
 		same = e.Kind == o.kind && e.Currency == l.purse.currency &&
-			(o.stage != done || e.Amount == l.purse.voided)
+			(o.stage != done || e.Amount == l.purse.freedBy(o))
 	}
-	explained := o.cased || o.open() || o.stage == action
+	unused := o.kind == payment.Authorise && o.freed == e.Amount // and given back
+	explained := o.cased || o.open() || o.stage == action || unused || o.back
 	switch {
 	case o.stage == done && same, explained:
 	case o.stage != done:
@@ -154,14 +166,20 @@ func (m *money) compare(l *life, o *op, e Effect, pairs []any) {
 
 // unmatched looks for what we say was done and the provider does not.
 func (m *money) unmatched(l *life, lapsed int64) {
+	m.check(threeWay)
+	if taken := l.purse.contested(m.ledgerOf); l.purse.bank != taken {
+		m.broken(threeWay, l.at, "amount: disputes took other money than we know of",
+			"order", l.id, "internal", taken, "external", l.purse.bank)
+	}
 	for i := range l.purse.ops {
 		o := &l.purse.ops[i]
 		moved := o.amount
 		if o.kind == payment.Void {
-			moved = l.purse.voided
+			moved = l.purse.freedBy(o)
 		}
 		m.check(threeWay)
-		if o.stage != done || o.external > 0 || moved == 0 || o.cased ||
+		elsewhere := m.ledgerOf != "" && o.provider != m.ledgerOf
+		if elsewhere || o.stage != done || o.external > 0 || moved == 0 || o.cased ||
 			o.kind == payment.Void && lapsed > 0 {
 			continue
 		}

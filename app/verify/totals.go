@@ -205,7 +205,8 @@ func (m *money) end(l *life) {
 				"the order has ended, and its authorisation was not given back",
 				"authorised", p.authorised, "captured", p.captured, "voided", p.voided)
 		}
-		if left := p.captured - p.refunded; left != 0 && !p.excused("refund") {
+		left := p.captured - p.refunded - p.contested("")
+		if left > 0 && !p.excused("refund") {
 			m.owed(chargeAndOrder, l, "the order has ended, and its money was not given back",
 				"captured", p.captured, "refunded", p.refunded)
 		}

@@ -38,6 +38,8 @@ type Input struct {
 	// Payouts calls fn for every line of the ledger of whoever pays dealers; nil when there is none
 	// to compare with.
 	Payouts func(fn func(Paid) error) error
+	// LedgerOf names the provider whose books Provider reads; "" is everybody's.
+	LedgerOf string
 	// Contracts checks payloads; nil makes a contract.Checker. It can be shared by many runs.
 	Contracts Contracts
 	// Quiescent says that everything which was announced was also handled. What must have followed

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,25 +25,11 @@ const (
 // so that a provider can change from one to the next while both are accepted. Empty lines and those
 // that begin with "#" do not count. It refuses a file that everybody on the machine can read.
 func webhookSecrets(path string) ([][]byte, error) {
-	f, err := os.Open(path)
+	f, err := openSecrets(path)
 	if err != nil {
-		return nil, badSecrets("name a file with one secret a line, the newest first",
-			"the webhook secrets cannot be read: %w", err)
+		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, badSecrets("look at the file", "the webhook secrets cannot be read: %w", err)
-	case !info.Mode().IsRegular():
-		return nil, badSecrets("name a file with one secret a line, the newest first",
-			"%s is no file", path)
-	case info.Mode().Perm()&othersMayAccess != 0:
-		return nil, badSecrets(fmt.Sprintf("chmod 600 %s, and if others may have read it, "+
-			"put new secrets into it and at the provider", path),
-			"everybody on this machine can use the webhook secrets in %s (mode %04o)", path,
-			info.Mode().Perm())
-	}
 	secrets, err := readSecrets(f)
 	if err == nil && len(secrets) == 0 {
 		err = badSecrets("make a secret with: openssl rand -base64 32", "there is none")
@@ -51,6 +38,53 @@ func webhookSecrets(path string) ([][]byte, error) {
 		return nil, fmt.Errorf("webhook secrets in %s: %w", path, err)
 	}
 	return secrets, nil
+}
+
+// openSecrets opens a file of secrets, unless everybody on the machine can read it.
+func openSecrets(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, badSecrets("name a file with one secret a line, the newest first",
+			"the webhook secrets cannot be read: %w", err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		err = badSecrets("look at the file", "the webhook secrets cannot be read: %w", err)
+	case !info.Mode().IsRegular():
+		err = badSecrets("name a file with one secret a line, the newest first",
+			"%s is no file", path)
+	case info.Mode().Perm()&othersMayAccess != 0:
+		err = badSecrets(fmt.Sprintf("chmod 600 %s, and if others may have read it, "+
+			"put new secrets into it and at the provider", path),
+			"everybody on this machine can use the webhook secrets in %s (mode %04o)", path,
+			info.Mode().Perm())
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// secretLines reads a file of secrets as they stand, one a line.
+func secretLines(path string) ([]string, error) {
+	f, err := openSecrets(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	var list []string
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if line := strings.TrimSpace(lines.Text()); line != "" && line[0] != '#' {
+			list = append(list, line)
+		}
+	}
+	if err := lines.Err(); err != nil || len(list) == 0 || len(list) > maxSecrets {
+		return nil, badSecrets("name a file with one secret a line, the newest first",
+			"%s holds no secret, or more than %d, or no text", path, maxSecrets)
+	}
+	return list, nil
 }
 
 // readSecrets names lines by their number alone: what is wrong may be a secret all the same.

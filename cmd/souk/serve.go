@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"os"
 	"runtime/pprof"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/payment/sandbox"
 )
 
 // serveCommand serves the shop until it is told to stop.
@@ -23,6 +25,8 @@ type serveCommand struct {
 	Profile string      `help:"Write a CPU profile of the whole run to this file, and what was allocated beside it." type:"path"`
 	Secrets string      `name:"webhook-secret-file" help:"File with the secrets of webhooks, one a line, newest first; a random one if empty." type:"path"`
 	Policy  policyFlags `embed:""`
+
+	Providers providerFlags `embed:""`
 }
 
 // drainTime bounds the time that requests in flight are given at the end.
@@ -42,6 +46,7 @@ func (c *serveCommand) Run(e *env) (err error) {
 			return err
 		}
 	}
+	c.Policy.Providers = c.Providers
 	w, err := openWorld(e, c.Data, c.Policy)
 	if err != nil {
 		return err
@@ -98,7 +103,7 @@ func (w *world) serve(e *env, listen, admin string) (*servers, error) {
 	s.park = park
 	s.parcels.Go(func() { w.carry(carrying) })
 	var err error
-	if s.api, err = s.open(listen, w.app.Handler()); err != nil {
+	if s.api, err = s.open(listen, w.withPages(w.app.Handler())); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
 	if admin != "" {
@@ -107,6 +112,18 @@ func (w *world) serve(e *env, listen, admin string) (*servers, error) {
 		}
 	}
 	return s, nil
+}
+
+// withPages puts the sandbox's page, on which customers confirm, in front of the doors.
+func (w *world) withPages(doors http.Handler) http.Handler {
+	pages := w.provider.Pages()
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, sandbox.PagePath) {
+			pages.ServeHTTP(rw, r)
+			return
+		}
+		doors.ServeHTTP(rw, r)
+	})
 }
 
 func (s *servers) open(address string, h http.Handler) (string, error) {

@@ -141,7 +141,7 @@ func (c *verifyCommand) check(e *env, w audited) (*verify.Report, error) {
 	defer runtime.KeepAlive(ballast)
 	return verify.Run(e.ctx, verify.Input{
 		History: w.History(), Delivery: w.Delivery(), Rooms: a.Rooms(), Catalogue: cat,
-		Features: verify.FeaturesOf(w.Platform), Provider: w.ledger,
+		Features: verify.FeaturesOf(w.Platform), Provider: w.ledger, LedgerOf: sandbox.Name,
 		Payouts:   w.payouts,
 		Quiescent: quiet, Structural: c.Structural, Envelopes: c.Envelopes,
 		Chain: w.chain, Notes: notes, Progress: e.progress("events"),
@@ -209,7 +209,7 @@ func (noProvider) Do(context.Context, payment.Request) (payment.Outcome, error) 
 }
 
 // Status implements payment.Provider.
-func (noProvider) Status(context.Context, string) (payment.Outcome, error) {
+func (noProvider) Status(context.Context, payment.Request) (payment.Outcome, error) {
 	return payment.Outcome{}, errChecking
 }
 

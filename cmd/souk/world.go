@@ -49,6 +49,9 @@ type policyFlags struct {
 	// Of webhooks, read by serve; none makes a random one, which nobody can sign with.
 	Secrets [][]byte `kong:"-"`
 
+	// Who takes the money, read by serve; zero is the sandbox.
+	Providers providerFlags `kong:"-"`
+
 	// What only the demo decides; zero is the rooms' own.
 	Payment   payment.Policy `kong:"-"`
 	ActionTTL time.Duration  `kong:"-"`
@@ -125,13 +128,17 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 		return nil, errors.Join(err, w.provider.Close(), w.platform.Close())
 	}
 	w.carrier = post.New(clock, secrets[0])
+	pay, err := f.Providers.providers(payment.Options{
+		Name: sandbox.Name, Provider: w.provider, Describe: sandbox.Describe,
+		Secrets: secrets, Policy: f.Payment,
+	})
+	if err != nil {
+		return nil, errors.Join(err, w.payer.Close(), w.provider.Close(), w.platform.Close())
+	}
 	w.app, err = app.Open(app.Config{
 		Platform: w.platform, Catalogue: w.cat, Clock: clock, Log: e.log, Policy: f.policy(),
 		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader}, Backups: w.backer(),
-		Payment: payment.Options{
-			Name: sandbox.Name, Provider: w.provider, Describe: sandbox.Describe,
-			Secrets: secrets, Policy: f.Payment,
-		},
+		Payment: pay,
 		Payouts: books.Options{
 			Name: payer.Name, Provider: w.payer, Describe: payer.Describe,
 			Policy: books.Policy{Minimum: f.MinPayout},

@@ -41,6 +41,7 @@ type OrderCreated struct {
 	Deadline time.Time                 `json:"deadline" doc:"placed by then, or expired"`
 	Cart     shop.ID                   `json:"cart,omitempty"`
 	Origin   string                    `json:"origin" doc:"http, queue or import"`
+	Cards    int                       `json:"cards,omitempty" doc:"how many cards may be tried before the deadline; none says one"`
 }
 
 // Parcel is one dealer's part of an order.
@@ -135,6 +136,15 @@ type OrderProgressed struct {
 	Delivered  int64     `json:"delivered" doc:"parcels"`
 	Deadline   time.Time `json:"deadline" doc:"the order's; a required action may move it"`
 	Cause      string    `json:"cause" doc:"the fact that moved it, as in payment.captured/…"`
+
+	Confirm Confirmation `json:"confirm,omitzero" doc:"what the customer must do"`
+}
+
+// Confirmation is what a customer's bank wants: that they confirm at Page, until Until.
+type Confirmation struct {
+	Attempt int                 `json:"attempt" doc:"which card"`
+	Until   time.Time           `json:"until"`
+	Page    shop.Sealed[string] `json:"page,omitzero"`
 }
 
 // OrderReturnMoved says that a return of the order began, went on or ended: the return axis after

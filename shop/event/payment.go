@@ -21,6 +21,12 @@ type PaymentIntended struct {
 	Refund    shop.ID    `json:"refund,omitempty" doc:"of a refund"`
 	Reason    string     `json:"reason,omitempty"`
 	Provider  string     `json:"provider"`
+
+	Captures int     `json:"captures,omitempty" doc:"of an authorisation: how many captures to expect; none says one"`
+	Cards    int     `json:"cards,omitempty" doc:"of an authorisation: how many cards may be tried; none says one"`
+	Apart    bool    `json:"apart,omitempty" doc:"of a void: that attempt alone is given up, the payment goes on"`
+	Next     shop.ID `json:"next,omitempty" doc:"of a void apart: the method that is tried after it"`
+	Instead  shop.ID `json:"instead,omitempty" doc:"of a refund: the one that came back, which it makes good"`
 }
 
 // PaymentAuthorized says that the provider keeps the amount for us.
@@ -32,16 +38,19 @@ type PaymentAuthorized struct {
 	Reference string     `json:"reference" doc:"the provider's name for the authorisation"`
 }
 
-// PaymentRequiresAction says that the customer must confirm with their bank before Until.
+// PaymentRequiresAction says that the customer must confirm with their bank before Until, at the
+// address in Page.
 type PaymentRequiresAction struct {
-	Payment shop.ID   `json:"payment"`
-	Order   shop.ID   `json:"order"`
-	Attempt int       `json:"attempt"`
-	Until   time.Time `json:"until"`
+	Payment   shop.ID             `json:"payment"`
+	Order     shop.ID             `json:"order"`
+	Attempt   int                 `json:"attempt"`
+	Until     time.Time           `json:"until"`
+	Page      shop.Sealed[string] `json:"page,omitzero" doc:"where the customer confirms; whoever has it may"`
+	Reference string              `json:"reference,omitempty" doc:"the provider's name for the authorisation"`
 }
 
 // PaymentFailed says that an attempt to authorise ended without money. With Final the payment as a
-// whole has failed and no further attempt is made.
+// whole has failed and no further attempt is made. Attempt 0 is none: the order ended between two.
 type PaymentFailed struct {
 	Payment shop.ID `json:"payment"`
 	Order   shop.ID `json:"order"`
@@ -89,6 +98,17 @@ type PaymentVoided struct {
 	Late    bool       `json:"late"`
 }
 
+// PaymentAttemptVoided says that an authorisation which this payment does not use was given back:
+// of a card that was given up for another, or that the bank had refused first. Amount is what was
+// held.
+type PaymentAttemptVoided struct {
+	Payment shop.ID    `json:"payment"`
+	Order   shop.ID    `json:"order"`
+	Attempt int        `json:"attempt"`
+	Amount  shop.Money `json:"amount"`
+	Key     string     `json:"key" doc:"of the void"`
+}
+
 // PaymentRefunded says that captured money went back to the customer.
 type PaymentRefunded struct {
 	Payment   shop.ID    `json:"payment"`
@@ -109,6 +129,18 @@ type PaymentRefundFailed struct {
 	Refund  shop.ID `json:"refund"`
 	Key     string  `json:"key"`
 	Reason  string  `json:"reason"`
+}
+
+// PaymentRefundReturned says that a refund which had been announced failed at last: its money is
+// with us again, and owed. Another refund makes it good, and names it.
+type PaymentRefundReturned struct {
+	Payment  shop.ID    `json:"payment"`
+	Order    shop.ID    `json:"order"`
+	Refund   shop.ID    `json:"refund"`
+	Shipment shop.ID    `json:"shipment" doc:"whose money it is"`
+	Amount   shop.Money `json:"amount"`
+	Key      string     `json:"key" doc:"of the refund"`
+	Reason   string     `json:"reason"`
 }
 
 // PaymentCaseOpened says that a person has to look: the provider does not tell, its answers
@@ -174,6 +206,12 @@ func (*PaymentCaseOpened) Type() string { return "souk.payment.case_opened.v1" }
 func (*PaymentCaseClosed) Type() string { return "souk.payment.case_closed.v1" }
 
 // Type implements Fact.
+func (*PaymentAttemptVoided) Type() string { return "souk.payment.attempt_voided.v1" }
+
+// Type implements Fact.
+func (*PaymentRefundReturned) Type() string { return "souk.payment.refund_returned.v1" }
+
+// Type implements Fact.
 func (*PaymentCheckDue) Type() string { return "souk.payment.check_due.v1" }
 
 // Subject implements Fact.
@@ -213,13 +251,21 @@ func (f *PaymentCaseOpened) Subject() string { return paymentSubject(f.Payment) 
 func (f *PaymentCaseClosed) Subject() string { return paymentSubject(f.Payment) }
 
 // Subject implements Fact.
+func (f *PaymentAttemptVoided) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
+func (f *PaymentRefundReturned) Subject() string { return paymentSubject(f.Payment) }
+
+// Subject implements Fact.
 func (f *PaymentCheckDue) Subject() string { return "timer/payment-check/" + string(f.Payment) }
 
 func paymentSubject(id shop.ID) string { return "payment/" + string(id) }
 
+// amountPositive is the rule of facts that exist because money moved.
+const amountPositive = "data.amount.amount > 0"
+
 func paymentKinds() []Kind {
-	const amountPositive = "data.amount.amount > 0"
-	return []Kind{
+	return append([]Kind{
 		kind[PaymentIntended]("a provider is about to be asked to move money",
 			rule("has_key", "size(data.key) > 0",
 				func(f *PaymentIntended) bool { return f.Key != "" }),
@@ -252,5 +298,11 @@ func paymentKinds() []Kind {
 		kind[PaymentCaseOpened]("a person has to look at an operation"),
 		kind[PaymentCaseClosed]("the doubt about an operation is gone"),
 		kind[PaymentCheckDue]("it is time to ask the provider again (announced by its timer)"),
-	}
+		kind[PaymentAttemptVoided]("an authorisation that the payment does not use was given back",
+			rule("amount_not_negative", "data.amount.amount >= 0",
+				func(f *PaymentAttemptVoided) bool { return f.Amount.Amount >= 0 })),
+		kind[PaymentRefundReturned]("a refund failed after it had been announced; it is owed again",
+			rule("amount_positive", amountPositive,
+				func(f *PaymentRefundReturned) bool { return f.Amount.Amount > 0 })),
+	}, disputeKinds()...)
 }

@@ -199,6 +199,8 @@ func (p *Parcel) follow(kind string, s event.ParcelSplit) {
 		p.Captured = s
 	case kindRefund:
 		p.Reversed = plus(p.Reversed, s)
+	case kindReturn:
+		p.Reversed = minus(p.Reversed, s)
 	case kindMaturity:
 		p.Matured = true
 	}

@@ -29,6 +29,7 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("ledger.authorise-on-order-placed", class, s.authoriseOnOrderPlaced),
 		room.On("ledger.capture-on-payment-captured", class, s.captureOnPaymentCaptured),
 		refunds,
+		room.On("ledger.return-on-payment-refund-returned", class, s.returnOnPaymentRefundReturned),
 		room.On("ledger.void-on-payment-voided", class, s.voidOnPaymentVoided),
 		room.On("ledger.mature-on-order-completed", class, s.matureOnOrderCompleted),
 		room.On("ledger.note-on-order-cancelled", class, s.noteOnOrderCancelled),

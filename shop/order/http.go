@@ -25,7 +25,10 @@ type PostOrderIn struct {
 type PostOrderBody struct {
 	Items   []Item `json:"items,omitempty" maxItems:"1200" doc:"may be left out with cartId"`
 	Payment struct {
-		Token string `json:"token" pattern:"^tok_[A-Za-z0-9_-]{1,60}$" patternDescription:"a token tok_…, never a card number" doc:"of the payment provider, never a card number"`
+		Token string `json:"token" pattern:"^(tok|pm|ctoken)_[A-Za-z0-9_-]{1,60}$" patternDescription:"a token tok_…, never a card number" doc:"of the payment provider, never a card number"`
+
+		Provider string `json:"provider,omitempty" pattern:"^[A-Za-z0-9]{0,20}$" doc:"whose token it is; the shop's first one if left out"`
+		Cards    int    `json:"cards,omitempty" minimum:"0" maximum:"5" doc:"how many cards may be tried before the deadline; with 1, as if left out, a refusal cancels the order"`
 	} `json:"payment"`
 	ShipTo        shop.Address `json:"shipTo"`
 	Email         string       `json:"email,omitempty" format:"email" maxLength:"254"`
@@ -124,7 +127,7 @@ func (s *Service) checkoutNew(
 	b := Basket{
 		Customer: customer, Items: in.Body.Items, Cart: shop.ID(in.Body.CartID),
 		ShipTo: in.Body.ShipTo, Email: in.Body.Email, Phone: in.Body.Phone,
-		Expected: in.Body.ExpectedTotal, Origin: "http",
+		Expected: in.Body.ExpectedTotal, Origin: "http", Cards: in.Body.Payment.Cards,
 	}
 	if err := s.complete(ctx, &b); err != nil {
 		return room.Answer{}, err
@@ -133,7 +136,8 @@ func (s *Service) checkoutNew(
 	if err != nil {
 		return room.Answer{}, err
 	}
-	plan.Method, err = s.seams.Vault.Vault(ctx, customer, once.Key, in.Body.Payment.Token)
+	plan.Method, err = s.seams.Vault.Vault(ctx, customer, once.Key, in.Body.Payment.Provider,
+		in.Body.Payment.Token)
 	if err != nil {
 		return room.Answer{}, err
 	}

@@ -41,6 +41,13 @@ type Order struct {
 	// has them tried again. They are as many as payment makes: mostly none, some hundreds at most.
 	Refused []string `json:"refused,omitempty"`
 
+	Cards    int `json:"cards,omitempty"`    // that may be tried; 0 is one
+	Acted    int `json:"acted,omitempty"`    // the last card that is to be confirmed, from 1
+	Declined int `json:"declined,omitempty"` // the last card that failed while others may be tried
+	Disputed int `json:"disputed,omitempty"` // disputes that are open or lost
+	// Confirm is what the customer must do for the last card; only while the order waits for it.
+	Confirm event.Confirmation `json:"confirm,omitzero"`
+
 	Action     bool    `json:"action,omitempty"` // the bank asked the customer to confirm
 	Failed     bool    `json:"failed,omitempty"` // the payment as a whole
 	Authorized bool    `json:"authorized,omitempty"`
@@ -79,6 +86,8 @@ func (o *Order) money(n int64) shop.Money {
 // voided, so the order in which facts arrive does not matter.
 func (o *Order) payment() PaymentStatus {
 	switch {
+	case o.Disputed > 0:
+		return PaymentDisputed()
 	case o.Refunded > 0 && o.Refunded >= o.Captured:
 		return PaymentRefunded()
 	case o.Refunded > 0:
@@ -93,10 +102,21 @@ func (o *Order) payment() PaymentStatus {
 		return PaymentFailed()
 	case o.Authorized:
 		return PaymentAuthorized()
-	case o.Action:
+	case o.Action && o.acted() > o.Declined:
 		return PaymentRequiresAction()
+	case o.Declined > 0:
+		return PaymentFailed()
 	}
 	return PaymentNone()
+}
+
+// acted is the last card that is to be confirmed. Orders of before have only had one.
+func (o *Order) acted() int { return max(o.Acted, 1) }
+
+// waits reports whether the order waits for its customer: to confirm, or to try another card.
+func (o *Order) waits() bool {
+	return o.Status == PendingPayment() &&
+		(o.payment() == PaymentRequiresAction() || o.payment() == PaymentFailed())
 }
 
 // fulfilment derives the fulfilment axis.
@@ -175,6 +195,10 @@ const (
 	onDispatched = "fulfilment.dispatched"
 	onDelivered  = "fulfilment.delivered"
 	onCapFailed  = "payment.capture_failed"
+	onFailed     = "payment.failed"
+	onReturned   = "payment.refund_returned"
+	onDisputed   = "payment.disputed"
+	onSettled    = "payment.dispute_closed"
 )
 
 // started refuses what cannot have happened to an order that still waits for its money: the fact
@@ -271,19 +295,70 @@ func (o *Order) deliver(f *event.ShipmentDelivered) (*event.OrderProgressed, err
 // act decides what the bank's wish for a confirmation changes: the deadline moves once, to the
 // bank's own, but never beyond most after checkout. nil if it is too late or known already.
 func (o *Order) act(f *event.PaymentRequiresAction, most time.Duration) *event.OrderProgressed {
-	if o.Status != PendingPayment() || o.Action {
+	if o.Status != PendingPayment() || f.Attempt <= o.Declined ||
+		o.Action && f.Attempt <= o.acted() {
 		return nil
 	}
 	next := *o
-	next.Action = true
+	next.Action, next.Acted = true, f.Attempt
 	until := f.Until
 	if limit := o.Deadline.Add(most); until.After(limit) {
 		until = limit
 	}
-	if until.After(o.Deadline) {
+	if until.After(o.Deadline) && !o.Action {
 		next.Deadline = until.UTC()
 	}
-	return next.progress(causeOf(onAction, string(f.Payment)))
+	p := next.progress(causeOf(onAction, ofAttempt(f.Payment, f.Attempt)))
+	p.Confirm = event.Confirmation{Attempt: f.Attempt, Until: f.Until, Page: f.Page}
+	return p
+}
+
+// decline decides what a card that failed changes while others may be tried; nil if it is too late
+// or known already.
+func (o *Order) decline(f *event.PaymentFailed) *event.OrderProgressed {
+	if o.Status != PendingPayment() || o.Cards < 2 || f.Attempt <= o.Declined {
+		return nil
+	}
+	next := *o
+	next.Declined = f.Attempt
+	return next.progress(causeOf(onFailed, ofAttempt(f.Payment, f.Attempt)))
+}
+
+// ofAttempt names an attempt of a payment; the first is the payment's.
+func ofAttempt(payment shop.ID, attempt int) string {
+	if attempt <= 1 {
+		return string(payment)
+	}
+	return string(payment) + "#" + strconv.Itoa(attempt)
+}
+
+func attemptOf(ref string) int {
+	_, digits, _ := strings.Cut(ref, "#")
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return 1
+	}
+	return n
+}
+
+// takeBack decides what a refund that came back changes.
+func (o *Order) takeBack(f *event.PaymentRefundReturned) (*event.OrderProgressed, error) {
+	if err := o.started(); err != nil {
+		return nil, err
+	}
+	if f.Amount.Amount > o.Refunded {
+		return nil, platform.ErrNotYet // it had been announced: that is on its way
+	}
+	next := *o
+	next.Refunded -= f.Amount.Amount
+	return next.progress(causeOf(onReturned, f.Key)), nil
+}
+
+// contest decides what a dispute changes, when it begins, or ends with the money ours.
+func (o *Order) contest(cause string, by int) *event.OrderProgressed {
+	next := *o
+	next.Disputed += by
+	return next.progress(cause)
 }
 
 func (o *Order) progress(cause string) *event.OrderProgressed {
@@ -299,12 +374,13 @@ func (o *Order) apply(f event.Fact, seq int64) error {
 	o.Seq = seq
 	switch f := f.(type) {
 	case *event.OrderPlaced:
-		o.Status, o.Authorized = Placed(), true
+		o.Status, o.Authorized, o.Confirm = Placed(), true, event.Confirmation{}
 	case *event.OrderCancelled:
 		o.Status, o.Reason, o.By = Cancelled(), f.Reason, f.By
+		o.Confirm = event.Confirmation{}
 		o.Failed = f.Reason == reasonFailed
 	case *event.OrderExpired:
-		o.Status = Expired()
+		o.Status, o.Confirm = Expired(), event.Confirmation{}
 	case *event.OrderHeld:
 		o.Status, o.Reason, o.By, o.Holds = OnHold(), f.Reason, f.By, f.Round
 		o.refuse(f.Cause)
@@ -331,7 +407,18 @@ func (o *Order) applyProgress(f *event.OrderProgressed) error {
 	kind, ref, _ := strings.Cut(f.Cause, "/")
 	switch kind {
 	case onAction:
-		o.Action = true
+		o.Action, o.Acted, o.Confirm = true, attemptOf(ref), f.Confirm
+		return nil
+	case onFailed:
+		o.Declined, o.Confirm = attemptOf(ref), event.Confirmation{}
+		return nil
+	case onDisputed:
+		o.Disputed++
+		return nil
+	case onSettled:
+		o.Disputed--
+		return nil
+	case onReturned:
 		return nil
 	case onVoided:
 		o.Voided = true

@@ -51,6 +51,7 @@ func (s *Service) Promise(
 		Order: promisedID(once.Once), Customer: by.ID, Items: in.Body.Items,
 		Cart: shop.ID(in.Body.CartID), ShipTo: in.Body.ShipTo, Email: in.Body.Email,
 		Phone: in.Body.Phone, Expected: in.Body.ExpectedTotal, Origin: "queue",
+		Cards: in.Body.Payment.Cards,
 	}
 	a, again, err := once.Recall(ctx, s.desk.Begin(room.Cause{}))
 	if err == nil && !again {
@@ -59,7 +60,8 @@ func (s *Service) Promise(
 	if err != nil {
 		return Promised{}, err
 	}
-	b.Method, err = s.seams.Vault.Vault(ctx, by.ID, in.Key, in.Body.Payment.Token)
+	b.Method, err = s.seams.Vault.Vault(ctx, by.ID, in.Key, in.Body.Payment.Provider,
+		in.Body.Payment.Token)
 	if err != nil {
 		return Promised{}, err
 	}

@@ -39,6 +39,11 @@ func (s *Service) Get(ctx context.Context, id shop.ID) (View, error) {
 	if v.Tracking, err = trackingOf(ctx, tx, o); err != nil {
 		return View{}, err
 	}
+	if v.Action != nil && by.ID == o.Customer {
+		if v.Action.URL, err = s.pageOf(ctx, o); err != nil {
+			return View{}, err
+		}
+	}
 	if by.May(room.ServiceRole()) || b.ShipTo == nil || b.Contact == nil {
 		return v, nil
 	}
@@ -55,6 +60,22 @@ func (s *Service) Get(ctx context.Context, id shop.ID) (View, error) {
 	}
 	v.ShipTo, v.Email = &shipTo, contact.Email
 	return v, nil
+}
+
+// pageOf opens the address where the customer confirms; "" if there is none, or the person was
+// erased.
+func (s *Service) pageOf(ctx context.Context, o *Order) (string, error) {
+	if o.Confirm.Page.Box == nil {
+		return "", nil
+	}
+	page, err := o.Confirm.Page.Open(ctx, s.desk.Keys)
+	if errors.Is(err, platform.ErrErased) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("open where %s is confirmed: %w", o.ID, err)
+	}
+	return page, nil
 }
 
 // Mine is a page of a customer's orders, without their lines. Next is the cursor of the following
@@ -179,6 +200,8 @@ type Due struct {
 	Method   shop.ID // the reference to the card
 	Amount   shop.Money
 	Pending  bool // the order still waits for its money
+	Parcels  int
+	Cards    int // that may be tried; 0 is one
 }
 
 // Due answers payment's question, by one read of one record; between processes it is answered by
@@ -193,7 +216,7 @@ func (s *Service) Due(ctx context.Context, id shop.ID) (Due, error) {
 	}
 	return Due{
 		Order: o.ID, Customer: o.Customer, Method: o.Method, Amount: o.money(o.Total),
-		Pending: o.Status == PendingPayment(),
+		Pending: o.Status == PendingPayment(), Parcels: o.Parcels, Cards: o.Cards,
 	}, nil
 }
 

@@ -21,8 +21,11 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("order.progress-on-payment-captured", class, s.progressOnCaptured),
 		room.On("order.hold-on-payment-capture-failed", class, s.holdOnCaptureFailed),
 		room.On("order.progress-on-payment-refunded", class, s.progressOnRefunded),
+		room.On("order.progress-on-payment-refund-returned", class, s.progressOnRefundReturned),
 		room.On("order.progress-on-payment-voided", class, s.progressOnVoided),
 		room.On("order.progress-on-shipment-split", class, s.progressOnSplit),
+		room.On("order.progress-on-payment-disputed", class, s.progressOnDisputed),
+		room.On("order.progress-on-payment-dispute-closed", class, s.progressOnDisputeClosed),
 		room.On("order.progress-on-shipment-dispatched", class, s.progressOnDispatched),
 		room.On("order.progress-on-shipment-delivered", class, s.progressOnDelivered),
 		room.On("order.note-on-parcel-tracked", class, s.noteOnTracked),
@@ -108,8 +111,10 @@ func (s *Service) placeOnPaymentAuthorized(
 func (s *Service) cancelOnPaymentFailed(
 	ctx context.Context, f *event.PaymentFailed, c room.Cause,
 ) error {
-	if !f.Final {
-		return nil // another attempt may still succeed before the deadline
+	if !f.Final { // another attempt may still succeed before the deadline
+		return s.with(ctx, f.Order, c, func(ctx context.Context, tx *room.Tx, o *Order) error {
+			return s.moved(ctx, tx, o, o.decline(f), nil)
+		})
 	}
 	return s.with(ctx, f.Order, c, func(ctx context.Context, tx *room.Tx, o *Order) error {
 		if _, err := o.Decide(fail(), Given{}); err != nil {
@@ -181,6 +186,61 @@ func (s *Service) progressOnRefunded(
 		}
 		p, err := o.refund(f)
 		return s.moved(ctx, tx, o, p, err)
+	})
+}
+
+// progressOnRefundReturned counts a refund that failed at last, once.
+func (s *Service) progressOnRefundReturned(
+	ctx context.Context, f *event.PaymentRefundReturned, c room.Cause,
+) error {
+	return s.with(ctx, f.Order, c, func(ctx context.Context, tx *room.Tx, o *Order) error {
+		known, err := counted(ctx, tx, o, causeOf(onReturned, f.Key))
+		if err != nil || known {
+			return err
+		}
+		p, err := o.takeBack(f)
+		return s.moved(ctx, tx, o, p, err)
+	})
+}
+
+// progressOnDisputed shows that the money is contested. A bank that only asks has not taken any.
+func (s *Service) progressOnDisputed(
+	ctx context.Context, f *event.PaymentDisputed, c room.Cause,
+) error {
+	if f.Inquiry {
+		return nil
+	}
+	return s.with(ctx, f.Order, c, func(ctx context.Context, tx *room.Tx, o *Order) error {
+		cause := causeOf(onDisputed, string(f.Dispute))
+		known, err := counted(ctx, tx, o, cause)
+		if err != nil || known {
+			return err
+		}
+		return s.moved(ctx, tx, o, o.contest(cause, 1), o.started())
+	})
+}
+
+// progressOnDisputeClosed shows that the money is ours again; what was lost stays disputed.
+func (s *Service) progressOnDisputeClosed(
+	ctx context.Context, f *event.PaymentDisputeClosed, c room.Cause,
+) error {
+	if f.Inquiry || f.Outcome == "lost" {
+		return nil
+	}
+	return s.with(ctx, f.Order, c, func(ctx context.Context, tx *room.Tx, o *Order) error {
+		begun, err := counted(ctx, tx, o, causeOf(onDisputed, string(f.Dispute)))
+		switch {
+		case err != nil:
+			return err
+		case !begun:
+			return platform.ErrNotYet // it began before it ended
+		}
+		cause := causeOf(onSettled, string(f.Dispute))
+		known, err := counted(ctx, tx, o, cause)
+		if err != nil || known {
+			return err
+		}
+		return s.moved(ctx, tx, o, o.contest(cause, -1), nil)
 	})
 }
 

@@ -159,7 +159,8 @@ func aboutOf(f event.Fact) (shop.ID, string) {
 		return f.Order, ""
 	case *event.OrderProgressed:
 		kind, _, _ := strings.Cut(f.Cause, "/")
-		if kind == onRefunded || kind == onCapFailed {
+		switch kind {
+		case onRefunded, onCapFailed, onReturned, onDisputed, onSettled:
 			return f.Order, f.Cause
 		}
 		return f.Order, ""
@@ -178,7 +179,7 @@ func applyCreated(tx *room.Tx, f *event.OrderCreated, seq int64) {
 		ID: f.Order, Customer: f.Customer, Method: f.Method, Cart: f.Cart, Origin: f.Origin,
 		Currency: f.Currency, Items: f.Items, Shipping: f.Shipping, Tax: f.Tax, Total: f.Total,
 		Lines: len(f.Lines), Parcels: len(dealers), At: f.At, Deadline: f.Deadline,
-		Status: PendingPayment(), Seq: seq,
+		Status: PendingPayment(), Cards: f.Cards, Seq: seq,
 	})
 	for n := range chunks(len(f.Lines)) {
 		b := &body{Lines: f.Lines[n*maxChunk : min((n+1)*maxChunk, len(f.Lines))]}

@@ -20,9 +20,11 @@ type Prices interface {
 }
 
 // Vault is what this room asks of payment: to take a card token, before anything is committed
-// here, and to give a reference for it. The same request key gives the same reference.
+// here, and to give a reference for it. The same request key gives the same reference. provider is
+// whose token it is; "" is the shop's first one.
 type Vault interface {
-	Vault(ctx context.Context, customer shop.ID, requestKey, token string) (shop.ID, error)
+	Vault(ctx context.Context, customer shop.ID, requestKey, provider, token string) (
+		shop.ID, error)
 }
 
 // Watcher tells that something happened to an order, so that whoever waits reads it again. A
@@ -88,7 +90,11 @@ type Basket struct {
 	Expected *shop.Money // refused with TotalChanged when the total is another; nil accepts any
 	Origin   string      // "http", "queue" or "import"
 	At       time.Time   // when the customer ordered; zero is now
+	Cards    int         // how many cards may be tried, at most MaxCards; 0 is one
 }
+
+// MaxCards bounds how many cards may be tried for one order.
+const MaxCards = 5
 
 // Checkout makes an order that waits for stock and money: everything is priced, frozen, and
 // committed at once with the deadline's timer. It refuses an unknown SKU (UnknownSKU), another
@@ -161,8 +167,16 @@ func (s *Service) plan(ctx context.Context, b Basket) (*event.OrderCreated, erro
 		Order: b.Order, Customer: b.Customer, Lines: q.lines, Currency: q.currency, Items: q.items,
 		Shipping: q.shipping, Tax: q.tax, Total: q.total, Method: b.Method, ShipTo: shipTo,
 		Contact: contact, At: b.At, Cart: b.Cart, Origin: b.Origin,
-		Deadline: s.now().Add(s.policy.TTL),
+		Deadline: s.now().Add(s.policy.TTL), Cards: cardsOf(b.Cards),
 	}, nil
+}
+
+// cardsOf says nothing of the one card that every order may be paid with.
+func cardsOf(n int) int {
+	if n <= 1 {
+		return 0
+	}
+	return min(n, MaxCards)
 }
 
 // complete fills in what the basket leaves open and refuses what is wrong in itself.

@@ -33,8 +33,15 @@ type View struct {
 	CartID           shop.ID       `json:"cartId,omitempty"`
 	Version          int64         `json:"version"`
 	Tracking         []TrackedView `json:"tracking,omitempty" maxItems:"50" doc:"not in a list"`
+	Action           *ActionView   `json:"action,omitempty" doc:"what the customer must do, or no card is charged"`
 	ShipTo           *shop.Address `json:"shipTo,omitempty"`
 	Email            string        `json:"email,omitempty"`
+}
+
+// ActionView is what the customer's bank wants.
+type ActionView struct {
+	URL   string    `json:"url,omitempty" doc:"where the customer confirms: only in the answer to its own GET of the order"`
+	Until time.Time `json:"until"`
 }
 
 // LineView is one line of an order as clients see it.
@@ -58,6 +65,12 @@ func viewOf(o *Order, lines []event.OrderLine) View {
 		Tax: o.money(o.Tax), Captured: o.money(o.Captured), Refunded: o.money(o.Refunded),
 		Lines: o.Lines, Parcels: o.parcels(), CreatedAt: o.At, Deadline: o.Deadline, CartID: o.Cart,
 		Version: o.Seq,
+	}
+	if o.Status == PendingPayment() && o.payment() == PaymentRequiresAction() {
+		v.Action = &ActionView{Until: o.Confirm.Until}
+		if o.Confirm.Until.IsZero() {
+			v.Action.Until = o.Deadline
+		}
 	}
 	if lines == nil {
 		return v

@@ -38,7 +38,8 @@ func parseWait(prefer string) time.Duration {
 	return 0
 }
 
-// conclude waits until an order has left pending_payment, at most for wait, and stores the
+// conclude waits until an order has left pending_payment, or waits for its customer, at most for
+// wait, and stores the
 // answer of the request that made it: whoever is first decides, and everybody gets that one. 201
 // says that the order is decided, 202 that it still waits.
 func (s *Service) conclude(
@@ -62,7 +63,8 @@ func (s *Service) conclude(
 	return s.desk.Finish(ctx, once, a)
 }
 
-// await returns the order as it is once it is decided, or when wait is over.
+// await returns the order as it is once it is decided, or waits for its customer, or when wait is
+// over.
 func (s *Service) await(ctx context.Context, id shop.ID, wait time.Duration) (*Order, error) {
 	var wake <-chan struct{} // nil blocks for ever, which is right without a watcher
 	if s.seams.Watcher != nil && wait > 0 {
@@ -79,7 +81,7 @@ func (s *Service) await(ctx context.Context, id shop.ID, wait time.Duration) (*O
 		if o == nil {
 			return nil, noSuch(id)
 		}
-		if done || o.Status != PendingPayment() {
+		if done || o.Status != PendingPayment() || o.waits() {
 			return o, nil
 		}
 		select {

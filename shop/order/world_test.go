@@ -60,7 +60,7 @@ type vault struct {
 	seen []string
 }
 
-func (v *vault) Vault(_ context.Context, _ shop.ID, key, token string) (shop.ID, error) {
+func (v *vault) Vault(_ context.Context, _ shop.ID, key, _, token string) (shop.ID, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.seen = append(v.seen, token)

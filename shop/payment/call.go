@@ -20,12 +20,15 @@ func (s *Service) pursue(
 	if err != nil {
 		return err
 	}
+	settled := !op.State.open() && op.State != action
 	switch {
-	case !op.State.open() && op.State != action:
+	case settled && !op.Case:
 		return nil
+	case settled: // there is a doubt about it; nothing is sent again
+		return s.conclude(ctx, c, due, s.status(ctx, p, op), nil)
 	case p.blocked(op):
 		return s.do(ctx, c, p.ID, func(_ context.Context, u *unit) error { return u.ask(&due, 1) })
-	case op.Kind == Void && p.Granted && p.Authorised == p.Captured:
+	case op.Kind == Void && !op.Apart && p.Granted && p.Authorised == p.Captured:
 		return s.conclude(ctx, c, due, Outcome{ // captures took the rest: nothing is left to free
 			Verdict: Succeeded, Payment: p.ID, Amount: p.money(0),
 		}, nil)
@@ -36,9 +39,9 @@ func (s *Service) pursue(
 		}
 	}
 	if fresh {
-		return s.send(ctx, c, due, p.Customer, p.Method, p.request(op))
+		return s.send(ctx, c, due, p.errand(op), p.request(op))
 	}
-	out := s.status(ctx, due.Key)
+	out := s.status(ctx, p, op)
 	if out.Verdict != Missing {
 		due.Missing = 0
 		return s.conclude(ctx, c, due, out, nil)
@@ -51,7 +54,7 @@ func (s *Service) pursue(
 	// wrong belief harmless.
 	due.Missing = 0
 	s.nums.resent.Add(1)
-	return s.send(ctx, c, due, p.Customer, p.Method, p.request(op))
+	return s.send(ctx, c, due, p.errand(op), p.request(op))
 }
 
 func (s *Service) read(
@@ -75,6 +78,7 @@ func (s *Service) read(
 func (p *Payment) request(op *Operation) Request {
 	r := Request{
 		Operation: op.Kind, Key: op.Key, Payment: p.ID, Order: p.Order, Amount: p.money(op.Amount),
+		Own: op.Reference, Captures: max(p.Captures, 1),
 	}
 	switch op.Kind {
 	case Refund:
@@ -82,20 +86,39 @@ func (p *Payment) request(op *Operation) Request {
 			r.Of, r.Reference = part.Key, part.Reference
 		}
 	case Capture, Void:
-		if a := p.last(Authorise); a != nil {
+		a := p.last(Authorise)
+		if op.Apart {
+			a = p.attempt(op.Attempt)
+		} else {
+			r.Captured = p.Captured
+		}
+		if a != nil {
 			r.Of, r.Reference = a.Key, a.Reference
 		}
 	}
 	return r
 }
 
+// errand is who is asked for an operation, and with whose card.
+type errand struct {
+	provider         string
+	customer, method shop.ID
+}
+
+func (p *Payment) errand(op *Operation) errand {
+	return errand{p.providerOf(op), p.Customer, p.method(op)}
+}
+
 // send calls the provider, with nothing held, and commits what it answers.
 func (s *Service) send(
-	ctx context.Context, c room.Cause, due event.PaymentCheckDue, customer, method shop.ID,
-	r Request,
+	ctx context.Context, c room.Cause, due event.PaymentCheckDue, to errand, r Request,
 ) error {
+	desk := s.at(to.provider)
+	if desk == nil {
+		return s.nobody(to.provider)
+	}
 	if r.Operation == Authorise {
-		token, refusal, err := s.token(ctx, customer, method)
+		token, refusal, err := s.token(ctx, to.customer, to.method)
 		if err != nil {
 			return err
 		}
@@ -107,7 +130,7 @@ func (s *Service) send(
 	s.calls.spend(due.Key)
 	s.nums.calls.Add(1)
 	limited, cancel := context.WithTimeout(ctx, s.opt.Policy.CallTimeout)
-	out, err := s.opt.Provider.Do(limited, r)
+	out, err := desk.Provider.Do(limited, r)
 	cancel()
 	if errors.Is(err, ErrTooMany) {
 		due.Missing = s.opt.Policy.Missing - 1
@@ -130,12 +153,23 @@ func unpayable(due event.PaymentCheckDue, refusal string) Outcome {
 	return Outcome{Verdict: Refused, Reason: refusal}
 }
 
+// nobody refuses what a provider is to do that this process does not know: the event waits for one
+// that does.
+func (s *Service) nobody(provider string) error {
+	return shop.Errorf(shop.Unavailable, "the payment provider %q is not opened here; nothing was "+
+		"asked", provider).WithHint("open every provider that payments name: %v", s.Provides())
+}
+
 // status asks the provider what became of an operation. No answer is Unknown.
-func (s *Service) status(ctx context.Context, key string) Outcome {
+func (s *Service) status(ctx context.Context, p *Payment, op *Operation) Outcome {
 	s.nums.questions.Add(1)
+	desk := s.at(p.providerOf(op))
+	if desk == nil {
+		return Outcome{}
+	}
 	limited, cancel := context.WithTimeout(ctx, s.opt.Policy.CallTimeout)
 	defer cancel()
-	out, err := s.opt.Provider.Status(limited, key)
+	out, err := desk.Provider.Status(limited, p.request(op))
 	if err != nil {
 		return Outcome{}
 	}
@@ -148,6 +182,9 @@ func (s *Service) conclude(
 	ctx context.Context, c room.Cause, due event.PaymentCheckDue, out Outcome,
 	also func(ctx context.Context, u *unit) error,
 ) error {
+	if err := s.sealPage(ctx, due.Payment, &out); err != nil {
+		return err
+	}
 	return s.do(ctx, c, due.Payment, func(ctx context.Context, u *unit) error {
 		if u.p == nil || u.p.operation(due.Key) == nil {
 			return platform.ErrNotYet
@@ -160,6 +197,9 @@ func (s *Service) conclude(
 		op := u.p.operation(due.Key)
 		was := op.State
 		out.Until = s.limit(u, out)
+		if op.Apart {
+			out.next = s.providerOf(op.Method)
+		}
 		facts := u.p.settle(op, out, s.opt.Policy.Attempts)
 		if err := u.announce(ctx, facts...); err != nil {
 			return err
@@ -167,8 +207,26 @@ func (s *Service) conclude(
 		if err := s.followUp(ctx, u, due); err != nil {
 			return err
 		}
-		return s.timers(ctx, u, due, was)
+		return s.timers(ctx, u, due, was, out.Verdict)
 	})
+}
+
+// sealPage seals the address where a customer confirms: it is theirs alone. A person who was erased
+// cannot confirm any more.
+func (s *Service) sealPage(ctx context.Context, id shop.ID, out *Outcome) error {
+	if out.Verdict != Action || out.Page == "" {
+		return nil
+	}
+	p, err := s.Payment(ctx, id)
+	if err != nil {
+		return err
+	}
+	page, err := shop.Seal(ctx, s.desk.Keys, p.Customer, out.Page)
+	if errors.Is(err, platform.ErrErased) {
+		return nil
+	}
+	out.sealed = &page
+	return err
 }
 
 // limit bounds the customer's time to confirm.
@@ -193,6 +251,9 @@ func (s *Service) followUp(ctx context.Context, u *unit, due event.PaymentCheckD
 			return u.announce(ctx, back)
 		}
 	case op.State == action && !u.p.Closed && !u.tx.Now().Before(u.p.Until):
+		if u.p.another() { // another card may be tried while the order waits
+			return u.announce(ctx, u.p.giveUp(op, "")...)
+		}
 		return u.announce(ctx, u.p.planVoid()...)
 	}
 	return nil
@@ -202,12 +263,24 @@ func (s *Service) followUp(ctx context.Context, u *unit, due event.PaymentCheckD
 // is named after its key and its moment, and in this one the void's own may just have fired.
 const soon = time.Millisecond
 
+// slowAfter is how many rounds, some ten minutes, a refund is asked about as often as anything else
+// while the bank is said to work on it.
+const slowAfter = 15
+
 // timers sets what has to be looked at again: this operation, and a void that waited for it.
 func (s *Service) timers(
-	ctx context.Context, u *unit, due event.PaymentCheckDue, was Stage,
+	ctx context.Context, u *unit, due event.PaymentCheckDue, was Stage, said Verdict,
 ) error {
 	op := u.p.operation(due.Key)
 	switch {
+	case op.State.open() && op.Kind == Refund && said == Pending: // banks take days: no case
+		wait := s.opt.Policy.Slow
+		if due.Round++; due.Round < slowAfter {
+			wait = s.opt.Policy.wait(due.Round)
+		}
+		if err := u.askIn(&due, wait); err != nil {
+			return err
+		}
 	case op.State.open():
 		due.Round++
 		if due.Round >= s.opt.Policy.CaseAfter && !op.Case {
@@ -222,15 +295,20 @@ func (s *Service) timers(
 		if err := u.ask(&due, due.Round); err != nil {
 			return err
 		}
-	case op.State == action && was != action:
+	case op.State == action && (was != action || u.tx.Now().Before(u.p.Until)):
 		again := &event.PaymentCheckDue{Payment: u.p.ID, Key: op.Key}
 		if err := u.tx.SetTimer(timerKey(op.Key), u.p.Until, again); err != nil {
 			return err
 		}
 	case was == unresolved || was == action && op.State != action:
 		u.tx.CancelTimer(timerKey(op.Key))
+	case op.Case && said == Unknown && due.Round < s.opt.Policy.ResendUntil: // a doubt stays
+		due.Round++
+		if err := u.ask(&due, due.Round); err != nil {
+			return err
+		}
 	}
-	void := u.p.last(Void)
+	void := u.p.closing()
 	if void == nil || void.Key == due.Key || void.State != intended || u.p.blocked(void) {
 		return nil
 	}

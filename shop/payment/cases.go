@@ -2,6 +2,8 @@ package payment
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -36,11 +38,12 @@ func (s *Service) Cases(ctx context.Context, after string, limit int) ([]Case, s
 type CaseView struct {
 	Payment   shop.ID    `json:"payment"`
 	Order     shop.ID    `json:"order"`
-	Operation string     `json:"operation" enum:"authorise,capture,void,refund"`
+	Operation string     `json:"operation" enum:"authorise,capture,void,refund,dispute"`
 	Shipment  shop.ID    `json:"shipment,omitempty" doc:"of a capture or a refund"`
 	Refund    shop.ID    `json:"refund,omitempty"`
-	Amount    shop.Money `json:"amount" doc:"of the operation"`
-	Status    string     `json:"status" enum:"intended,unresolved,action,done,refused,moot"`
+	Dispute   shop.ID    `json:"dispute,omitempty" doc:"for which evidence is due"`
+	Amount    shop.Money `json:"amount" doc:"of the operation, or contested"`
+	Status    string     `json:"status" enum:"intended,unresolved,action,done,refused,moot,open"`
 	Reason    string     `json:"reason"`
 	OpenedAt  time.Time  `json:"openedAt"`
 	Age       float64    `json:"ageSeconds"`
@@ -91,12 +94,16 @@ func (s *Service) viewCase(ctx context.Context, c Case) (CaseView, error) {
 	if err != nil {
 		return v, err
 	}
-	op := p.operation(c.Key)
-	if op == nil {
+	op, d := p.operation(c.Key), p.dispute(shop.ID(c.Key))
+	switch {
+	case op != nil:
+		v.Shipment, v.Refund, v.Status = op.Shipment, op.Refund, string(op.State)
+		v.Amount = p.money(op.Amount)
+	case d != nil:
+		v.Dispute, v.Status, v.Amount = d.ID, d.State, p.money(d.Amount)
+	default:
 		return v, shop.Errorf(shop.Internal, "there is no such operation")
 	}
-	v.Shipment, v.Refund, v.Status = op.Shipment, op.Refund, string(op.State)
-	v.Amount = p.money(op.Amount)
 	v.OpenedAt, err = s.openedAt(ctx, c)
 	return v, err
 }
@@ -172,7 +179,7 @@ func (p *Payment) makeGood(op *Operation) []event.Fact {
 		if o == op || !o.owes("") || o.Shipment != op.Shipment {
 			continue
 		}
-		if whole || o.Refund == op.Refund {
+		if whole || o.Refund == op.Refund || o.Refund == op.Instead {
 			facts = append(facts, &event.PaymentCaseClosed{
 				Payment: p.ID, Order: p.Order, Key: o.Key, Resolution: "refunded",
 			})
@@ -188,7 +195,9 @@ func (p *Payment) stillOwed(op *Operation) bool {
 		return false
 	}
 	for i := range p.Operations {
-		if o := &p.Operations[i]; o.Kind == Refund && o.Refund == op.Refund && o.State == done {
+		o := &p.Operations[i]
+		same := o.Refund == op.Refund || o.Instead == op.Refund
+		if o.Kind == Refund && o.State == done && same {
 			return false
 		}
 	}
@@ -205,6 +214,12 @@ func (p *Payment) owing(shipment shop.ID) int {
 		}
 	}
 	return n
+}
+
+// insteadOf names the refund that makes good one that came back.
+func insteadOf(id shop.ID) shop.ID {
+	sum := sha256.Sum256([]byte(id))
+	return shop.ID("rfn_" + hex.EncodeToString(sum[:13]))
 }
 
 // refundAgain intends a refund once more that the provider has refused, under another key. What it
@@ -228,6 +243,15 @@ func (p *Payment) refundAgain(id shop.ID, reason string) (*event.PaymentIntended
 	}
 	if strings.HasPrefix(string(id), endPrefix) {
 		reason = orderEnded
+	}
+	if last.Returned { // it is in everybody's books, so what makes it good is another refund
+		other := insteadOf(id)
+		if p.refundOf(other) != nil {
+			return nil, shop.Errorf(shop.Conflict, "the refund %s makes it good already", other)
+		}
+		again := p.refundIntent(other, last.Shipment, p.money(last.Amount), reason)
+		again.Instead = id
+		return again, nil
 	}
 	again := p.refundIntent(id, last.Shipment, p.money(last.Amount), reason)
 	again.Attempt = last.Attempt + 1

@@ -31,6 +31,12 @@ const noCharge = "none"
 func begin(order shop.ID, d Due, provider string) []event.Fact {
 	id := Of(order)
 	intent := authorisation(id, order, d.Customer, d.Method, d.Amount, provider, 1)
+	if d.Captures > 1 {
+		intent.Captures = d.Captures
+	}
+	if d.Cards > 1 {
+		intent.Cards = min(d.Cards, MaxCards)
+	}
 	if d.Amount.Amount == 0 {
 		return []event.Fact{intent, &event.PaymentAuthorized{
 			Payment: id, Order: order, Attempt: 1, Amount: d.Amount, Reference: noCharge,
@@ -78,7 +84,7 @@ func (p *Payment) planCapture(shipment shop.ID, amount shop.Money) (*event.Payme
 	return &event.PaymentIntended{
 		Payment: p.ID, Order: p.Order, Operation: Capture, Attempt: attempt,
 		Key:    keyOf(p.ID, Capture, fmt.Sprintf("%s#%d", shipment, attempt), amount),
-		Amount: amount, Shipment: shipment, Provider: p.Provider,
+		Amount: amount, Shipment: shipment, Provider: p.provider(),
 	}, nil
 }
 
@@ -142,12 +148,14 @@ func (p *Payment) refundIntent(
 	return &event.PaymentIntended{
 		Payment: p.ID, Order: p.Order, Operation: Refund, Attempt: 1,
 		Key: keyOf(p.ID, Refund, string(id), amount), Amount: amount,
-		Shipment: shipment, Refund: id, Reason: reason, Provider: p.Provider,
+		Shipment: shipment, Refund: id, Reason: reason, Provider: p.provider(),
 	}
 }
 
+// refundable is what may still go back of a parcel's money. What the bank has taken for a dispute
+// is not ours to give.
 func (p *Payment) refundable(part *Part) int64 {
-	return part.Captured - part.Refunded - p.inFlight(Refund, part.Shipment)
+	return part.Captured - part.Refunded - part.Disputed - p.inFlight(Refund, part.Shipment)
 }
 
 func (p *Payment) full() error {
@@ -166,7 +174,13 @@ func (p *Payment) planClose() []event.Fact {
 		return nil
 	}
 	var facts []event.Fact
-	if p.last(Void) == nil {
+	switch {
+	case p.closing() != nil:
+	case p.idle(): // between two cards: there is nothing to give back
+		return []event.Fact{&event.PaymentFailed{
+			Payment: p.ID, Order: p.Order, Reason: orderEnded, Final: true,
+		}}
+	default:
 		facts = p.planVoid()
 	}
 	for i := range p.Parts {
@@ -189,7 +203,7 @@ func (p *Payment) planVoid() []event.Fact {
 	}
 	facts := []event.Fact{&event.PaymentIntended{
 		Payment: p.ID, Order: p.Order, Operation: Void, Attempt: 1,
-		Key: keyOf(p.ID, Void, "1", rest), Amount: rest, Provider: p.Provider,
+		Key: keyOf(p.ID, Void, "1", rest), Amount: rest, Provider: p.provider(),
 	}}
 	if rest.Amount == 0 {
 		facts = append(facts, &event.PaymentVoided{Payment: p.ID, Order: p.Order, Amount: rest})
@@ -204,7 +218,13 @@ const endPrefix = "rfn_end_"
 func (p *Payment) giveBack(shipment shop.ID) event.Fact {
 	id := shop.ID(endPrefix + strings.TrimPrefix(string(shipment), "shp_"))
 	part := p.part(shipment)
-	if part == nil || p.refundable(part) <= 0 || p.refundOf(id) != nil {
+	if part == nil || p.refundable(part) <= 0 {
+		return nil
+	}
+	if first := p.refundOf(id); first != nil && first.State == done {
+		id = insteadOf(id) // a dispute that was won brought money back after that
+	}
+	if p.refundOf(id) != nil {
 		return nil
 	}
 	return p.refundIntent(id, shipment, p.money(p.refundable(part)), orderEnded)

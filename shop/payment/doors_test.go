@@ -171,7 +171,7 @@ func TestWebhooks(t *testing.T) {
 	st.rest(time.Second)
 	key := st.payment("ord_1").Operations[0].Key
 	say := payment.Notice{Type: payment.NoticeSucceeded, Data: payment.NoticeData{
-		Payment: "pay_1", Key: key, Amount: gbp(1),
+		Payment: "pay_1", Key: key, Amount: gbp(1000),
 	}}
 	send := func(w payment.Signed) error {
 		return st.live.service.Receive(context.Background(), sandbox.Name, w)
@@ -206,6 +206,7 @@ func TestWebhooks(t *testing.T) {
 	strange.Type = "balance.available"
 	stray := say
 	stray.Data.Key = "of nobody"
+	stray.Data.Payment = "pay_of_somebody_else"
 	for id, n := range map[string]payment.Notice{"e4": strange, "e5": stray} {
 		if err := send(hook(st, id, n, "secret")); err != nil {
 			t.Error(err)

@@ -18,6 +18,7 @@ type PostWebhookIn struct {
 	ID        string `header:"webhook-id" maxLength:"128" doc:"the same for every retry"`
 	Timestamp string `header:"webhook-timestamp" maxLength:"20" doc:"seconds since 1970"`
 	Signature string `header:"webhook-signature" maxLength:"1000" doc:"v1,<base64 HMAC-SHA256>"`
+	Stripe    string `header:"Stripe-Signature" maxLength:"1000" doc:"instead of these three, of providers that sign as Stripe does"`
 	RawBody   []byte `contentType:"application/json"`
 }
 
@@ -27,7 +28,8 @@ type PostWebhookOut struct{ Status int }
 // PostWebhook takes a provider's notice. The signature is the authorisation.
 func (s *Service) PostWebhook(ctx context.Context, in *PostWebhookIn) (*PostWebhookOut, error) {
 	err := s.Receive(ctx, in.Provider, Signed{
-		ID: in.ID, Timestamp: in.Timestamp, Signature: in.Signature, Body: in.RawBody,
+		ID: in.ID, Timestamp: in.Timestamp, Signature: in.Signature, Stripe: in.Stripe,
+		Body: in.RawBody,
 	})
 	if err != nil {
 		return nil, err
@@ -45,6 +47,8 @@ type PaymentView struct {
 	Captured   shop.Money      `json:"captured"`
 	Refunded   shop.Money      `json:"refunded"`
 	Operations []OperationView `json:"operations" maxItems:"500"`
+	CardsLeft  int             `json:"cardsLeft,omitempty" doc:"how many other cards may still be tried"`
+	Disputes   []DisputeView   `json:"disputes,omitempty" maxItems:"50"`
 }
 
 // OperationView is one operation as it is shown.
@@ -57,6 +61,8 @@ type OperationView struct {
 	Status   string     `json:"status" enum:"intended,unresolved,action,done,refused,moot"`
 	Reason   string     `json:"reason,omitempty"`
 	Case     bool       `json:"case,omitempty" doc:"a person has to look"`
+	Provider string     `json:"provider,omitempty" doc:"who was asked"`
+	Instead  shop.ID    `json:"instead,omitempty" doc:"of a refund: the one that came back, which it makes good"`
 }
 
 // View is how the payment is shown.
@@ -71,7 +77,14 @@ func (p *Payment) View() PaymentView {
 		v.Operations = append(v.Operations, OperationView{
 			Kind: op.Kind, Attempt: op.Attempt, Amount: p.money(op.Amount), Shipment: op.Shipment,
 			Refund: op.Refund, Status: string(op.State), Reason: op.Reason, Case: op.Case,
+			Provider: p.providerOf(op), Instead: op.Instead,
 		})
+	}
+	if !p.Granted && p.another() {
+		v.CardsLeft = max(p.Cards, 1) - p.cards()
+	}
+	for i := range p.Disputes {
+		v.Disputes = append(v.Disputes, p.Disputes[i].view(p))
 	}
 	return v
 }
@@ -199,27 +212,49 @@ func (s *Service) accept(
 	ctx context.Context, route, rawID, key string, body any,
 	plan func(p *Payment, o room.Once) (*event.PaymentIntended, error),
 ) (*AcceptedOut, error) {
-	who := room.CallerOf(ctx)
-	if !who.May(room.Admin(), room.ServiceRole()) {
+	if !room.CallerOf(ctx).May(room.Admin(), room.ServiceRole()) {
 		return nil, shop.Errorf(shop.Forbidden, "only an admin may move the money of a payment")
 	}
-	if key == "" {
-		return nil, shop.Errorf(shop.KeyMissing, "send an Idempotency-Key with this request")
-	}
-	id, err := shop.ParseID(rawID)
+	id, once, err := onceOf(ctx, route, rawID, key, body)
 	if err != nil {
 		return nil, err
+	}
+	return s.answer(ctx, id, once, func(ctx context.Context, u *unit) (any, error) {
+		intent, err := plan(u.p, once)
+		if err != nil {
+			return nil, err
+		}
+		return Accepted{
+			Payment: id, Operation: intent.Operation, Shipment: intent.Shipment,
+			Refund: intent.Refund, Amount: intent.Amount,
+		}, u.announce(ctx, intent)
+	})
+}
+
+// onceOf names a request about a payment by its key and its body.
+func onceOf(
+	ctx context.Context, route, rawID, key string, body any,
+) (id shop.ID, o room.Once, err error) {
+	if key == "" {
+		return id, o, shop.Errorf(shop.KeyMissing, "send an Idempotency-Key with this request")
+	}
+	if id, err = shop.ParseID(rawID); err != nil {
+		return id, o, err
 	}
 	print, err := room.Fingerprint([]any{id, body})
-	if err != nil {
-		return nil, err
-	}
-	once := room.Once{
-		Principal: string(who.ID), Key: key, Fingerprint: print,
+	return id, room.Once{
+		Principal: string(room.CallerOf(ctx).ID), Key: key, Fingerprint: print,
 		Route: "POST /v1/payments/" + string(id) + "/" + route,
-	}
+	}, err
+}
+
+// answer runs decide on a payment, once a request, and keeps what it answers in the same commit.
+func (s *Service) answer(
+	ctx context.Context, id shop.ID, once room.Once,
+	decide func(ctx context.Context, u *unit) (any, error),
+) (*AcceptedOut, error) {
 	var answer room.Answer
-	err = s.do(ctx, room.RequestCause(ctx), id, func(ctx context.Context, u *unit) error {
+	err := s.do(ctx, room.RequestCause(ctx), id, func(ctx context.Context, u *unit) error {
 		have, ok, err := once.Recall(ctx, u.tx)
 		if err != nil || ok {
 			answer = have
@@ -228,20 +263,16 @@ func (s *Service) accept(
 		if u.p == nil {
 			return shop.Errorf(shop.NotFound, "there is no payment %s", id)
 		}
-		intent, err := plan(u.p, once)
+		body, err := decide(ctx, u)
 		if err != nil {
 			return err
 		}
 		answer.Status = http.StatusAccepted
-		answer.Body, err = json.Marshal(Accepted{
-			Payment: id, Operation: intent.Operation, Shipment: intent.Shipment,
-			Refund: intent.Refund, Amount: intent.Amount,
-		})
-		if err != nil {
+		if answer.Body, err = json.Marshal(body); err != nil {
 			return shop.Errorf(shop.Internal, "encode the answer: %w", err)
 		}
 		once.Remember(u.tx, answer, u.tx.Now())
-		return u.announce(ctx, intent)
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,10 @@ import "slices"
 func (p *Payment) Clone() any {
 	c := *p
 	c.Parts, c.Operations = slices.Clone(p.Parts), slices.Clone(p.Operations)
+	c.Disputes = slices.Clone(p.Disputes)
+	for i := range c.Disputes {
+		c.Disputes[i].Moves = slices.Clone(c.Disputes[i].Moves)
+	}
 	return &c
 }
 

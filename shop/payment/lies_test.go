@@ -49,8 +49,14 @@ func TestMagicTokens(t *testing.T) {
 		"tok_wrong_reference":       {status: "captured", ledger: paid, cased: true},
 		"tok_capture_declined":      {status: "authorized", ledger: paid[:1]},
 		"tok_capture_declined_once": {status: "authorized", ledger: paid[:1]},
+		"tok_action_declined":       {status: "failed", within: 11 * time.Minute},
+		"tok_webhook_wrong":         {status: "captured", ledger: paid, within: long, cased: true},
 		"tok_partial_capture":       {status: "authorized", ledger: paid, cased: true, kept: true},
 	}
+	for _, what := range []string{"amount", "currency", "reference"} {
+		ends["tok_webhook_wrong_"+what] = ends["tok_webhook_wrong"]
+	}
+	ends["tok_declined_then_succeeds"] = ends["tok_declined"] // what comes later is another test's
 	for _, token := range sandbox.Tokens() {
 		want, ok := ends[token.Token]
 		if !ok {

@@ -30,6 +30,9 @@ type Payment struct {
 	Reference  string        `json:"reference,omitempty"`
 	Parts      []Part        `json:"parts,omitempty"`
 	Operations []Operation   `json:"operations,omitempty"`
+	Captures   int           `json:"captures,omitempty"` // how many are to be expected; 0 is one
+	Cards      int           `json:"cards,omitempty"`    // how many may be tried; 0 is one
+	Disputes   []Dispute     `json:"disputes,omitempty"`
 	Seq        int64         `json:"seq"`
 }
 
@@ -38,8 +41,9 @@ type Part struct {
 	Shipment  shop.ID `json:"shipment"`
 	Captured  int64   `json:"captured"`
 	Refunded  int64   `json:"refunded"`
-	Key       string  `json:"key"`       // of the capture
-	Reference string  `json:"reference"` // the provider's name for it
+	Disputed  int64   `json:"disputed,omitempty"` // that disputes took, and have not given back
+	Key       string  `json:"key"`                // of the capture
+	Reference string  `json:"reference"`          // the provider's name for it
 }
 
 // Operation is one thing that a provider was, or will be, asked to do.
@@ -54,6 +58,13 @@ type Operation struct {
 	Reference string  `json:"reference,omitempty"`
 	State     Stage   `json:"state"`
 	Case      bool    `json:"case,omitempty"` // a person has to look
+
+	// What an authorisation after the first has of its own, and the void that gives one up.
+	Method   shop.ID `json:"method,omitempty"`   // of a void: the one to try next
+	Provider string  `json:"provider,omitempty"` // "" is the payment's
+	Apart    bool    `json:"apart,omitempty"`    // of a void: of its attempt alone
+	Instead  shop.ID `json:"instead,omitempty"`  // of a refund: the one that came back
+	Returned bool    `json:"returned,omitempty"` // of a refund: it came back
 }
 
 // Stage is how far an operation has come. The set is closed: intended, unresolved, action, done,
@@ -76,10 +87,12 @@ func (s Stage) open() bool { return s == intended || s == unresolved }
 const maxOperations = 500
 
 // Status names the payment's state on the published axis: "processing", "requires_action",
-// "authorized", "partially_captured", "captured", "partially_refunded", "refunded", "voided" or
-// "failed".
+// "requires_method" (another card may be tried), "authorized", "partially_captured", "captured",
+// "partially_refunded", "refunded", "disputed", "voided" or "failed".
 func (p *Payment) Status() string {
 	switch {
+	case p.contested():
+		return "disputed"
 	case p.Captured > 0 && p.Refunded >= p.Captured:
 		return "refunded"
 	case p.Refunded > 0:
@@ -91,13 +104,18 @@ func (p *Payment) Status() string {
 	case p.Failed != "":
 		return "failed"
 	case p.Granted:
-		if void := p.last(Void); void != nil && void.State == done {
+		if void := p.closing(); void != nil && void.State == done {
 			return "voided"
 		}
 		return "authorized"
 	}
-	if a := p.last(Authorise); a != nil && a.State == action {
-		return "requires_action"
+	if a := p.last(Authorise); a != nil {
+		switch a.State {
+		case action:
+			return "requires_action"
+		case refused:
+			return "requires_method"
+		}
 	}
 	return "processing"
 }
@@ -113,7 +131,7 @@ func (p *Payment) Apply(f event.Fact, seq int64) {
 		p.authorise(f)
 	case *event.PaymentRequiresAction:
 		if op := p.attempt(f.Attempt); op != nil {
-			op.State, p.Until = action, f.Until
+			op.State, op.Reference, p.Until = action, f.Reference, f.Until
 		}
 	case *event.PaymentFailed:
 		p.fail(f)
@@ -127,37 +145,64 @@ func (p *Payment) Apply(f event.Fact, seq int64) {
 		p.refuseCapture(f)
 	case *event.PaymentVoided:
 		p.Voided += f.Amount.Amount
-		if op := p.last(Void); op != nil {
+		if op := p.closing(); op != nil {
+			op.State = done
+		}
+	case *event.PaymentAttemptVoided:
+		if op := p.operation(f.Key); op != nil {
 			op.State = done
 		}
 	case *event.PaymentRefunded:
 		p.refund(f)
+	case *event.PaymentRefundReturned:
+		p.takeBack(f)
 	case *event.PaymentRefundFailed:
 		p.refuseRefund(f)
 	case *event.PaymentCaseOpened:
-		if op := p.operation(f.Key); op != nil {
-			op.Case = true
-		}
+		p.setCase(f.Key, true)
 	case *event.PaymentCaseClosed:
-		if op := p.operation(f.Key); op != nil {
-			op.Case = false
-		}
+		p.setCase(f.Key, false)
+	default:
+		p.applyDispute(f)
 	}
 }
 
-func (p *Payment) intend(f *event.PaymentIntended) {
-	p.ID, p.Order, p.Provider = f.Payment, f.Order, f.Provider
-	switch f.Operation {
-	case Authorise:
-		p.Customer, p.Method = f.Customer, f.Method
-		p.Currency, p.Due, p.Attempts = f.Amount.Currency, f.Amount.Amount, f.Attempt
-	case Void:
-		p.Closed = true
+func (p *Payment) setCase(key string, open bool) {
+	if op := p.operation(key); op != nil {
+		op.Case = open
+		return
 	}
-	p.Operations = append(p.Operations, Operation{
+	p.change(shop.ID(key), func(d *Dispute) { d.Case = open })
+}
+
+// intend keeps an operation. The payment's method and provider are those of its first attempt, and
+// of its only one nearly always.
+func (p *Payment) intend(f *event.PaymentIntended) {
+	op := Operation{
 		Kind: f.Operation, Attempt: f.Attempt, Key: f.Key, Amount: f.Amount.Amount,
 		Shipment: f.Shipment, Refund: f.Refund, Reason: f.Reason, State: intended,
-	})
+		Apart: f.Apart, Instead: f.Instead,
+	}
+	p.ID, p.Order = f.Payment, f.Order
+	switch {
+	case f.Operation == Authorise && f.Attempt == 1:
+		p.Customer, p.Method, p.Provider = f.Customer, f.Method, f.Provider
+		p.Captures, p.Cards = f.Captures, f.Cards
+		p.Currency, p.Due, p.Attempts = f.Amount.Currency, f.Amount.Amount, f.Attempt
+	case f.Operation == Authorise:
+		p.Attempts = f.Attempt
+		if f.Method != p.Method {
+			op.Method = f.Method
+		}
+	case f.Apart:
+		op.Method = f.Next
+	case f.Operation == Void:
+		p.Closed = true
+	}
+	if f.Provider != p.Provider {
+		op.Provider = f.Provider
+	}
+	p.Operations = append(p.Operations, op)
 }
 
 func (p *Payment) authorise(f *event.PaymentAuthorized) {
@@ -177,7 +222,7 @@ func (p *Payment) fail(f *event.PaymentFailed) {
 		return
 	}
 	p.Failed, p.Closed = f.Reason, true
-	if op := p.last(Void); op != nil && op.State != done {
+	if op := p.closing(); op != nil && op.State != done {
 		op.State = moot
 	}
 }
@@ -219,6 +264,17 @@ func (p *Payment) refund(f *event.PaymentRefunded) {
 	}
 }
 
+// takeBack is a refund whose money is with us again.
+func (p *Payment) takeBack(f *event.PaymentRefundReturned) {
+	if op := p.operation(f.Key); op != nil {
+		op.State, op.Reason, op.Returned = refused, f.Reason, true
+	}
+	p.Refunded -= f.Amount.Amount
+	if part := p.part(f.Shipment); part != nil {
+		part.Refunded -= f.Amount.Amount
+	}
+}
+
 // operation finds an operation by its key.
 func (p *Payment) operation(key string) *Operation {
 	for i := range p.Operations {
@@ -244,6 +300,19 @@ func (p *Payment) last(kind string) *Operation {
 	for i := len(p.Operations) - 1; i >= 0; i-- {
 		if p.Operations[i].Kind == kind {
 			return &p.Operations[i]
+		}
+	}
+	return nil
+}
+
+// closing finds the void that ends the payment.
+func (p *Payment) closing() *Operation {
+	if op := p.last(Void); op == nil || !op.Apart {
+		return op
+	}
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == Void && !op.Apart {
+			return op
 		}
 	}
 	return nil
@@ -317,7 +386,7 @@ func (p *Payment) inFlight(kind string, shipment shop.ID) int64 {
 // blocked reports whether a void must wait: what it gives back is not known before every
 // authorisation and capture has its answer.
 func (p *Payment) blocked(op *Operation) bool {
-	if op.Kind != Void {
+	if op.Kind != Void || op.Apart {
 		return false
 	}
 	for i := range p.Operations {

@@ -24,6 +24,9 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("payment.void-on-order-cancelled", critical, s.voidOnOrderCancelled),
 		room.On("payment.void-on-order-expired", critical, s.voidOnOrderExpired),
 		room.On("payment.check-on-due", critical, s.checkOnDue).Calling(),
+		room.On("payment.submit-on-evidence-intended", critical,
+			s.submitOnEvidenceIntended).Calling(),
+		room.On("payment.watch-on-dispute-due", critical, s.watchOnDisputeDue).Calling(),
 	}
 	for i := range all {
 		all[i].Retry = patience()
@@ -55,7 +58,7 @@ func (s *Service) authoriseOnStockHeld(
 		case !due.Open:
 			return nil // order.cancelled or order.expired closes the payment
 		}
-		return u.announce(ctx, begin(f.Order, due, s.opt.Name)...)
+		return u.announce(ctx, begin(f.Order, due, s.providerOf(due.Method))...)
 	})
 }
 
@@ -167,8 +170,9 @@ func (s *Service) callOnIntended(
 	defer s.calls.leave(f.Key)
 	due := event.PaymentCheckDue{Payment: f.Payment, Key: f.Key}
 	if fresh && !s.opt.Apart && f.Operation == Authorise { // all that the call needs is in the fact
-		return s.send(ctx, c, due, f.Customer, f.Method, Request{
+		return s.send(ctx, c, due, errand{f.Provider, f.Customer, f.Method}, Request{
 			Operation: Authorise, Key: f.Key, Payment: f.Payment, Order: f.Order, Amount: f.Amount,
+			Captures: max(f.Captures, 1),
 		})
 	}
 	return s.pursue(ctx, c, due, fresh)

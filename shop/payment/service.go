@@ -23,6 +23,8 @@ type Due struct {
 	Method   shop.ID    // from Vault
 	Amount   shop.Money // the order's total
 	Open     bool       // the order still waits for its payment
+	Captures int        // how many captures to expect: one a parcel; 0 says one
+	Cards    int        // how many cards may be tried before the order is given up; 0 says one
 }
 
 // Options is what the app decides for the room. Name and Provider are required.
@@ -31,6 +33,8 @@ type Options struct {
 	Provider Provider
 	Describe func(token string) Card // what may be shown of a token; nil shows "card"
 	Secrets  [][]byte                // that webhooks may be signed with; none refuses all
+	Listener Listener                // of its webhooks; nil is Standard with Secrets
+	Others   []Other                 // providers beside it: whoever pays names one of them
 	Policy   Policy
 	// Apart says that other processes open this room as well. Who may make the first call of an
 	// operation is then decided by a mark in the store instead of by this process' memory, which
@@ -48,6 +52,9 @@ type Policy struct {
 	ResendUntil int           // round after which nothing is sent again, only asked
 	Attempts    int           // authorisations of one payment, while the refusal says "again"
 	ActionLimit time.Duration // for the customer to confirm, whatever the provider grants
+	Slow        time.Duration // between two questions about a refund that the bank works on
+	Warning     time.Duration // before evidence counts no more, when somebody is warned
+	Watch       time.Duration // between two looks at a dispute
 }
 
 // DefaultPolicy asks after 0.5, 1, 2 … 60 seconds, opens a case after about two minutes, and sends
@@ -56,6 +63,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		CallTimeout: 10 * time.Second, FirstCheck: 500 * time.Millisecond, LastCheck: time.Minute,
 		CaseAfter: 8, Missing: 3, ResendUntil: 600, Attempts: 3, ActionLimit: 15 * time.Minute,
+		Slow: time.Hour, Warning: 72 * time.Hour, Watch: 24 * time.Hour,
 	}
 }
 
@@ -64,6 +72,7 @@ func (p Policy) orDefault() Policy {
 	for _, f := range []struct{ have, std *time.Duration }{
 		{&p.CallTimeout, &d.CallTimeout}, {&p.FirstCheck, &d.FirstCheck},
 		{&p.LastCheck, &d.LastCheck}, {&p.ActionLimit, &d.ActionLimit},
+		{&p.Slow, &d.Slow}, {&p.Warning, &d.Warning}, {&p.Watch, &d.Watch},
 	} {
 		if *f.have == 0 {
 			*f.have = *f.std
@@ -87,11 +96,12 @@ func (p Policy) wait(round int) time.Duration {
 
 // Service is the payment room. It is safe for concurrent use.
 type Service struct {
-	desk  *room.Desk
-	dues  Dues
-	opt   Options
-	calls *calls
-	nums  numbers
+	desk   *room.Desk
+	dues   Dues
+	opt    Options
+	others []Other // all providers, the first one first
+	calls  *calls
+	nums   numbers
 }
 
 var _ room.Room = (*Service)(nil)
@@ -102,8 +112,11 @@ func New(desk *room.Desk, dues Dues, opt Options) *Service {
 	if opt.Provider == nil || opt.Name == "" || dues == nil {
 		panic("payment: the room needs a provider, its name, and dues")
 	}
+	if why := opt.check(); why != "" {
+		panic("payment: " + why)
+	}
 	opt.Policy = opt.Policy.orDefault()
-	s := &Service{desk: desk, dues: dues, opt: opt, calls: newCalls()}
+	s := &Service{desk: desk, dues: dues, opt: opt, others: desks(opt), calls: newCalls()}
 	desk.Apply = s.Apply
 	return s
 }
@@ -139,37 +152,6 @@ func (s *Service) Apply(
 		tx.Delete(key)
 	}
 	return nil
-}
-
-// paymentOf names the payment whose record a fact changes; "" for every other fact.
-func paymentOf(f event.Fact) shop.ID {
-	switch f := f.(type) {
-	case *event.PaymentIntended:
-		return f.Payment
-	case *event.PaymentAuthorized:
-		return f.Payment
-	case *event.PaymentRequiresAction:
-		return f.Payment
-	case *event.PaymentFailed:
-		return f.Payment
-	case *event.PaymentUnresolved:
-		return f.Payment
-	case *event.PaymentCaptured:
-		return f.Payment
-	case *event.PaymentCaptureFailed:
-		return f.Payment
-	case *event.PaymentVoided:
-		return f.Payment
-	case *event.PaymentRefunded:
-		return f.Payment
-	case *event.PaymentRefundFailed:
-		return f.Payment
-	case *event.PaymentCaseOpened:
-		return f.Payment
-	case *event.PaymentCaseClosed:
-		return f.Payment
-	}
-	return ""
 }
 
 // Payment returns the payment, or NotFound. The value is the caller's own.

@@ -1,8 +1,6 @@
 package payment
 
 import (
-	"strings"
-
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
 )
@@ -13,7 +11,7 @@ import (
 func (p *Payment) settle(op *Operation, out Outcome, maxAttempts int) []event.Fact {
 	if out.Verdict == Succeeded || out.Verdict == Refused {
 		if doubt := p.contradiction(op, out); doubt != "" {
-			return p.doubt(op, doubt)
+			return append(p.doubt(op, doubt), p.remedy(op, out, doubt)...)
 		}
 	}
 	if op.State == done || op.State == refused || op.State == moot {
@@ -29,6 +27,8 @@ func (p *Payment) settle(op *Operation, out Outcome, maxAttempts int) []event.Fa
 		return p.doubt(op, "action_unexpected")
 	case op.Kind == Capture:
 		facts = p.settleCapture(op, out)
+	case op.Kind == Void && op.Apart:
+		facts = p.settleApart(op, out, out.next)
 	case op.Kind == Void:
 		facts = p.settleVoid(op, out)
 	case op.Kind == Refund:
@@ -56,17 +56,23 @@ func (p *Payment) settleAuthorise(op *Operation, out Outcome, maxAttempts int) [
 		if op.State == action {
 			return nil
 		}
-		return []event.Fact{&event.PaymentRequiresAction{
+		wait := &event.PaymentRequiresAction{
 			Payment: p.ID, Order: p.Order, Attempt: op.Attempt, Until: out.Until,
-		}}
+			Reference: word(out.Reference),
+		}
+		if out.sealed != nil {
+			wait.Page = *out.sealed
+		}
+		return []event.Fact{wait}
 	}
-	again := out.Again && op.Attempt < maxAttempts && !p.Closed
+	method := p.method(op)
+	again := out.Again && p.tries(method) < maxAttempts && !p.Closed
 	facts := []event.Fact{&event.PaymentFailed{
-		Payment: p.ID, Order: p.Order, Attempt: op.Attempt, Reason: reason(out), Final: !again,
+		Payment: p.ID, Order: p.Order, Attempt: op.Attempt, Reason: reason(out),
+		Final: !again && !p.another(),
 	}}
 	if again {
-		facts = append(facts, authorisation(
-			p.ID, p.Order, p.Customer, p.Method, p.money(op.Amount), p.Provider, op.Attempt+1))
+		facts = append(facts, p.attemptWith(method, p.providerOf(op)))
 	}
 	return facts
 }
@@ -124,21 +130,43 @@ func (p *Payment) settleRefund(op *Operation, out Outcome) []event.Fact {
 	}}, p.makeGood(op)...)
 }
 
+// lateSuccess is the doubt about a success that comes after a refusal.
+const lateSuccess = "success_after_refusal"
+
+// remedy is what is done about a contradiction besides opening its case, where that is certain: an
+// authorisation that the bank had refused is given back, and a refund that has failed at last is
+// owed again.
+func (p *Payment) remedy(op *Operation, out Outcome, doubt string) []event.Fact {
+	switch {
+	case doubt == lateSuccess && op.Kind == Authorise && out.Payment == p.ID:
+		return p.giveUp(op, "")
+	case doubt == reversed && op.Kind == Refund:
+		return []event.Fact{&event.PaymentRefundReturned{
+			Payment: p.ID, Order: p.Order, Refund: op.Refund, Shipment: op.Shipment,
+			Amount: p.money(op.Amount), Key: op.Key, Reason: reason(out),
+		}}
+	}
+	return nil
+}
+
+// reversed is the doubt about what was done and is not any more.
+const reversed = "reversed_after_success"
+
 // contradiction names what does not fit: another payment, another amount, another answer than
 // before.
 func (p *Payment) contradiction(op *Operation, out Outcome) string {
 	switch {
 	case op.State == done && out.Verdict == Refused:
-		return "reversed_after_success"
+		return reversed
 	case op.State == refused && out.Verdict == Succeeded && op.Attempt > 0:
-		return "success_after_refusal"
+		return lateSuccess
 	case out.Verdict != Succeeded:
 		return ""
 	case out.Payment != p.ID:
 		return "wrong_payment"
 	case out.Amount.Currency != p.Currency:
 		return "wrong_currency"
-	case op.Kind == Void && !p.canFree(out.Amount.Amount):
+	case op.Kind == Void && !p.canFree(op, out.Amount.Amount):
 		return "wrong_amount"
 	case op.Kind != Void && out.Amount.Amount != op.Amount:
 		return "wrong_amount"
@@ -148,9 +176,11 @@ func (p *Payment) contradiction(op *Operation, out Outcome) string {
 
 // canFree reports whether a void may have freed that much: all that was left, or nothing, when the
 // authorisation had lapsed or never came.
-func (p *Payment) canFree(amount int64) bool {
+func (p *Payment) canFree(op *Operation, amount int64) bool {
 	left := p.Authorised - p.Captured
-	if a := p.last(Authorise); a != nil && !p.Granted {
+	if op.Apart {
+		left = op.Amount
+	} else if a := p.last(Authorise); a != nil && !p.Granted {
 		left = a.Amount
 	}
 	return amount == 0 || amount == left
@@ -217,7 +247,7 @@ func word(s string) string {
 	if len(s) > maxWord || looksLikeCard(s) {
 		return ""
 	}
-	if _, err := shop.ParseID(s); err != nil || strings.HasPrefix(s, tokenPrefix) {
+	if _, err := shop.ParseID(s); err != nil || s == tokenPrefix || isToken(s) {
 		return ""
 	}
 	return s

@@ -140,9 +140,9 @@ func (p *process) Do(ctx context.Context, r payment.Request) (payment.Outcome, e
 	return out, err
 }
 
-func (p *process) Status(ctx context.Context, key string) (payment.Outcome, error) {
+func (p *process) Status(ctx context.Context, r payment.Request) (payment.Outcome, error) {
 	p.calls++
-	return p.sandbox.Status(ctx, key)
+	return p.sandbox.Status(ctx, r)
 }
 
 // hear puts a fact of another room into the queue.

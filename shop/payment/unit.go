@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"time"
 
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
@@ -70,7 +71,11 @@ func (u *unit) announce(ctx context.Context, facts ...event.Fact) error {
 
 // ask sets the timer by which the provider is asked again.
 func (u *unit) ask(due *event.PaymentCheckDue, afterRound int) error {
-	return u.tx.SetTimer(timerKey(due.Key), u.tx.Now().Add(u.s.opt.Policy.wait(afterRound)), due)
+	return u.askIn(due, u.s.opt.Policy.wait(afterRound))
+}
+
+func (u *unit) askIn(due *event.PaymentCheckDue, wait time.Duration) error {
+	return u.tx.SetTimer(timerKey(due.Key), u.tx.Now().Add(wait), due)
 }
 
 func timerKey(key string) string { return "check/" + key }

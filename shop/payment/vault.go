@@ -29,23 +29,43 @@ type vaulted struct {
 	Last4 string              `json:"last4"`
 }
 
+// tokenPrefix begins the tokens that every provider has; the others are Stripe's.
 const tokenPrefix = "tok_"
+
+func tokenPrefixes() []string { return []string{tokenPrefix, "pm_", "ctoken_"} }
 
 // Vault keeps a provider's token for a customer and returns the reference by which every other room
 // and every event calls it. The id follows from the customer, the request's idempotency key and the
 // token, so a request that is sent again gets the same one, and another request never another's.
 // It refuses whatever is not a token ("tok_" and up to 60 letters, digits, '_' or '-'), a card
 // number above all, with Invalid, and never repeats it. The token is durable when Vault returns, so
-// call it before the checkout that names it.
+// call it before the checkout that names it. It is a token of the first provider.
 func (s *Service) Vault(
 	ctx context.Context, customer shop.ID, requestKey, token string,
+) (Method, error) {
+	return s.VaultAt(ctx, "", customer, requestKey, token)
+}
+
+// VaultAt is Vault for a token of the named provider; "" is the first one. A provider that there is
+// not is Invalid.
+func (s *Service) VaultAt(
+	ctx context.Context, provider string, customer shop.ID, requestKey, token string,
 ) (Method, error) {
 	if err := checkToken(token); err != nil {
 		return Method{}, err
 	}
+	desk := s.at(provider)
+	if desk == nil {
+		return Method{}, shop.Errorf(shop.Invalid,
+			"there is no such payment provider here; the token was not kept").
+			WithHint("the providers are %s", strings.Join(s.Provides(), ", "))
+	}
 	m := Method{ID: methodID(customer, requestKey, token), Brand: "card"}
-	if s.opt.Describe != nil {
-		card := s.opt.Describe(token)
+	if desk.Name != s.opt.Name {
+		m.ID += shop.ID("_" + desk.Name)
+	}
+	if desk.Describe != nil {
+		card := desk.Describe(token)
 		m.Brand, m.Last4 = card.Brand, card.Last4
 	}
 	box, err := shop.Seal(ctx, s.desk.Keys, customer, token)
@@ -98,11 +118,21 @@ func checkToken(token string) error {
 			WithHint("the number was not stored; the client must not send card numbers here")
 	}
 	_, err := shop.ParseID(token)
-	if err != nil || !strings.HasPrefix(token, tokenPrefix) || len(token) == len(tokenPrefix) {
+	if err != nil || !isToken(token) {
 		return shop.Errorf(shop.Invalid,
 			"a payment token is tok_ and up to 60 letters, digits, '_' or '-'")
 	}
 	return nil
+}
+
+// isToken reports whether a word begins as tokens do, and goes on.
+func isToken(s string) bool {
+	for _, prefix := range tokenPrefixes() {
+		if len(s) > len(prefix) && strings.HasPrefix(s, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // looksLikeCard reports whether s holds 13 to 19 digits in a row, spaces and dashes not counted,

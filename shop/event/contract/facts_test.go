@@ -157,6 +157,14 @@ func mend(f event.Fact) event.Fact {
 		balance(f.Entries)
 	case *event.DealerTermsSet:
 		f.CommissionBPS %= 10_001
+	case *event.PaymentDisputeMoved:
+		f.Beyond %= 1000
+		f.Amount.Amount = f.Beyond
+		for i := range f.Shares {
+			f.Shares[i].Amount = 1 + f.Shares[i].Amount%1000
+			f.Amount.Amount += f.Shares[i].Amount
+		}
+		f.Fee++
 	default:
 		mendStock(f)
 		mendReturn(f)

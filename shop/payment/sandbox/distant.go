@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/payment"
 )
 
@@ -18,8 +19,9 @@ import (
 const maxCall = 64 << 10
 
 // Handler lets other processes call a sandbox over HTTP: POST /operations performs one, GET
-// /operations?key= asks for one, GET /ledger returns the ledger so far as lines of JSON, if it is a
-// Sandbox. It knows no secrets and checks no caller: it is for a network where everybody may play.
+// /operations?key= asks for one; GET /disputes?reference= tells of a dispute, POST /disputes hands
+// evidence in; GET /ledger returns the ledger so far as lines of JSON, if it is a Sandbox. It knows
+// no secrets and checks no caller: it is for a network where everybody may play.
 func Handler(p payment.Provider) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /operations", func(w http.ResponseWriter, r *http.Request) {
@@ -33,7 +35,7 @@ func Handler(p payment.Provider) http.Handler {
 		answer(w, o, err)
 	})
 	mux.HandleFunc("GET /operations", func(w http.ResponseWriter, r *http.Request) {
-		o, err := p.Status(r.Context(), r.URL.Query().Get("key"))
+		o, err := p.Status(r.Context(), payment.Request{Key: r.URL.Query().Get("key")})
 		answer(w, o, err)
 	})
 	if s, ok := p.(*Sandbox); ok {
@@ -45,11 +47,31 @@ func Handler(p payment.Provider) http.Handler {
 			}
 		})
 	}
+	d, ok := p.(payment.Disputer)
+	if !ok {
+		return mux
+	}
+	mux.HandleFunc("GET /disputes", func(w http.ResponseWriter, r *http.Request) {
+		report, err := d.Dispute(r.Context(), r.URL.Query().Get("reference"))
+		answer(w, report, err)
+	})
+	mux.HandleFunc("POST /disputes", func(w http.ResponseWriter, r *http.Request) {
+		var e payment.Submission
+		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCall)).Decode(&e)
+		if err != nil {
+			http.Error(w, "no evidence", http.StatusBadRequest)
+			return
+		}
+		o, err := d.Submit(r.Context(), e)
+		answer(w, o, err)
+	})
 	return mux
 }
 
-func answer(w http.ResponseWriter, o payment.Outcome, err error) {
+func answer(w http.ResponseWriter, o any, err error) {
 	switch {
+	case err != nil && shop.CodeOf(err) == shop.NotFound:
+		http.Error(w, "there is none", http.StatusNotFound)
 	case errors.Is(err, payment.ErrTooMany):
 		http.Error(w, "too many calls", http.StatusTooManyRequests)
 	case err != nil:
@@ -67,11 +89,14 @@ type Distant struct {
 	client *http.Client
 }
 
-var _ payment.Provider = (*Distant)(nil)
+var (
+	_ payment.Provider = (*Distant)(nil)
+	_ payment.Disputer = (*Distant)(nil)
+)
 
 // NewDistant returns the sandbox that Handler serves at a URL.
 func NewDistant(url string, client *http.Client) *Distant {
-	return &Distant{base: url, url: url + "/operations", client: client}
+	return &Distant{url: url, client: client}
 }
 
 // Do implements payment.Provider.
@@ -80,17 +105,21 @@ func (d *Distant) Do(ctx context.Context, r payment.Request) (payment.Outcome, e
 	if err != nil {
 		return payment.Outcome{}, fmt.Errorf("encode an operation: %w", err)
 	}
-	return d.call(ctx, http.MethodPost, d.url, body)
+	var o payment.Outcome
+	err = d.call(ctx, http.MethodPost, "/operations", body, &o)
+	return o, err
 }
 
 // Status implements payment.Provider.
-func (d *Distant) Status(ctx context.Context, key string) (payment.Outcome, error) {
-	return d.call(ctx, http.MethodGet, d.url+"?key="+url.QueryEscape(key), nil)
+func (d *Distant) Status(ctx context.Context, r payment.Request) (payment.Outcome, error) {
+	var o payment.Outcome
+	err := d.call(ctx, http.MethodGet, "/operations?key="+url.QueryEscape(r.Key), nil, &o)
+	return o, err
 }
 
 // Ledger calls fn for every entry of its ledger so far, in order. It stops at fn's first error.
 func (d *Distant) Ledger(ctx context.Context, fn func(Entry) error) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.base+"/ledger", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url+"/ledger", nil)
 	if err != nil {
 		return fmt.Errorf("ask the sandbox for its ledger: %w", err)
 	}
@@ -120,27 +149,51 @@ func (d *Distant) Ledger(ctx context.Context, fn func(Entry) error) error {
 	return nil
 }
 
-func (d *Distant) call(
-	ctx context.Context, method, url string, body []byte,
-) (o payment.Outcome, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+// Dispute implements payment.Disputer.
+func (d *Distant) Dispute(ctx context.Context, reference string) (payment.Report, error) {
+	var r payment.Report
+	path := "/disputes?reference=" + url.QueryEscape(reference)
+	err := d.call(ctx, http.MethodGet, path, nil, &r)
+	return r, err
+}
+
+// Submit implements payment.Disputer.
+func (d *Distant) Submit(ctx context.Context, e payment.Submission) (payment.Outcome, error) {
+	body, err := json.Marshal(e)
 	if err != nil {
-		return o, fmt.Errorf("call the sandbox: %w", err)
+		return payment.Outcome{}, fmt.Errorf("encode evidence: %w", err)
+	}
+	var o payment.Outcome
+	err = d.call(ctx, http.MethodPost, "/disputes", body, &o)
+	return o, err
+}
+
+// call asks for something. What it could not read leaves answer as it was.
+func (d *Distant) call(ctx context.Context, method, path string, body []byte, answer any) error {
+	req, err := http.NewRequestWithContext(ctx, method, d.url+path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("call the sandbox: %w", err)
 	}
 	resp, err := d.client.Do(req)
 	if err != nil {
-		return o, fmt.Errorf("call the sandbox: %w", err)
+		return fmt.Errorf("call the sandbox: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	switch resp.StatusCode {
 	case http.StatusOK:
+	case http.StatusNotFound:
+		return shop.Errorf(shop.NotFound, "the sandbox knows of no such thing")
 	case http.StatusTooManyRequests:
-		return o, ErrThrottled
+		return ErrThrottled
 	default:
-		return o, fmt.Errorf("%w: it says %d", ErrServer, resp.StatusCode)
+		return fmt.Errorf("%w: it says %d", ErrServer, resp.StatusCode)
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxCall)).Decode(&o); err != nil {
-		return payment.Outcome{}, ErrMalformed // the body may repeat the call
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxCall))
+	if err != nil {
+		return fmt.Errorf("call the sandbox: %w", err)
 	}
-	return o, nil
+	if err := json.Unmarshal(raw, answer); err != nil {
+		return ErrMalformed // the body may repeat the call
+	}
+	return nil
 }

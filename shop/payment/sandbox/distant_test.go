@@ -20,7 +20,7 @@ func (p tired) Do(context.Context, payment.Request) (payment.Outcome, error) {
 	return payment.Outcome{}, p.err
 }
 
-func (p tired) Status(context.Context, string) (payment.Outcome, error) {
+func (p tired) Status(context.Context, payment.Request) (payment.Outcome, error) {
 	return payment.Outcome{}, p.err
 }
 
@@ -47,7 +47,7 @@ func TestDistantIsTheSandbox(t *testing.T) {
 	if err != nil || again != first {
 		t.Errorf("again: %+v %v, want %+v", again, err, first)
 	}
-	now, err := far.Status(t.Context(), call.Key)
+	now, err := far.Status(t.Context(), payment.Request{Key: call.Key})
 	if err != nil || now != first {
 		t.Errorf("status: %+v %v, want %+v", now, err, first)
 	}
@@ -63,7 +63,7 @@ func TestDistantIsTheSandbox(t *testing.T) {
 	if err := far.Ledger(t.Context(), func(sandbox.Entry) error { return stop }); err != stop {
 		t.Errorf("a reader that stopped: %v", err)
 	}
-	never, err := far.Status(t.Context(), "never")
+	never, err := far.Status(t.Context(), payment.Request{Key: "never"})
 	if err != nil || never.Verdict != payment.Missing {
 		t.Errorf("status of what never was: %+v %v", never, err)
 	}

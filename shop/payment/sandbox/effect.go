@@ -50,8 +50,12 @@ func (s *Sandbox) authorise(key string, o *operation, now time.Time) {
 		s.refuse(key, o, "try_again", now)
 	case o.plan.Has(NeedsAction) && o.verdict != payment.Action:
 		o.verdict, o.until = payment.Action, now.Add(10*time.Minute)
+		o.page = s.opt.Page + key
 		s.notify(key, o, payment.NoticeAction, now)
 	case o.verdict == payment.Action:
+	case o.plan.Has(RefusedThenYes) && o.verdict != payment.Refused:
+		s.refuse(key, o, "declined", now)
+		s.await(event{now.Add(lateBy), "effect", key, o})
 	default:
 		s.move(key, o, o.amount.Amount, now)
 		if o.plan.Has(LaterDeclined) {
@@ -81,8 +85,11 @@ func (s *Sandbox) capture(key string, o *operation, now time.Time) {
 	default:
 		a.used += amount
 		s.move(key, o, amount, now)
-		if o.plan.Has(Chargeback) {
+		switch {
+		case o.plan.Has(Chargeback):
 			s.await(event{now.Add(s.opt.Later), "chargeback", key, o})
+		case o.plan.Has(Disputed), o.plan.Has(DisputedLost), o.plan.Has(Inquiry):
+			s.await(event{now.Add(s.opt.Later), "dispute", key, o})
 		}
 	}
 }
@@ -114,8 +121,11 @@ func (s *Sandbox) refund(key string, o *operation, now time.Time) {
 		s.refuse(key, o, "no_capture", now)
 	case o.plan.Has(RefundRefused):
 		s.refuse(key, o, "refund_refused", now)
-	case c.used+o.amount.Amount > c.moved:
+	case c.used+c.contested+o.amount.Amount > c.moved:
 		s.refuse(key, o, "over_captured", now)
+	case o.plan.Has(RefundPending) && o.verdict != payment.Pending:
+		o.verdict = payment.Pending
+		s.await(event{now.Add(48 * time.Hour), "effect", key, o})
 	default:
 		c.used += o.amount.Amount
 		s.move(key, o, o.amount.Amount, now)
@@ -144,9 +154,13 @@ func (s *Sandbox) move(key string, o *operation, amount int64, now time.Time) {
 
 // book joins an entry to the next write, under mu, so that the ledger is in the order of effects.
 func (s *Sandbox) book(key string, o *operation, kind string, now time.Time) {
+	s.bookAmount(key, o, kind, o.moved, now)
+}
+
+func (s *Sandbox) bookAmount(key string, o *operation, kind string, amount int64, now time.Time) {
 	s.seq++
 	e := Entry{
-		Seq: s.seq, Key: key, Payment: o.payment, Order: o.order, Kind: kind, Amount: o.moved,
+		Seq: s.seq, Key: key, Payment: o.payment, Order: o.order, Kind: kind, Amount: amount,
 		Currency: o.amount.Currency, At: now, Ref: o.ref,
 	}
 	if o.of != nil {
@@ -167,6 +181,7 @@ func (s *Sandbox) book(key string, o *operation, kind string, now time.Time) {
 	}
 	s.past.index(e.Seq, at)
 	switch {
+	case kind == Dispute, kind == DisputeReturn:
 	case kind != o.kind:
 		s.past.reversed(e)
 	case kind == Capture || kind == Refund:
@@ -217,6 +232,17 @@ func (s *Sandbox) happen(e event) error {
 			return nil
 		}
 		e.op.ended = true
+	case "dispute":
+		s.contest(e)
+		return nil
+	case "dispute_end":
+		s.judge(e)
+		return nil
+	}
+	if e.kind == "refund_reversal" { // its capture has that money again
+		if c, err := s.find(e.op.ofKey, e.op.ofRef); err == nil && c != nil {
+			c.used -= e.op.moved
+		}
 	}
 	s.book(e.key, e.op, e.kind, e.at)
 	e.op.verdict, e.op.reason = payment.Refused, e.kind

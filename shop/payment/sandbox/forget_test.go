@@ -56,8 +56,8 @@ func (w *twins) old() (key, ref string) {
 	}
 	n := rapid.IntRange(0, len(w.keys)-1).Draw(w.t, "operation")
 	key, ref = w.keys[n], w.refs[n]
-	all, err := w.box[1].Status(context.Background(), key)
-	few, other := w.box[0].Status(context.Background(), key)
+	all, err := w.box[1].Status(context.Background(), payment.Request{Key: key})
+	few, other := w.box[0].Status(context.Background(), payment.Request{Key: key})
 	o := w.box[1].known(key)
 	if o == nil || o.moved == 0 && o.verdict != payment.Pending {
 		return "nobody", ref

@@ -144,7 +144,13 @@ func (s *Sandbox) replay(e Entry) *operation {
 
 // reverse changes an operation by a later entry under its key.
 func reverse(o *operation, e Entry) {
-	if e.Kind != o.kind {
+	switch e.Kind {
+	case o.kind:
+	case Dispute:
+		o.contested += e.Amount
+	case DisputeReturn:
+		o.contested -= e.Amount
+	default:
 		o.verdict, o.reason, o.ended = payment.Refused, e.Kind, true
 	}
 }

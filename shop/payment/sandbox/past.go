@@ -134,7 +134,7 @@ func (p *past) fold(j *journal, at int64, e Entry) error {
 	}
 	of := seqOf(e.Of)
 	switch e.Kind {
-	case Authorise:
+	case Authorise, Dispute, DisputeReturn:
 	case Capture, Refund:
 		moved, err := p.amount(j, of)
 		if err != nil {

@@ -44,6 +44,19 @@ const (
 	HookForged    // the webhook's signature is not ours
 	HookExpired   // the webhook's time stamp is too old
 	HookWrong     // the webhook names another amount, currency and payment
+
+	// Behaviours that came later.
+
+	ActionRefused  // the bank refuses what the customer has confirmed
+	RefusedThenYes // the authorisation is refused, and succeeds half a minute later all the same
+	RefundPending  // the bank works on a refund for two days
+	Disputed       // captured, and contested later; evidence that comes in time wins
+	DisputedLost   // the same, and nothing wins
+	Inquiry        // captured, and the bank asks later; no money moves
+	HookAmount     // the webhook names another amount
+	HookCurrency   // the webhook names another currency
+	HookReference  // the webhook names another operation of the provider's
+	HookUnknown    // a webhook of a type that nobody knows comes with every other
 	behaviours
 )
 

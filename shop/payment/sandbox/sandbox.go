@@ -52,8 +52,11 @@ type Options struct {
 	// by their key alone, as for Status, slowly.
 	Remember int
 	// LieFor is how long a status lies; 0 is five minutes. Later is when money comes back; 0 is
-	// ten.
-	LieFor, Later time.Duration
+	// ten. Evidence is how long evidence in a dispute counts; 0 is seven days.
+	LieFor, Later, Evidence time.Duration
+	// Page is the address before the operation's key where a customer confirms; see Pages. "" is
+	// PagePath.
+	Page string
 	// Wait spends d for a slow answer and reports false when the caller went away first; nil waits
 	// by the clock.
 	Wait func(ctx context.Context, d time.Duration) bool
@@ -82,6 +85,8 @@ type Sandbox struct {
 	tries  map[shop.ID]bool      // payments whose first attempt TryAgain refused
 	hooks  []Webhook
 	hookNo int64
+
+	disputes map[string]*dispute // by reference
 }
 
 var _ payment.Provider = (*Sandbox)(nil)
@@ -103,8 +108,10 @@ type operation struct {
 	until          time.Time
 	moved          int64 // what the effect moved
 	used           int64 // captured of an authorisation, refunded of a capture
-	ended          bool  // an authorisation that was voided or lapsed
-	declined       bool  // an authorisation of which CaptureOnce refused a capture
+	contested      int64 // of a capture: what a dispute has taken
+	page           string
+	ended          bool // an authorisation that was voided or lapsed
+	declined       bool // an authorisation of which CaptureOnce refused a capture
 	ref            string
 	lieUntil       time.Time
 	pack           *pack // the write of its effect
@@ -114,7 +121,7 @@ type operation struct {
 // event is something that happens by itself.
 type event struct {
 	at   time.Time
-	kind string // "effect", "lapse", "chargeback", "refund_reversal"
+	kind string // "effect", "lapse", "chargeback", "refund_reversal", "dispute", "dispute_end"
 	key  string
 	op   *operation
 }
@@ -133,6 +140,12 @@ func Open(opt Options) (*Sandbox, error) {
 	if opt.Later == 0 {
 		opt.Later = 10 * time.Minute
 	}
+	if opt.Evidence == 0 {
+		opt.Evidence = 7 * 24 * time.Hour
+	}
+	if opt.Page == "" {
+		opt.Page = PagePath
+	}
 	if opt.Wait == nil {
 		opt.Wait = func(ctx context.Context, d time.Duration) bool {
 			select {
@@ -150,6 +163,7 @@ func Open(opt Options) (*Sandbox, error) {
 	s := &Sandbox{
 		opt: opt, journal: j, tokens: make(map[string]int), ops: make(map[string]*operation),
 		tries: make(map[shop.ID]bool), held: make(map[string]*operation),
+		disputes: make(map[string]*dispute),
 	}
 	for i, t := range Tokens() {
 		s.tokens[t.Token], s.plans = i, append(s.plans, t.Plan)
@@ -193,7 +207,7 @@ func (s *Sandbox) Do(ctx context.Context, r payment.Request) (payment.Outcome, e
 	n := o.calls
 	if err == nil && (!o.begun || plan.Has(ForgetsKey)) {
 		err = s.act(o, r, plan, now)
-	} else if err == nil && o.verdict == payment.Pending {
+	} else if err == nil && o.verdict == payment.Pending && !o.plan.Has(RefundPending) {
 		err = ErrBusy
 	}
 	out, p := o.outcome(), o.pack
@@ -314,11 +328,11 @@ func (s *Sandbox) answer(
 }
 
 // Status implements payment.Provider.
-func (s *Sandbox) Status(_ context.Context, key string) (payment.Outcome, error) {
+func (s *Sandbox) Status(_ context.Context, r payment.Request) (payment.Outcome, error) {
 	now := s.opt.Clock.Now().UTC()
 	s.mu.Lock()
 	s.ripen(now)
-	o, err := s.find(key, "")
+	o, err := s.find(r.Key, "")
 	if err != nil || o == nil || !o.begun {
 		s.mu.Unlock()
 		return payment.Outcome{Verdict: payment.Missing}, err
@@ -333,6 +347,7 @@ func (s *Sandbox) Status(_ context.Context, key string) (payment.Outcome, error)
 		return payment.Outcome{}, ErrServer
 	case lies && o.plan.Has(StatusStale):
 		return payment.Outcome{Verdict: payment.Pending}, nil
+	case out.Verdict == payment.Pending && o.plan.Has(RefundPending):
 	case lies && o.plan.Has(StatusLies), out.Verdict == payment.Pending:
 		return payment.Outcome{Verdict: payment.Missing}, nil
 	}
@@ -350,16 +365,36 @@ func (s *Sandbox) Confirm(key string) error {
 		s.mu.Unlock()
 		return shop.Errorf(shop.Conflict, "there is nothing to confirm under this key")
 	}
-	s.move(key, o, o.amount.Amount, now)
+	if o.plan.Has(ActionRefused) {
+		s.refuse(key, o, "declined", now)
+	} else {
+		s.move(key, o, o.amount.Amount, now)
+	}
 	p := o.pack
 	s.mu.Unlock()
 	return s.settled(p)
 }
 
+// Deny is the customer failing to confirm: the authorisation with that key is refused if it still
+// waits for that.
+func (s *Sandbox) Deny(key string) error {
+	now := s.opt.Clock.Now().UTC()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ripen(now)
+	o := s.known(key)
+	if o == nil || o.verdict != payment.Action || o.ended || now.After(o.until) {
+		return shop.Errorf(shop.Conflict, "there is nothing to confirm under this key")
+	}
+	s.refuse(key, o, "authentication_failed", now)
+	return nil
+}
+
 func (o *operation) outcome() payment.Outcome {
 	return payment.Outcome{
 		Verdict: o.verdict, Payment: o.payment, Reference: o.ref, Reason: o.reason, Again: o.again,
-		Until: o.until, Amount: shop.Money{Amount: o.moved, Currency: o.amount.Currency},
+		Until: o.until, Page: o.page,
+		Amount: shop.Money{Amount: o.moved, Currency: o.amount.Currency},
 	}
 }
 

@@ -132,11 +132,11 @@ func TestLedgerOutlivesTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, _ := open(t, Options{Path: path, Remember: 2})
-	if out, err := again.Status(context.Background(), "a3"); err != nil ||
+	if out, err := again.Status(context.Background(), payment.Request{Key: "a3"}); err != nil ||
 		out.Verdict != payment.Succeeded || out.Amount.Amount != 100 {
 		t.Errorf("an old operation is %+v, %v", out, err)
 	}
-	if out, err := again.Status(context.Background(), "nobody"); err != nil ||
+	if out, err := again.Status(context.Background(), payment.Request{Key: "nobody"}); err != nil ||
 		out.Verdict != payment.Missing {
 		t.Errorf("an operation that never was is %+v, %v", out, err)
 	}
@@ -217,11 +217,11 @@ func TestFullDisk(t *testing.T) {
 	if err := charge(s, "a", "tok_visa"); err == nil {
 		t.Fatal("the call succeeded without a line in the ledger")
 	}
-	if _, err := s.Status(context.Background(), "a"); err == nil {
+	if _, err := s.Status(context.Background(), payment.Request{Key: "a"}); err == nil {
 		t.Fatal("the status answers for what is not in the ledger")
 	}
 	s.journal.file = good
-	out, err := s.Status(context.Background(), "a")
+	out, err := s.Status(context.Background(), payment.Request{Key: "a"})
 	if err != nil || out.Verdict != payment.Succeeded {
 		t.Fatalf("after there was room: %+v, %v", out, err)
 	}
@@ -261,11 +261,12 @@ func TestStatusLiesForAWhile(t *testing.T) {
 		if err := charge(s, "a", token); err == nil {
 			t.Errorf("%s answered", token)
 		}
-		if out, _ := s.Status(context.Background(), "a"); out.Verdict != lie {
+		if out, _ := s.Status(context.Background(), payment.Request{Key: "a"}); out.Verdict != lie {
 			t.Errorf("%s: the status is %d, want the lie %d", token, out.Verdict, lie)
 		}
 		clock.move(6 * time.Minute)
-		if out, _ := s.Status(context.Background(), "a"); out.Verdict != payment.Succeeded {
+		out, _ := s.Status(context.Background(), payment.Request{Key: "a"})
+		if out.Verdict != payment.Succeeded {
 			t.Errorf("%s: the status still is %d", token, out.Verdict)
 		}
 	}

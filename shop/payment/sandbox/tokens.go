@@ -14,12 +14,7 @@ type Token struct {
 // a token in the list is part of the references that the provider gives out, so the list only grows
 // at its end.
 func Tokens() []Token {
-	visa := func(token, doc string, bs ...Behaviour) Token {
-		return Token{
-			Token: token, Doc: doc, Plan: Plan(0).With(bs...), Card: Describe(token),
-		}
-	}
-	return []Token{
+	return append([]Token{
 		visa("tok_visa", "Every operation succeeds."),
 		visa("tok_mastercard", "Every operation succeeds."),
 		visa("tok_declined", "The authorisation is refused.", Declined),
@@ -77,7 +72,38 @@ func Tokens() []Token {
 		visa("tok_webhook_wrong", "Webhooks name another amount, currency and payment.", HookWrong),
 		visa("tok_capture_declined_once",
 			"The first capture of a payment is refused, every other succeeds.", CaptureOnce),
+	}, laterTokens()...)
+}
+
+// laterTokens are those that came after the first release.
+func laterTokens() []Token {
+	return []Token{
+		visa("tok_action_declined",
+			"The customer must confirm with their bank, which then refuses.",
+			NeedsAction, ActionRefused),
+		visa("tok_declined_then_succeeds",
+			"The authorisation is refused, and succeeds half a minute later all the same.",
+			RefusedThenYes),
+		visa("tok_refund_pending", "The bank works on every refund for two days.", RefundPending),
+		visa("tok_dispute",
+			"The customer contests captured money after ten minutes; evidence in time wins.",
+			Disputed),
+		visa("tok_dispute_lost",
+			"The customer contests captured money after ten minutes; nothing wins.", DisputedLost),
+		visa("tok_dispute_inquiry",
+			"The bank asks about captured money after ten minutes; evidence in time ends it.",
+			Inquiry),
+		visa("tok_webhook_wrong_amount", "Webhooks name another amount.", HookAmount),
+		visa("tok_webhook_wrong_currency", "Webhooks name another currency.", HookCurrency),
+		visa("tok_webhook_wrong_reference",
+			"Webhooks name another operation of the provider's.", HookReference),
+		visa("tok_webhook_unknown", "A webhook of an unknown type comes with every other.",
+			HookUnknown),
 	}
+}
+
+func visa(token, doc string, bs ...Behaviour) Token {
+	return Token{Token: token, Doc: doc, Plan: Plan(0).With(bs...), Card: Describe(token)}
 }
 
 // Describe says what may be shown of a token, as Tokens has it. It is what payment.Options.Describe

@@ -26,12 +26,29 @@ func (s *Sandbox) notify(key string, o *operation, typ string, now time.Time) {
 		return
 	}
 	n := payment.Notice{Type: typ, At: now, Data: payment.NoticeData{
-		Payment: o.payment, Key: key, Operation: o.kind,
+		Payment: o.payment, Order: o.order, Key: key, Operation: o.kind, Reference: o.ref,
 		Amount: shop.Money{Amount: o.moved, Currency: o.amount.Currency},
 	}}
-	if o.plan.Has(HookWrong) {
+	switch {
+	case o.plan.Has(HookWrong):
 		n.Data.Payment = "pay_of_somebody_else"
 		n.Data.Amount = shop.Money{Amount: o.moved + 1, Currency: "ZZZ"}
+	case o.plan.Has(HookAmount):
+		n.Data.Amount.Amount++
+	case o.plan.Has(HookCurrency):
+		n.Data.Amount.Currency = "ZZZ"
+	case o.plan.Has(HookReference):
+		n.Data.Reference = "sbx-0-0"
+	case o.plan.Has(HookUnknown):
+		s.post(key, o, payment.Notice{Type: "card.sneezed", At: now, Data: n.Data}, now)
+	}
+	s.post(key, o, n, now)
+}
+
+// post puts a notice among the webhooks that are to be sent. The caller holds mu.
+func (s *Sandbox) post(key string, o *operation, n payment.Notice, now time.Time) {
+	if s.opt.Secret == nil || o.plan.Has(HookMissing) {
+		return
 	}
 	body, err := json.Marshal(n)
 	if err != nil {
