@@ -174,7 +174,10 @@ func (r Route) finish(api *huma.OpenAPI) {
 	if r.serve.live == nil { // there is no other form
 		said.Content = make(map[string]*huma.MediaType)
 	}
-	said.Content[r.serve.media] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
+	said.Content[r.serve.media] = &huma.MediaType{}
+	if strings.HasPrefix(r.serve.media, "text/") { // what is no text has no schema
+		said.Content[r.serve.media].Schema = &huma.Schema{Type: "string"}
+	}
 }
 
 // refused documents one status and the codes that it stands for. Operations that refuse alike

@@ -236,9 +236,22 @@ func (p *payouts) sides(o *outgoing, f *event.LedgerPosted) {
 	}
 }
 
-// statement adds up what the statements of the dealers must say, from the entries alone.
+// statement adds up what the statements of the dealers must say: sums from the entries alone, and a
+// line for each parcel's share or payout, also where nothing is left of it for the dealer.
 func (p *payouts) statement(it *item, f *event.LedgerPosted) {
-	var dealers []shop.ID
+	switch {
+	case f.At.IsZero():
+	case f.Kind == "capture", f.Kind == "refund", f.Kind == "maturity":
+		for _, s := range f.Splits {
+			l := p.lane(s.Dealer, f.Currency)
+			l.at = it.at
+			l.lines++
+		}
+	case f.Kind == bookedOut, f.Kind == bookedBack:
+		l := p.lane(f.Dealer, f.Currency)
+		l.at = it.at
+		l.lines++
+	}
 	for _, e := range f.Entries {
 		dealer, kind, ok := dealerOf(e.Account)
 		if !ok {
@@ -258,10 +271,6 @@ func (p *payouts) statement(it *item, f *event.LedgerPosted) {
 			continue
 		}
 		l.posted[kind] -= e.Amount
-		if !slices.Contains(dealers, dealer) {
-			dealers = append(dealers, dealer)
-			l.lines++
-		}
 	}
 }
 
