@@ -49,6 +49,10 @@ func declaredSeams() []DeclaredSeam {
 			Why: "the token must be durable before the checkout that names it"},
 		"payment.dues": {Keys: []string{"*"}, Reactions: true,
 			Why: "money is asked for only while the order is open"},
+		"notification.sellers": {Keys: []string{"*"}, Reactions: true,
+			Why: "whose a SKU is changes never, and is asked only when an order is refused"},
+		"notification.parcels": {Keys: []string{"*"}, Reactions: true,
+			Why: "whose a parcel is changes never, and is asked where its facts do not say"},
 	}
 	var list []DeclaredSeam
 	for _, s := range rooms.Seams() {
@@ -77,6 +81,7 @@ func declaredTimers() []DeclaredTimer {
 		timer("order", "returns/*", &event.OrderReturnWindowClosed{}),
 		timer("payment", "check/*", &event.PaymentCheckDue{}),
 		timer("notification", "send/*", &event.MessageSendDue{}),
+		timer("notification", "hooks/*", &event.HooksDue{}),
 	}
 }
 
@@ -88,6 +93,8 @@ func declaredSettings() []DeclaredSetting {
 			Room:  "payment", Roles: []string{"api"}},
 		{Env: "SOUK_WEBHOOK_SECRETS", Room: "payment",
 			About: "What the provider signs its notices with."},
+		{Env: "SOUK_PUBLIC_URL", Parameter: "PublicUrl", Room: "notification", Role: "worker",
+			About: "Where the doors are seen from outside, for links in mails; empty: no such links."},
 		{Env: "SOUK_MAIL_FROM", Parameter: "MailFrom", Room: "notification", Role: "worker",
 			About: "Sender of mail, an address of MailDomain; empty: mail is refused."},
 	}
@@ -117,6 +124,10 @@ func doorplates() []doorplate {
 		{"/v1/webhooks", "payment"},
 		{"/v1/shipments", "fulfilment"},
 		{"/v1/messages", "notification"},
+		{"/v1/accounts", "notification"},
+		{"/v1/endpoints", "notification"},
+		{"/v1/ops/messages", "notification"},
+		{"/v1/ops/endpoints", "notification"},
 		{"/v1/ops/analytics", "analytics"},
 		{"/v1/ops/ledger", "ledger"},
 		{"/v1/ops/cases", "payment"},

@@ -127,7 +127,7 @@ func (r Route) succeed(op *huma.Operation, reg huma.Registry) {
 		schema := reg.Schema(r.serve.body, true, r.ID)
 		content["application/json"] = &huma.MediaType{Schema: schema}
 	}
-	if r.serve.plain != nil {
+	if r.serve.media != "" && r.serve.live == nil {
 		content[r.serve.media] = &huma.MediaType{}
 	}
 	if len(content) > 0 {

@@ -115,6 +115,12 @@ func (s serving) also(status int, means string, examples ...any) serving {
 	return s
 }
 
+// as documents that the route answers with bytes of a media type.
+func (s serving) as(media string) serving {
+	s.media = media
+	return s
+}
+
 // upTo lets a body have more bytes, where it holds many items.
 func (s serving) upTo(most int64) serving {
 	s.most = most

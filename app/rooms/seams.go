@@ -5,8 +5,10 @@ import (
 
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/catalog"
+	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
+	"github.com/souk-commerce/souk/shop/room"
 )
 
 // How says how a question between two rooms is answered in a process that opens only the one that
@@ -33,7 +35,11 @@ type Seam struct {
 
 // Seams lists every question between rooms. What a process that opens some rooms may read besides
 // its own keys follows from it.
-func Seams() []Seam { return []Seam{seamOwners(), seamPrices(), seamVault(), seamDues()} }
+func Seams() []Seam {
+	return []Seam{
+		seamOwners(), seamPrices(), seamVault(), seamDues(), seamSellers(), seamParcels(),
+	}
+}
 
 // seamOwners asks who may count a SKU.
 func seamOwners() Seam { return Seam{"inventory.owners", "inventory", "catalog", ReadOnlyKeys()} }
@@ -46,6 +52,16 @@ func seamVault() Seam { return Seam{"order.vault", "order", "payment", InPerson(
 
 // seamDues asks what an order owes.
 func seamDues() Seam { return Seam{"payment.dues", "payment", "order", ReadOnlyKeys()} }
+
+// seamSellers asks whose a SKU is of which somebody wanted more than there is.
+func seamSellers() Seam {
+	return Seam{"notification.sellers", "notification", "catalog", ReadOnlyKeys()}
+}
+
+// seamParcels asks whose a parcel is.
+func seamParcels() Seam {
+	return Seam{"notification.parcels", "notification", "fulfilment", ReadOnlyKeys()}
+}
 
 // catalogFor is the catalogue as the asker of a seam may see it: the room if it is open here. A
 // view remembers no prices, since it does not hear of changes.
@@ -66,10 +82,31 @@ func (r *Row) orderFor(s Seam) *order.Service {
 	return order.New(r.view(s), order.Seams{}, r.cfg.Order)
 }
 
-// owners answers inventory with the catalogue.
+// fulfilmentFor is the fulfilment room as the asker of a seam may see it: the room if it is open
+// here.
+func (r *Row) fulfilmentFor(s Seam) *fulfilment.Service {
+	if r.Fulfilment != nil {
+		return r.Fulfilment
+	}
+	return fulfilment.New(r.view(s))
+}
+
+// parcels answers notification with the fulfilment room.
+type parcels struct{ fulfilment *fulfilment.Service }
+
+// Dealer implements notification.Parcels.
+func (p parcels) Dealer(ctx context.Context, shipment shop.ID) (shop.ID, error) {
+	sh, err := p.fulfilment.Get(ctx, room.Caller{Role: room.ServiceRole()}, shipment)
+	if err != nil {
+		return "", err
+	}
+	return sh.Dealer, nil
+}
+
+// owners answers inventory and notification with the catalogue.
 type owners struct{ catalog *catalog.Service }
 
-// Owner implements inventory.Owners.
+// Owner implements inventory.Owners and notification.Owners.
 func (o owners) Owner(ctx context.Context, sku shop.SKU) (shop.ID, error) {
 	l, err := o.catalog.Get(ctx, sku)
 	if shop.CodeOf(err) == shop.NotFound {

@@ -15,6 +15,8 @@ import (
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/notification"
+	"github.com/souk-commerce/souk/shop/notification/webhook"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
@@ -41,6 +43,9 @@ type policyFlags struct {
 
 	// Of webhooks, read by serve; none makes a random one, which nobody can sign with.
 	Secrets [][]byte `kong:"-"`
+
+	// How messages leave, read by serve; by default webhooks alone do.
+	Messages notification.Options `kong:"-"`
 
 	// What only the demo decides; zero is the rooms' own.
 	Payment   payment.Policy `kong:"-"`
@@ -118,6 +123,7 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 			Name: sandbox.Name, Provider: w.provider, Describe: sandbox.Describe,
 			Secrets: secrets, Policy: f.Payment,
 		},
+		Notification: messagesOf(f),
 	})
 	if err != nil {
 		return nil, errors.Join(err, w.provider.Close(), w.platform.Close())
@@ -135,6 +141,14 @@ func secretsOf(f policyFlags) ([][]byte, error) {
 		return nil, fmt.Errorf("make a webhook secret: %w", err)
 	}
 	return [][]byte{secret}, nil
+}
+
+// messagesOf are what serve was told, or webhooks alone.
+func messagesOf(f policyFlags) notification.Options {
+	if f.Messages.Poster == nil {
+		f.Messages.Poster = webhook.New(webhook.Options{})
+	}
+	return f.Messages
 }
 
 // close ends everything in the order in which it depends on each other.

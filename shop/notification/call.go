@@ -19,7 +19,13 @@ func (s *Service) offer(ctx context.Context, c room.Cause, id shop.ID, channel s
 	if err != nil {
 		return err
 	}
+	p, err := preferenceOf(ctx, s.desk.Begin(room.Cause{}), m.Customer)
+	if err != nil {
+		return err
+	}
 	switch send := m.send(channel); {
+	case send == nil && !p.wants(m.Topic, channel):
+		return nil // they find it in their mailbox
 	case send == nil && s.desk.Clock.Now().Sub(m.At) > s.opt.Policy.MaxAge:
 		return nil // it is no news any more: nobody wants it after a year of pause
 	case send == nil:
@@ -84,9 +90,7 @@ func (s *Service) attempt(
 	ctx = context.WithoutCancel(ctx)
 	limited, cancel := context.WithTimeout(ctx, s.opt.Policy.CallTimeout)
 	defer cancel()
-	out := s.carrier(channel).Send(limited, Letter{
-		Key: string(m.ID) + "/" + channel, Message: m.ID, To: to, Title: m.Title, Text: m.Text,
-	})
+	out := s.carrier(channel).Send(limited, s.letter(m, channel, to))
 	return s.settle(ctx, c, m.ID, channel, claim, out, 0)
 }
 

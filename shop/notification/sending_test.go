@@ -258,7 +258,8 @@ func TestChannels(t *testing.T) {
 		t.Errorf("mailed %v of %v, texted %v", mail.took, mail.calls, sms.calls)
 	}
 	m, l := messageOf(t, w, "ord_b"), mail.last["msg_order_placed_b/mail"]
-	if l.To != email || l.Title != m.Title || l.Text != m.Text || l.Message != m.ID {
+	if l.To != email || l.Title != m.Title || l.Text != m.Text ||
+		!strings.Contains(l.HTML, "<h1") || l.Leave != "" || l.Message != m.ID {
 		t.Errorf("the letter is %+v", l)
 	}
 	if n := sms.calls["msg_order_placed_b/sms"]; n != notification.DefaultPolicy().Attempts {
@@ -287,7 +288,7 @@ func TestNoCarrierCostsNothing(t *testing.T) {
 	w.Announce(t, placed(t, w, "ord_a"))
 	w.Settle(t)
 	w.ExpectTypes(t, prefix+"sent.v1 message/msg_order_placed_a")
-	if n := len(s.Reactions()); n != 4 {
+	if n := len(s.Reactions()); n != 6 {
 		t.Errorf("%d subscriptions", n)
 	}
 	var writes int64

@@ -207,7 +207,8 @@ func TestEveryOrderOfArrival(t *testing.T) {
 func deliver(t roomtest.T, r room.Room, f event.Fact) error {
 	t.Helper()
 	for _, reaction := range r.Reactions() {
-		if reaction.Fact.Type() == f.Type() {
+		kinds := append([]event.Fact{reaction.Fact}, reaction.More...)
+		if slices.Contains(event.Types(kinds...), f.Type()) {
 			ctx := context.WithoutCancel(t.Context())
 			return reaction.Handle(ctx, f, room.Cause{Causation: "e1"})
 		}
