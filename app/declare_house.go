@@ -94,7 +94,7 @@ func declaredSettings() []DeclaredSetting {
 		{Env: "SOUK_WEBHOOK_SECRETS", Room: "payment",
 			About: "What the provider signs its notices with."},
 		{Env: "SOUK_PUBLIC_URL", Parameter: "PublicUrl", Room: "notification", Role: "worker",
-			About: "Where the doors are seen from outside, for links in mails; empty: no such links."},
+			About: "Where the doors are seen from outside, for links in mails; empty: none."},
 		{Env: "SOUK_MAIL_FROM", Parameter: "MailFrom", Room: "notification", Role: "worker",
 			About: "Sender of mail, an address of MailDomain; empty: mail is refused."},
 	}

@@ -98,7 +98,9 @@ func goodBody(id string) string {
 		"postRefund":   `{"shipment":"shp_x_1","amount":{"amount":1,"currency":"GBP"}}`,
 		"postRedrive":  `{"subscription":"x","id":"1"}`, "postIntakeRedrive": `{"id":"x"}`,
 		"postReplay": `{"subscription":"x","from":"2026-01-01T00:00:00Z"}`,
-		"postBackup": `{"name":"x"}`,
+		"postBackup": `{"name":"x"}`, "putPreferences": `{"off":[]}`,
+		"postEndpoint": `{"url":"https://x.example"}`, "patchEndpoint": `{"enabled":true}`,
+		"postHookReplay": `{"delivery":"x"}`,
 	}[id]
 }
 
@@ -128,6 +130,7 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 		for _, role := range allRoles() {
 			a := s.ask(r.Method, path+map[string]string{
 				"getDeadLetters": "?subscription=x", "getShipments": "?dealer=someone",
+				"getPreview": "?topic=order_placed",
 			}[r.ID], tokens[role.String()], goodBody(r.ID), "Idempotency-Key", "k", "If-Match", "*")
 			if a.status == 422 && a.code() == "invalid" || a.status == 400 {
 				t.Errorf("%s %s as %s is not as it must be: %s", r.Method, path, role, a.body)

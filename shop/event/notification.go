@@ -154,7 +154,8 @@ func notificationKinds() []Kind {
 			rule("has_topic", "size(data.topic) > 0",
 				func(f *MessageSent) bool { return f.Topic != "" })),
 		kind[PreferencesSet]("this is how a person wants to be told from now on",
-			rule("known_channels", "!has(data.off) || data.off.all(s, s.channel in ['mail', 'sms'])",
+			rule("known_channels",
+				"!has(data.off) || data.off.all(s, s.channel in ['mail', 'sms'])",
 				func(f *PreferencesSet) bool {
 					return all(f.Off, func(s Silence) bool {
 						return s.Channel == "mail" || s.Channel == "sms"

@@ -12,8 +12,8 @@ import (
 )
 
 // Goal: every message has a name of its own that fits into an id, and words of its own in every
-// language, in which nobody's name stands. Method: the news of each topic with the longest ids there
-// are.
+// language, in which nobody's name stands. Method: the news of each topic with the longest ids
+// there are.
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	const x = "0123456789abcdefghijklmnop"

@@ -96,9 +96,9 @@ func TestAftermath(t *testing.T) {
 	w.FoldEqualsState(t, s)
 }
 
-// Goal: people are told in their language and by the channels that they want; what belongs to a deal
-// is mailed all the same, and everything is in the mailbox. Method: a German customer who wants no
-// mail of deliveries and no SMS at all; a dealer with an address of their own.
+// Goal: people are told in their language and by the channels that they want; what belongs to a
+// deal is mailed all the same, and everything is in the mailbox. Method: a German customer who
+// wants no mail of deliveries and no SMS at all; a dealer with an address of their own.
 func TestPreferences(t *testing.T) {
 	t.Parallel()
 	mail, sms := newPost(always(takes)), newPost(always(takes))
@@ -148,20 +148,21 @@ func TestBadPreferences(t *testing.T) {
 			Off: []notification.SilenceBody{{Topic: topic, Channel: channel}},
 		}
 	}
+	buyer, none := room.Customer(), notification.PreferencesBody{}
 	for name, tc := range map[string]struct {
 		role   room.Role
 		person string
 		body   notification.PreferencesBody
 		want   shop.Code
 	}{
-		"of a deal":       {room.Customer(), "me", silence("order_placed", "mail"), shop.Invalid},
-		"no topic":        {room.Customer(), "me", silence("weather", "mail"), shop.Invalid},
-		"no channel":      {room.Customer(), "me", silence("order_held", "fax"), shop.Invalid},
-		"no address":      {room.Customer(), "me", notification.PreferencesBody{Email: "a"}, shop.Invalid},
-		"another's":       {room.Customer(), "cus_2", notification.PreferencesBody{}, shop.NotFound},
-		"of the office":   {room.Dealer(), "office", notification.PreferencesBody{}, shop.NotFound},
-		"office by name":  {room.Customer(), "office", notification.PreferencesBody{}, shop.NotFound},
-		"anybody's, rule": {room.Admin(), "cus_2", silence("case_opened", "mail"), shop.Invalid},
+		"of a deal":      {buyer, "me", silence("order_placed", "mail"), shop.Invalid},
+		"no topic":       {buyer, "me", silence("weather", "mail"), shop.Invalid},
+		"no channel":     {buyer, "me", silence("order_held", "fax"), shop.Invalid},
+		"no address":     {buyer, "me", notification.PreferencesBody{Email: "a"}, shop.Invalid},
+		"another's":      {buyer, "cus_2", none, shop.NotFound},
+		"of the office":  {room.Dealer(), "office", none, shop.NotFound},
+		"office by name": {buyer, "office", none, shop.NotFound},
+		"for anybody":    {room.Admin(), "cus_2", silence("case_opened", "mail"), shop.Invalid},
 	} {
 		err := prefers(w, t, s, customer, tc.role, tc.person, tc.body)
 		if err == nil || shop.CodeOf(err) != tc.want {

@@ -15,8 +15,8 @@ import (
 )
 
 // Goal: a mail server that takes a letter and then says nothing leaves the message unknown, where
-// operators see it, and it is never sent a second time. Method: a real server that falls silent, the
-// whole room before it, an hour of its clock.
+// operators see it, and it is never sent a second time. Method: a real server that falls silent,
+// the whole room before it, an hour of its clock.
 func TestTakenAndSilent(t *testing.T) {
 	t.Parallel()
 	p := (&post{hang: make(chan struct{})}).start(t, false, false)

@@ -34,7 +34,9 @@ func letterOf() notification.Letter {
 }
 
 // carrier makes one for the server; change may say what else is decided.
-func carrier(t *testing.T, p *post, security smtp.Security, change func(*smtp.Options)) *smtp.Carrier {
+func carrier(
+	t *testing.T, p *post, security smtp.Security, change func(*smtp.Options),
+) *smtp.Carrier {
 	t.Helper()
 	o := smtp.Options{
 		Address: p.addr, Security: security, From: "Souk <shop@example.com>",
@@ -134,7 +136,8 @@ func readLetter(t *testing.T, data []byte) {
 		"text/plain; charset=utf-8", letterOf().Text + "\n",
 		"text/html; charset=utf-8", letterOf().HTML,
 	}
-	if got := strings.ReplaceAll(strings.Join(texts, "|"), "\r\n", "\n"); got != strings.Join(want, "|") {
+	got := strings.ReplaceAll(strings.Join(texts, "|"), "\r\n", "\n")
+	if got != strings.Join(want, "|") {
 		t.Errorf("it says %q", got)
 	}
 }
@@ -150,19 +153,20 @@ func TestWeather(t *testing.T) {
 	refused := func(reason string, final bool) notification.Outcome {
 		return notification.Outcome{Verdict: notification.Refused, Reason: reason, Final: final}
 	}
+	silent := &post{hang: make(chan struct{})}
 	for name, tc := range map[string]struct {
 		p    *post
 		want notification.Outcome
 		took int
 	}{
-		"the sender is refused":            {&post{mail: answer(550)}, refused("sender_refused", false), 0},
-		"no senders for now":               {&post{mail: answer(451)}, refused("throttled", false), 0},
-		"there is no such box":             {&post{rcpt: answer(550)}, refused("bad_address", true), 0},
-		"the box is full for now":          {&post{rcpt: answer(452)}, refused("throttled", false), 0},
-		"the letter is refused":            {&post{data: answer(554)}, refused("rejected", true), 0},
-		"the letter is refused for now":    {&post{data: answer(451)}, refused("throttled", false), 0},
-		"taken, and then no answer":        {&post{hang: make(chan struct{})}, notification.Outcome{}, 1},
-		"taken, and the connection is cut": {&post{cut: true}, notification.Outcome{}, 1},
+		"no such sender":   {&post{mail: answer(550)}, refused("sender_refused", false), 0},
+		"no sender yet":    {&post{mail: answer(451)}, refused("throttled", false), 0},
+		"no such box":      {&post{rcpt: answer(550)}, refused("bad_address", true), 0},
+		"a full box":       {&post{rcpt: answer(452)}, refused("throttled", false), 0},
+		"a bad letter":     {&post{data: answer(554)}, refused("rejected", true), 0},
+		"no letter yet":    {&post{data: answer(451)}, refused("throttled", false), 0},
+		"taken in silence": {silent, notification.Outcome{}, 1},
+		"taken, then cut":  {&post{cut: true}, notification.Outcome{}, 1},
 	} {
 		p := tc.p.start(t, false, false)
 		limit := 20 * time.Second

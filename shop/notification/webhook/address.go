@@ -67,7 +67,8 @@ func hostAllowed(host string) bool {
 		return false // as in 0x7f.1: no top level domain begins with a digit
 	}
 	for _, own := range []string{
-		".localhost", ".local", ".internal", ".intranet", ".lan", ".home", ".corp", ".arpa", ".onion",
+		".localhost", ".local", ".internal", ".intranet", ".lan", ".home", ".corp", ".arpa",
+		".onion",
 	} {
 		if strings.HasSuffix(host, own) {
 			return false

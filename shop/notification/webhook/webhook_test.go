@@ -117,12 +117,14 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// Goal: whatever a receiver does, a request ends in time with a word of ours. Method: receivers that
-// are not there, do not answer, cut the connection, or answer without end.
+// Goal: whatever a receiver does, a request ends in time with a word of ours. Method: receivers
+// that are not there, do not answer, cut the connection, or answer without end.
 func TestReceiversMisbehave(t *testing.T) {
 	t.Parallel()
 	wait := make(chan struct{})
-	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-wait }))
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		<-wait
+	}))
 	defer silent.Close()
 	defer close(wait)
 	cutting := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {

@@ -18,18 +18,24 @@ var update = flag.Bool("update", false, "rewrite testdata")
 // samples is what each topic is filled with here.
 func samples() map[string]map[string]string {
 	return map[string]map[string]string{
-		"order_placed":      {"order": "ord_1", "parcels": "2"},
-		"order_cancelled":   {"order": "ord_1", "reason": "out_of_stock"},
-		"order_expired":     {"order": "ord_1"},
-		"order_dispatched":  {"order": "ord_1"},
-		"order_delivered":   {"order": "ord_1"},
-		"payment_refunded":  {"order": "ord_1", "amount": "10.20 GBP"},
-		"parcel_requested":  {"order": "ord_1", "shipment": "shp_1", "lines": "1", "amount": "5.10 GBP"},
-		"parcel_cancelled":  {"order": "ord_1", "shipment": "shp_1"},
-		"stock_short":       {"sku": "85123A", "wanted": "6", "available": "2"},
-		"case_opened":       {"order": "ord_1", "payment": "pay_1", "operation": "refund", "reason": "refused"},
-		"order_held":        {"order": "ord_1", "reason": "capture_failed"},
-		"endpoint_disabled": {"endpoint": "whe_1", "owner": "dlr_1", "reason": "failing", "since": "2026-11-26 09:30"},
+		"order_placed":     {"order": "ord_1", "parcels": "2"},
+		"order_cancelled":  {"order": "ord_1", "reason": "out_of_stock"},
+		"order_expired":    {"order": "ord_1"},
+		"order_dispatched": {"order": "ord_1"},
+		"order_delivered":  {"order": "ord_1"},
+		"payment_refunded": {"order": "ord_1", "amount": "10.20 GBP"},
+		"parcel_requested": {
+			"order": "ord_1", "shipment": "shp_1", "lines": "1", "amount": "5.10 GBP",
+		},
+		"parcel_cancelled": {"order": "ord_1", "shipment": "shp_1"},
+		"stock_short":      {"sku": "85123A", "wanted": "6", "available": "2"},
+		"case_opened": {
+			"order": "ord_1", "payment": "pay_1", "operation": "refund", "reason": "refused",
+		},
+		"order_held": {"order": "ord_1", "reason": "capture_failed"},
+		"endpoint_disabled": {
+			"endpoint": "whe_1", "owner": "dlr_1", "reason": "failing", "since": "2026-11-26 09:30",
+		},
 	}
 }
 
@@ -90,8 +96,8 @@ func TestPagesSayWhatTextsSay(t *testing.T) {
 	}
 }
 
-// Goal: there are always words, and none of them is mark-up. Method: languages that nobody speaks, a
-// topic that there is not, words that are missing, words that are mark-up.
+// Goal: there are always words, and none of them is mark-up. Method: languages that nobody speaks,
+// a topic that there is not, words that are missing, words that are mark-up.
 func TestFallback(t *testing.T) {
 	t.Parallel()
 	book := new(wording.Book)
