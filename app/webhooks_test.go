@@ -51,8 +51,8 @@ func (b *inbox) has(parts ...string) bool {
 
 // Goal: a dealer and the office are told of an order by webhooks, see what was sent, have it sent
 // again, and end it, all by the doors that the document describes; an address of this network is no
-// endpoint. Method: an order in a whole shop, receivers on loopback, every exchange held against the
-// document; then a shop that posts to public addresses only.
+// endpoint. Method: an order in a whole shop, receivers on loopback, every exchange held against
+// the document; then a shop that posts to public addresses only.
 func TestWebhooksByTheDoors(t *testing.T) {
 	t.Parallel()
 	s := openWith(t, func(c *app.Config) {
@@ -124,8 +124,8 @@ func TestWebhooksByTheDoors(t *testing.T) {
 	}
 }
 
-// Goal: an address of this network is no endpoint where nobody said that it may be. Method: some, at
-// the door.
+// Goal: an address of this network is no endpoint where nobody said that it may be. Method: some,
+// at the door.
 func TestPrivateEndpointsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := openWith(t, func(c *app.Config) {

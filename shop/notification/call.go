@@ -2,8 +2,6 @@ package notification
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -96,19 +94,11 @@ func (s *Service) attempt(
 
 // address opens where a message goes on a channel. It is "" if that is not known, or not any more.
 func (s *Service) address(ctx context.Context, m *Message, channel string) (string, error) {
-	if len(m.Contact.Box) == 0 {
-		return "", nil
+	c, err := s.contact(ctx, m.Contact)
+	if channel == SMS {
+		return c.Phone, err
 	}
-	contact, err := m.Contact.Open(ctx, s.desk.Keys)
-	switch {
-	case errors.Is(err, platform.ErrErased):
-		return "", nil
-	case err != nil:
-		return "", fmt.Errorf("open the contact of %s, nothing was sent: %w", m.ID, err)
-	case channel == SMS:
-		return contact.Phone, nil
-	}
-	return contact.Email, nil
+	return c.Email, err
 }
 
 // unaddressed gives up on a message whose person was erased between two attempts. One that has no

@@ -32,7 +32,7 @@ type waiting struct {
 }
 
 // maxWaiting bounds what one process remembers to be waiting; the rest is in the queue as well.
-const maxWaiting = 1024
+const maxWaiting = 4096
 
 func (g *gate) lane(endpoint shop.ID) *lane {
 	if g.lanes == nil {
@@ -102,14 +102,16 @@ func (g *gate) take(endpoint, hook shop.ID) bool {
 	return true
 }
 
-// leave gives a slot back after something that was not taken: what waits is left to the queue.
-func (g *gate) leave(endpoint, hook shop.ID) {
+// leave gives a slot back. After something that was not taken, what waits is left to the queue.
+func (g *gate) leave(endpoint, hook shop.ID, well bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.lane(endpoint)
 	l.running--
 	delete(l.busy, hook)
-	l.waiting = nil
+	if !well {
+		l.waiting = nil
+	}
 }
 
 // drain reports whether nobody else works through the endpoint's queue, and holds it until drained.

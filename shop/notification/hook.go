@@ -47,8 +47,9 @@ type Try struct {
 // maxTries is how many attempts a webhook remembers.
 const maxTries = 20
 
-// grace is how long a webhook that was just queued is left to the one who hears of it first.
-const grace = time.Minute
+// grace is how long a webhook that was just queued is left to the one who hears of it first: longer
+// than a request takes, so that two processes do not make the same one.
+const grace = 20 * time.Second
 
 // apply changes the webhook by a fact of its own.
 func (h *Hook) apply(f event.Fact, seq int64) {

@@ -52,7 +52,7 @@ func (s *Service) postOnHookQueued(ctx context.Context, f *event.HookQueued, c r
 	for w, more := (waiting{f.Hook, c}), true; more; {
 		well, err := s.post(ctx, w.cause, w.hook)
 		if err != nil || !well || s.desk.Clock.Now().After(until) {
-			s.gate.leave(f.Endpoint, w.hook)
+			s.gate.leave(f.Endpoint, w.hook, well)
 			return err
 		}
 		w, more = s.gate.next(f.Endpoint, w.hook)
@@ -147,8 +147,9 @@ func (s *Service) postAll(
 				errs[i] = platform.ErrNotYet // somebody else is at it
 				return
 			}
-			defer s.gate.leave(endpoint, id)
-			_, errs[i] = s.post(ctx, c, id)
+			var well bool
+			well, errs[i] = s.post(ctx, c, id)
+			s.gate.leave(endpoint, id, well)
 		})
 	}
 	all.Wait()

@@ -42,12 +42,27 @@ func (s *Service) Preferences(
 		return Wish{}, err
 	}
 	w := Wish{Language: p.Language, Off: p.Off}
-	c, err := p.Contact.Open(ctx, s.desk.Keys)
-	if err != nil && !errors.Is(err, platform.ErrErased) {
-		return Wish{}, fmt.Errorf("open the contact of %s: %w", person, err)
-	}
+	c, err := s.contact(ctx, p.Contact)
 	w.Email, w.Phone = c.Email, c.Phone
-	return w, nil
+	return w, err
+}
+
+// contact opens a contact. It is empty, without an error, when none is known or the person was
+// erased.
+func (s *Service) contact(
+	ctx context.Context, sealed shop.Sealed[event.Contact],
+) (event.Contact, error) {
+	if len(sealed.Box) == 0 {
+		return event.Contact{}, nil
+	}
+	c, err := sealed.Open(ctx, s.desk.Keys)
+	if errors.Is(err, platform.ErrErased) {
+		return event.Contact{}, nil
+	}
+	if err != nil {
+		return c, fmt.Errorf("open the contact of %s: %w", sealed.Person, err)
+	}
+	return c, nil
 }
 
 // Prefer sets how a person wants to be told, instead of whatever was set before. It is Invalid to
@@ -105,20 +120,16 @@ func (s *Service) Leave(ctx context.Context, message, key shop.ID) error {
 		subtle.ConstantTimeCompare([]byte(m.Leave), []byte(key)) != 1 {
 		return shop.Errorf(shop.NotFound, "there is no such door")
 	}
-	none, err := s.sealNothing(ctx, m.Customer)
-	if errors.Is(err, platform.ErrErased) {
-		return nil // nobody is told anything any more
-	}
-	if err != nil {
-		return err
-	}
 	off := event.Silence{Topic: m.Topic, Channel: Mail}
 	return s.desk.Do(ctx, room.RequestCause(ctx), func(ctx context.Context, tx *room.Tx) error {
 		p, err := preferenceOf(ctx, tx, m.Customer)
 		if err != nil || !p.wants(m.Topic, Mail) {
 			return err
 		}
-		f := &event.PreferencesSet{Person: m.Customer, Contact: none, By: m.Customer}
+		f := &event.PreferencesSet{
+			Person: m.Customer, Contact: shop.Sealed[event.Contact]{Person: m.Customer},
+			By: m.Customer,
+		}
 		if p != nil {
 			f.Language, f.Contact, f.Off = p.Language, p.Contact, p.Off
 		}
@@ -127,17 +138,6 @@ func (s *Service) Leave(ctx context.Context, message, key shop.ID) error {
 		}
 		return prefer(ctx, tx, f)
 	})
-}
-
-// sealNothing is the contact of a person of whom none is known.
-func (s *Service) sealNothing(
-	ctx context.Context, person shop.ID,
-) (shop.Sealed[event.Contact], error) {
-	c, err := shop.Seal(ctx, s.desk.Keys, person, event.Contact{})
-	if err != nil {
-		return c, fmt.Errorf("seal an empty contact of %s: %w", person, err)
-	}
-	return c, nil
 }
 
 func preferenceOf(ctx context.Context, tx *room.Tx, person shop.ID) (*Preference, error) {

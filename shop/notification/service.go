@@ -3,7 +3,6 @@ package notification
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -152,12 +151,6 @@ func (s *Service) Email(ctx context.Context, who room.Caller, m *Message) (strin
 	if !who.May(room.Admin()) && (who.ID != m.Customer || m.Customer == Office) {
 		return "", shop.Errorf(shop.NotFound, "there is no message %q for you", m.ID)
 	}
-	contact, err := m.Contact.Open(ctx, s.desk.Keys)
-	if errors.Is(err, platform.ErrErased) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("open the contact of %s: %w", m.ID, err)
-	}
-	return contact.Email, nil
+	c, err := s.contact(ctx, m.Contact)
+	return c.Email, err
 }

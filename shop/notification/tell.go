@@ -2,7 +2,6 @@ package notification
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -48,12 +47,7 @@ func (s *Service) tellOnce(ctx context.Context, tx *room.Tx, n news) error {
 		contact = p.Contact
 	}
 	if contact.Person == "" {
-		if contact, err = s.sealNothing(ctx, n.person); err != nil {
-			if errors.Is(err, platform.ErrErased) {
-				return nil // there is nobody to be told any more
-			}
-			return err
-		}
+		contact.Person = n.person // an empty box: no address is known
 	}
 	said := s.book.Write(p.language(), n.topic, wordMap(n.words))
 	f := &event.MessageSent{

@@ -173,7 +173,8 @@ func (l *load) pace(rate int, lasts time.Duration) time.Duration {
 	n := min(rate*int(lasts/time.Millisecond)/1000, len(l.sent)-1, 3000)
 	var all sync.WaitGroup
 	for i := range n {
-		if wait := time.Duration(i)*time.Second/time.Duration(rate) - time.Since(l.began); wait > 0 {
+		due := time.Duration(i) * time.Second / time.Duration(rate)
+		if wait := due - time.Since(l.began); wait > 0 {
 			time.Sleep(wait)
 		}
 		all.Go(func() { l.announce(i + 1) })
