@@ -64,13 +64,13 @@ func HookTypes(dealers bool) []string {
 	return types
 }
 
-func hookKindOf(typ string) (hookKind, bool) {
+// hookKindsByType makes what answers for every event of which kind it is.
+func hookKindsByType() map[string]hookKind {
+	kinds := make(map[string]hookKind)
 	for _, k := range hookKinds() {
-		if k.fact.Type() == typ {
-			return k, true
-		}
+		kinds[k.fact.Type()] = k
 	}
-	return hookKind{}, false
+	return kinds
 }
 
 // shipmentOf names the parcel that a fact for dealers is about, and its dealer where it says so.
@@ -96,11 +96,7 @@ func shipmentOf(f event.Fact) (shipment, dealer shop.ID) {
 const MaxHookBody = 20_000
 
 // hookBody is what an endpoint is sent of a fact: the same bytes in every attempt.
-func hookBody(f event.Fact, at time.Time) (string, error) {
-	k, known := hookKindOf(f.Type())
-	if !known {
-		return "", fmt.Errorf("%s is no event for webhooks", f.Type())
-	}
+func hookBody(k hookKind, f event.Fact, at time.Time) (string, error) {
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return "", fmt.Errorf("encode %s: %w", f.Type(), err)

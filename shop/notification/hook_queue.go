@@ -74,12 +74,16 @@ const hooksAtOnce = 20
 
 // hookOnFact queues a webhook for every endpoint that has to be told of a fact.
 func (s *Service) hookOnFact(ctx context.Context, f event.Fact, c room.Cause) error {
-	to, err := s.listeners(ctx, f)
+	k, known := s.kinds[f.Type()]
+	if !known {
+		return nil
+	}
+	to, err := s.listeners(ctx, k, f)
 	if err != nil || len(to) == 0 {
 		return err
 	}
 	now := s.desk.Clock.Now().UTC()
-	body, err := hookBody(f, now)
+	body, err := hookBody(k, f, now)
 	if err != nil {
 		return err
 	}
@@ -119,14 +123,15 @@ func queueHooks(ctx context.Context, tx *room.Tx, to []shop.ID, of event.HookQue
 
 // listeners lists the endpoints that have to be told of a fact: the office's, and those of the
 // dealer whose it is.
-func (s *Service) listeners(ctx context.Context, f event.Fact) ([]shop.ID, error) {
+func (s *Service) listeners(
+	ctx context.Context, k hookKind, f event.Fact,
+) ([]shop.ID, error) {
 	all, err := s.endpoints(ctx)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
 	var to, dealers []shop.ID
 	owners := make(map[shop.ID]shop.ID)
-	k, _ := hookKindOf(f.Type())
 	for _, l := range all {
 		switch {
 		case !l.wants(f.Type()):

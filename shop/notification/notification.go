@@ -124,14 +124,30 @@ func refundedNews(f *event.PaymentRefunded, told *Message) news {
 	}
 }
 
-// requestedNews is for the dealer who has a parcel to pack. Whose it is and where it goes stays
-// where the parcel is.
-func requestedNews(f *event.ShipmentRequested) news {
-	return news{
-		topic: TopicRequested, about: f.Shipment, person: f.Dealer, order: f.Order,
-		words: words("order", string(f.Order), "shipment", string(f.Shipment),
-			"lines", strconv.Itoa(len(f.Lines)), "amount", amountText(f.Amount)),
+// allPlacedNews is for the customer, and for the dealer of each parcel.
+func allPlacedNews(f *event.OrderPlaced) []news {
+	all := append(make([]news, 0, 1+len(f.Parcels)), placedNews(f))
+	for i := range f.Parcels {
+		all = append(all, requestedNews(f, i))
 	}
+	return all
+}
+
+// requestedNews is for the dealer who has a parcel to pack, the i-th of an order from 0. Whose it is
+// and where it goes stays where the parcel is.
+func requestedNews(f *event.OrderPlaced, i int) news {
+	p, shipment := &f.Parcels[i], shipmentID(f.Order, i+1)
+	return news{
+		topic: TopicRequested, about: shipment, person: p.Dealer, order: f.Order,
+		words: words("order", string(f.Order), "shipment", string(shipment),
+			"lines", strconv.Itoa(len(p.Lines)),
+			"amount", amountText(shop.Money{Amount: p.Amount, Currency: f.Currency})),
+	}
+}
+
+// shipmentID names the n-th parcel of an order, as fulfilment does: shp_<x>_<n> of order ord_<x>.
+func shipmentID(order shop.ID, n int) shop.ID {
+	return shop.ID("shp_" + strings.TrimPrefix(string(order), "ord_") + "_" + strconv.Itoa(n))
 }
 
 func withdrawnNews(f *event.ShipmentCancelled, dealer shop.ID) news {

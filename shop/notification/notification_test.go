@@ -31,7 +31,7 @@ func TestMessages(t *testing.T) {
 		refundedNews(&event.PaymentRefunded{
 			Order: order, Refund: "rfd_" + shop.ID(strings.Repeat("x", 60)), Amount: ten,
 		}, told),
-		requestedNews(&event.ShipmentRequested{Order: order, Shipment: parcel, Amount: ten}),
+		requestedNews(&event.OrderPlaced{Order: order, Parcels: make([]event.Parcel, 12)}, 11),
 		withdrawnNews(&event.ShipmentCancelled{Order: order, Shipment: parcel}, "dlr_1"),
 		shortNews(&event.StockRejected{Order: order, SKU: "A", Wanted: 2, Available: -1}, "dlr_1"),
 		caseNews(&event.PaymentCaseOpened{Order: order, Reason: "Ada's card"}),

@@ -44,7 +44,9 @@ func told(t roomtest.T, w *roomtest.World, s *notification.Service, person shop.
 func TestTheMarketIsTold(t *testing.T) {
 	t.Parallel()
 	w, s := hooking(t, newReceivers(well))
-	w.Announce(t, requested(t, w, "1a", "dlr_1"), requested(t, w, "2a", "dlr_2"),
+	second := placed(t, w, "ord_2a")
+	second.Parcels[0].Dealer = "dlr_2"
+	w.Announce(t, placed(t, w, "ord_1a"), second,
 		&event.ShipmentCancelled{Shipment: "shp_2a_1", Order: "ord_2a"},
 		&event.StockRejected{Order: "ord_1b", SKU: "LAMP", Wanted: 6, Available: 2},
 		&event.StockRejected{Order: "ord_1c", SKU: "LAMP", Wanted: 7, Available: 2},
@@ -117,7 +119,7 @@ func TestPreferences(t *testing.T) {
 	if err := prefers(w, t, s, "dlr_1", room.Dealer(), "me", dealer); err != nil {
 		t.Fatal(err)
 	}
-	w.Announce(t, placed(t, w, "ord_1a"), requested(t, w, "1a", "dlr_1"),
+	w.Announce(t, placed(t, w, "ord_1a"),
 		&event.ShipmentDelivered{Shipment: "shp_1a_1", Order: "ord_1a"})
 	w.Settle(t)
 	reach(t, w)

@@ -3,6 +3,7 @@ package notification
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
@@ -24,8 +25,8 @@ func (s *Service) Reactions() []room.Reaction {
 			&event.ShipmentDelivered{}, &event.PaymentRefunded{},
 		}, s.tellOnAftermath),
 		room.OnAny("notification.tell-market-on-fact", class, []event.Fact{
-			&event.ShipmentRequested{}, &event.ShipmentCancelled{}, &event.StockRejected{},
-			&event.PaymentCaseOpened{}, &event.OrderHeld{}, &event.EndpointDisabled{},
+			&event.ShipmentCancelled{}, &event.StockRejected{}, &event.PaymentCaseOpened{},
+			&event.OrderHeld{}, &event.EndpointDisabled{},
 		}, s.tellMarketOnFact),
 	}
 	if s.opt.Mail != nil {
@@ -59,10 +60,20 @@ func (s *Service) sendOnDue(ctx context.Context, f *event.MessageSendDue, c room
 	return s.goOn(ctx, c, f)
 }
 
+// tellOnOrderPlaced tells the customer and, in the same commits, every dealer who has a parcel to
+// pack: a commit for each parcel would be the better part of what a message costs.
 func (s *Service) tellOnOrderPlaced(
 	ctx context.Context, f *event.OrderPlaced, c room.Cause,
 ) error {
-	return s.tell(ctx, c, placedNews(f))
+	for some := range slices.Chunk(allPlacedNews(f), newsAtOnce) {
+		err := s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) error {
+			return s.tellAll(ctx, tx, some)
+		})
+		if err != nil {
+			return fmt.Errorf("tell of %s: %w", f.Order, err)
+		}
+	}
+	return nil
 }
 
 func (s *Service) tellOnOrderCancelled(
@@ -116,8 +127,6 @@ func (s *Service) tellOnAftermath(ctx context.Context, f event.Fact, c room.Caus
 // tellMarketOnFact tells dealers and the office of what concerns them.
 func (s *Service) tellMarketOnFact(ctx context.Context, f event.Fact, c room.Cause) error {
 	switch f := f.(type) {
-	case *event.ShipmentRequested:
-		return s.tell(ctx, c, requestedNews(f))
 	case *event.ShipmentCancelled:
 		dealer, err := s.dealerOf(ctx, f.Shipment)
 		if err != nil || dealer == "" {

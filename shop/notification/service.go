@@ -24,6 +24,9 @@ type Service struct {
 	dir  directory // of endpoints
 	gate gate      // for what is on its way to them
 
+	musts map[string]bool     // topics that nobody can leave; never changed
+	kinds map[string]hookKind // by the type of their event; never changed
+
 	hooks hookNumbers
 }
 
@@ -39,7 +42,13 @@ func New(desk *room.Desk, opt Options) *Service {
 	if opt.Chance == nil {
 		opt.Chance = rand.Reader
 	}
-	s := &Service{desk: desk, opt: opt, book: new(wording.Book)}
+	s := &Service{
+		desk: desk, opt: opt, book: new(wording.Book), musts: make(map[string]bool),
+		kinds: hookKindsByType(),
+	}
+	for _, t := range Topics() {
+		s.musts[t.Name] = t.Must
+	}
 	desk.Apply = s.Apply
 	return s
 }

@@ -83,6 +83,7 @@ func TestMailbox(t *testing.T) {
 	w.Settle(t)
 	w.ExpectTypes(t,
 		"souk.notification.sent.v1 message/msg_order_placed_a",
+		"souk.notification.sent.v1 message/msg_parcel_requested_a_1",
 		"souk.notification.sent.v1 message/msg_order_dispatched_a_1",
 		"souk.notification.sent.v1 message/msg_order_cancelled_b",
 		"souk.notification.sent.v1 message/msg_order_expired_c")

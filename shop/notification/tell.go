@@ -33,11 +33,32 @@ func (s *Service) tell(ctx context.Context, c room.Cause, n news) error {
 }
 
 func (s *Service) tellOnce(ctx context.Context, tx *room.Tx, n news) error {
-	id := messageID(n.topic, n.about)
-	known, err := room.Get[Message](ctx, tx, messageKey(id))
+	return s.tellAll(ctx, tx, []news{n})
+}
+
+// newsAtOnce is how much one commit tells: each is an event and two records, which keeps a commit
+// within platform.MaxItems.
+const newsAtOnce = 30
+
+// tellAll tells several people in one unit of work. It is committed whole, so the first message says
+// whether it was: the same news must come in the same company every time.
+func (s *Service) tellAll(ctx context.Context, tx *room.Tx, all []news) error {
+	first := messageID(all[0].topic, all[0].about)
+	known, err := room.Get[Message](ctx, tx, messageKey(first))
 	if err != nil || known != nil {
 		return err
 	}
+	for _, n := range all {
+		if err := s.record(ctx, tx, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record puts news into the mailbox of its person, in their language. What only a mail needs, the
+// words for its page and the door out of its topic, is kept only where mail is sent.
+func (s *Service) record(ctx context.Context, tx *room.Tx, n news) error {
 	p, err := preferenceOf(ctx, tx, n.person)
 	if err != nil {
 		return err
@@ -51,11 +72,14 @@ func (s *Service) tellOnce(ctx context.Context, tx *room.Tx, n news) error {
 	}
 	said := s.book.Write(p.language(), n.topic, wordMap(n.words))
 	f := &event.MessageSent{
-		Message: id, Customer: n.person, Topic: n.topic, Order: n.order, Contact: contact,
-		Title: said.Title, Text: said.Text, Language: said.Language, Words: n.words, At: tx.Now(),
+		Message: messageID(n.topic, n.about), Customer: n.person, Topic: n.topic, Order: n.order,
+		Contact: contact, Title: said.Title, Text: said.Text, Language: said.Language, At: tx.Now(),
 	}
-	if t, _ := topicOf(n.topic); !t.Must {
-		f.Leave = s.desk.IDs.NewID("lv")
+	if s.opt.Mail != nil {
+		f.Words = n.words
+		if !s.musts[n.topic] {
+			f.Leave = s.desk.IDs.NewID("lv")
+		}
 	}
 	return tx.Announce(ctx, f, 1)
 }

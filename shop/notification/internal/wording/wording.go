@@ -29,6 +29,7 @@ func Languages() []string { return []string{English, "de"} }
 type Book struct {
 	once  sync.Once
 	texts map[string]*text.Template
+	quick map[string]map[string]quick // those texts that are words alone
 	pages map[string]*template.Template
 }
 
@@ -111,6 +112,12 @@ func (b *Book) LeaveText(language, address string) string {
 
 func (b *Book) fill(language, name string, words map[string]string) (string, error) {
 	var out strings.Builder
+	if q, ok := b.quick[language][name]; ok {
+		if err := q.fill(&out, words); err != nil {
+			return "", fmt.Errorf("fill %s in %s: %w", name, language, err)
+		}
+		return strings.TrimSpace(out.String()), nil
+	}
 	if err := b.texts[language].ExecuteTemplate(&out, name, words); err != nil {
 		return "", fmt.Errorf("fill %s in %s: %w", name, language, err)
 	}
@@ -121,10 +128,17 @@ func (b *Book) fill(language, name string, words map[string]string) (string, err
 // it, which the tests find.
 func (b *Book) read() {
 	b.texts = make(map[string]*text.Template)
+	b.quick = make(map[string]map[string]quick)
 	b.pages = make(map[string]*template.Template)
 	for _, l := range Languages() {
 		b.texts[l] = text.Must(text.New(l).Option("missingkey=error").
 			ParseFS(files, "templates/"+l+".txt"))
+		b.quick[l] = make(map[string]quick)
+		for _, t := range b.texts[l].Templates() {
+			if q, ok := ready(t.Root); ok {
+				b.quick[l][t.Name()] = q
+			}
+		}
 		b.pages[l] = template.Must(template.New(l).Option("missingkey=error").
 			ParseFS(files, "templates/page.html", "templates/"+l+".html"))
 	}
