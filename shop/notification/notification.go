@@ -133,8 +133,8 @@ func allPlacedNews(f *event.OrderPlaced) []news {
 	return all
 }
 
-// requestedNews is for the dealer who has a parcel to pack, the i-th of an order from 0. Whose it is
-// and where it goes stays where the parcel is.
+// requestedNews is for the dealer who has a parcel to pack, the i-th of an order from 0. Whose it
+// is and where it goes stays where the parcel is.
 func requestedNews(f *event.OrderPlaced, i int) news {
 	p, shipment := &f.Parcels[i], shipmentID(f.Order, i+1)
 	return news{

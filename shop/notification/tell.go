@@ -40,8 +40,8 @@ func (s *Service) tellOnce(ctx context.Context, tx *room.Tx, n news) error {
 // within platform.MaxItems.
 const newsAtOnce = 30
 
-// tellAll tells several people in one unit of work. It is committed whole, so the first message says
-// whether it was: the same news must come in the same company every time.
+// tellAll tells several people in one unit of work. It is committed whole, so the first message
+// says whether it was: the same news must come in the same company every time.
 func (s *Service) tellAll(ctx context.Context, tx *room.Tx, all []news) error {
 	first := messageID(all[0].topic, all[0].about)
 	known, err := room.Get[Message](ctx, tx, messageKey(first))

@@ -61,6 +61,9 @@ func Resolve(language string) string {
 	return English
 }
 
+// usual is the room that most texts need, in bytes.
+const usual = 192
+
 // Write puts a topic into words.
 func (b *Book) Write(language, topic string, words map[string]string) Words {
 	b.once.Do(b.read)
@@ -112,6 +115,7 @@ func (b *Book) LeaveText(language, address string) string {
 
 func (b *Book) fill(language, name string, words map[string]string) (string, error) {
 	var out strings.Builder
+	out.Grow(usual)
 	if q, ok := b.quick[language][name]; ok {
 		if err := q.fill(&out, words); err != nil {
 			return "", fmt.Errorf("fill %s in %s: %w", name, language, err)
