@@ -60,6 +60,12 @@ func shopLayers() []layer {
 		{"shop/identity/cognito",
 			[]string{"shop", "shop/identity", "shop/room", "platform"}, false,
 			"a vendor's code lives behind the seam of its room"},
+		{"shop/notification/smtp", []string{"shop", "shop/notification"}, false,
+			"mail by the standard library, behind the seam of its room"},
+		{"shop/notification/webhook", []string{"shop", "shop/notification"}, false,
+			"what posts webhooks knows addresses and no endpoints"},
+		{"shop/notification/sandbox", []string{"shop/notification"}, false,
+			"a vendor that one can choose the moods of, behind the seam of its room"},
 		{rooms, []string{"shop", "shop/event", "shop/room", "platform"}, false,
 			"a room knows language, facts and ports; never another room, never a vendor"},
 	}

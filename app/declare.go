@@ -98,9 +98,11 @@ func Declarations() (Declared, error) {
 	b := &blueprint{}
 	a, err := Open(Config{
 		Platform: b, Clock: b, Log: slog.New(slog.DiscardHandler),
-		IDs:          shop.RandomIDs{Now: b.Now, Chance: strings.NewReader("")},
-		Payment:      payment.Options{Name: "provider", Provider: noProvider{}},
-		Notification: notification.Options{Mail: noCarrier{}, SMS: noCarrier{}},
+		IDs:     shop.RandomIDs{Now: b.Now, Chance: strings.NewReader("")},
+		Payment: payment.Options{Name: "provider", Provider: noProvider{}},
+		Notification: notification.Options{
+			Mail: noCarrier{}, SMS: noCarrier{}, Poster: noPoster{},
+		},
 	})
 	if err != nil {
 		return Declared{}, fmt.Errorf("open the shop to see what it declares: %w", err)

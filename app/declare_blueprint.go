@@ -58,5 +58,8 @@ type noDelivery struct{ platform.Delivery }
 // noProvider is where money would be asked for.
 type noProvider struct{ payment.Provider }
 
+// noPoster is where a webhook would.
+type noPoster struct{ notification.Poster }
+
 // noCarrier is where a message would leave the system.
 type noCarrier struct{ notification.Carrier }

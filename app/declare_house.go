@@ -54,6 +54,10 @@ func declaredSeams() []DeclaredSeam {
 			Why: "money is asked for only while the order is open"},
 		"fulfilment.orders": {Keys: []string{"*"}, Doors: true,
 			Why: "what units cost was frozen at checkout, and a return is rare"},
+		"notification.sellers": {Keys: []string{"*"}, Reactions: true,
+			Why: "whose a SKU is changes never, and is asked only when an order is refused"},
+		"notification.parcels": {Keys: []string{"*"}, Reactions: true,
+			Why: "whose a parcel is changes never, and is asked where its facts do not say"},
 	}
 	var list []DeclaredSeam
 	for _, s := range rooms.Seams() {
@@ -86,6 +90,7 @@ func declaredTimers() []DeclaredTimer {
 		timer("fulfilment", "return/*", &event.ReturnDue{}),
 		timer("fulfilment", "label/*", &event.LabelCheckDue{}),
 		timer("notification", "send/*", &event.MessageSendDue{}),
+		timer("notification", "hooks/*", &event.HooksDue{}),
 	}
 }
 
@@ -101,6 +106,8 @@ func declaredSettings() []DeclaredSetting {
 			Room:  "payment", Roles: []string{"api"}},
 		{Env: "SOUK_WEBHOOK_SECRETS", Room: "payment",
 			About: "What the provider signs its notices with."},
+		{Env: "SOUK_PUBLIC_URL", Parameter: "PublicUrl", Room: "notification", Role: "worker",
+			About: "Where the doors are seen from outside, for links in mails; empty: none."},
 		{Env: "SOUK_MAIL_FROM", Parameter: "MailFrom", Room: "notification", Role: "worker",
 			About: "Sender of mail, an address of MailDomain; empty: mail is refused."},
 		{Env: "SOUK_SMS_SENDER", Parameter: "SmsSender", Room: "notification", Role: "worker",
@@ -149,6 +156,10 @@ func doorplates() []doorplate {
 		{"/v1/messages", "notification"},
 		{"/v1/dealers", "ledger"},
 		{"/v1/payouts", "ledger"},
+		{"/v1/accounts", "notification"},
+		{"/v1/endpoints", "notification"},
+		{"/v1/ops/messages", "notification"},
+		{"/v1/ops/endpoints", "notification"},
 		{"/v1/ops/analytics", "analytics"},
 		{"/v1/ops/ledger", "ledger"},
 		{"/v1/ops/cases", "payment"},

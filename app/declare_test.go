@@ -17,6 +17,9 @@ import (
 // mute carries no message.
 type mute struct{ notification.Carrier }
 
+// motionless posts nothing.
+type motionless struct{ notification.Poster }
+
 func declared(t *testing.T) app.Declared {
 	t.Helper()
 	d, err := app.Declarations()
@@ -31,7 +34,7 @@ func declared(t *testing.T) app.Declared {
 func TestDeclarationsAreWhatRuns(t *testing.T) {
 	t.Parallel()
 	s, d := openWith(t, func(c *app.Config) {
-		c.Notification = notification.Options{Mail: mute{}, SMS: mute{}}
+		c.Notification = notification.Options{Mail: mute{}, SMS: mute{}, Poster: motionless{}}
 	}), declared(t)
 	reactions := 0
 	for _, r := range s.app.Rooms() {

@@ -115,6 +115,12 @@ func (s serving) also(status int, means string, examples ...any) serving {
 	return s
 }
 
+// as documents that the route answers with bytes of a media type.
+func (s serving) as(media string) serving {
+	s.media = media
+	return s
+}
+
 // upTo lets a body have more bytes, where it holds many items.
 func (s serving) upTo(most int64) serving {
 	s.most = most
@@ -129,22 +135,10 @@ func (s serving) bound() int64 {
 	return s.most
 }
 
-// table says that the bytes of an answer are a text of that media type.
-func (s serving) table(media string) serving {
-	s.media = media
-	return s
-}
-
 // lively lets a route answer with Server-Sent Events as well.
 func (s serving) lively(h http.HandlerFunc) serving {
 	s.live, s.media = h, "text/event-stream"
 	return s.also(http.StatusNoContent, "The stream has nothing more to tell")
-}
-
-// gives says that a route answers with bytes of another kind than JSON.
-func (s serving) gives(media string) serving {
-	s.media = media
-	return s
 }
 
 // writes serves a route that writes for itself.

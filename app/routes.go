@@ -8,6 +8,7 @@ import (
 	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/inventory"
 	"github.com/souk-commerce/souk/shop/ledger"
+	"github.com/souk-commerce/souk/shop/notification"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/room"
@@ -39,7 +40,8 @@ func (a *App) routes() []Route {
 		{a.Order != nil, a.orderRoutes}, {a.Order != nil, a.purchaseRoutes},
 		{a.Payment != nil, a.paymentRoutes}, {a.Fulfilment != nil, a.shipmentRoutes},
 		{a.Fulfilment != nil, a.returnRoutes}, {a.Fulfilment != nil, a.labelRoutes},
-		{a.Notification != nil, a.messageRoutes}, {a.Analytics != nil, a.countRoutes},
+		{a.Notification != nil, a.messageRoutes}, {a.Notification != nil, a.endpointRoutes},
+		{a.Analytics != nil, a.countRoutes},
 		{a.Ledger != nil, a.bookRoutes}, {a.Payment != nil, a.caseRoutes}, {true, a.opsRoutes},
 		{a.Order != nil, a.intakeRoutes}, {true, a.systemRoutes},
 	} {
@@ -216,16 +218,16 @@ func (a *App) labelRoutes() []Route {
 		{post, "/v1/shipments/{id}/label", "postLabel", "Buy a label from the carrier", dealers,
 			202, moved, Carry, true, answers[fulfilment.LabelView](a.Fulfilment.PostLabel)},
 		{get, "/v1/shipments/{id}/label.pdf", "getLabel", "Print the label", dealers, 200,
-			codes{shop.NotFound}, Browse, false, handle(a.Fulfilment.GetLabel).gives(pdf)},
+			codes{shop.NotFound}, Browse, false, handle(a.Fulfilment.GetLabel).as(pdf)},
 		{get, "/v1/shipments/{id}/packing-slip.pdf", "getPackingSlip", "Print the packing slip",
 			dealers, 200, codes{shop.NotFound}, Browse, false,
-			handle(a.Fulfilment.GetSlip).gives(pdf)},
+			handle(a.Fulfilment.GetSlip).as(pdf)},
 		{post, "/v1/returns/{id}/label", "postReturnLabel", "Buy a label for the way back",
 			viewers, 202, moved, Carry, true,
 			answers[fulfilment.LabelView](a.Fulfilment.PostReturnLabel)},
 		{get, "/v1/returns/{id}/label.pdf", "getReturnLabel", "Print the label for the way back",
 			viewers, 200, codes{shop.NotFound}, Browse, false,
-			handle(a.Fulfilment.GetReturnLabel).gives(pdf)},
+			handle(a.Fulfilment.GetReturnLabel).as(pdf)},
 		{post, "/v1/carriers/{carrier}/webhooks", "postCarrierWebhook",
 			"A carrier's word about a parcel, signed", nil, 204,
 			codes{shop.NotFound, shop.Unauthorised}, Carry, false,
@@ -234,13 +236,55 @@ func (a *App) labelRoutes() []Route {
 }
 
 func (a *App) messageRoutes() []Route {
+	people := []room.Role{room.Customer(), room.Dealer(), room.Admin()}
+	missing := codes{shop.NotFound}
 	return []Route{
-		{get, "/v1/messages", "getMessages", "What the shop told a customer",
-			[]room.Role{room.Customer(), room.Admin()}, 200, codes{shop.NotFound}, Browse, false,
-			handle(a.Notification.GetMessages)},
+		{get, "/v1/messages", "getMessages", "What the shop told somebody", people, 200, missing,
+			Browse, false, handle(a.Notification.GetMessages)},
+		{get, "/v1/messages/{id}/leave/{key}", "getLeave", "A page with a button to leave a topic",
+			nil, 200, nil, Carry, false, handle(a.Notification.GetLeave).as("text/html")},
+		{post, "/v1/messages/{id}/leave/{key}", "postLeave", "Leave the topic of a mail", nil, 204,
+			missing, Carry, false, handle(a.Notification.PostLeave)},
+		{get, "/v1/accounts/{id}/preferences", "getPreferences", "How somebody wants to be told",
+			people, 200, missing, Browse, false, handle(a.Notification.GetPreferences)},
+		{put, "/v1/accounts/{id}/preferences", "putPreferences",
+			"Say how somebody wants to be told", people, 200, missing, Carry, false,
+			handle(a.Notification.PutPreferences)},
+		{get, "/v1/ops/messages/preview", "getPreview", "What a message would look like",
+			[]room.Role{room.Admin(), room.ServiceRole()}, 200, nil, Carry, false,
+			handle(a.Notification.GetPreview)},
 		{get, "/v1/ops/messages", "getTroubles", "Messages that did not leave, or may not have",
 			[]room.Role{room.Admin(), room.ServiceRole()}, 200, nil, Carry, false,
 			handle(a.Notification.GetTroubles)},
+	}
+}
+
+func (a *App) endpointRoutes() []Route {
+	owners := []room.Role{room.Dealer(), room.Admin()}
+	missing := codes{shop.NotFound}
+	const path = "/v1/endpoints/{id}"
+	return []Route{
+		{post, "/v1/endpoints", "postEndpoint", "Ask to be told by webhooks", owners, 201,
+			codes{shop.Illegal, shop.Conflict}, Carry, true, handle(a.Notification.PostEndpoint).
+				also(200, "It was registered with this key before", notification.EndpointView{})},
+		{get, "/v1/endpoints", "getEndpoints", "List one's endpoints", owners, 200, nil, Browse,
+			false, handle(a.Notification.GetEndpoints)},
+		{get, path, "getEndpoint", "Show an endpoint", owners, 200, missing, Browse, false,
+			handle(a.Notification.GetEndpoint)},
+		{patch, path, "patchEndpoint", "Change, disable or enable an endpoint", owners, 200,
+			codes{shop.NotFound, shop.Illegal, shop.Conflict}, Carry, false,
+			handle(a.Notification.PatchEndpoint)},
+		{post, path + "/rotate", "postRotate", "Sign with a new secret", owners, 200,
+			codes{shop.NotFound, shop.Conflict}, Carry, true, handle(a.Notification.PostRotate)},
+		{post, path + "/remove", "postRemove", "End an endpoint", owners, 204,
+			codes{shop.NotFound, shop.Conflict}, Carry, false, handle(a.Notification.PostRemove)},
+		{get, path + "/deliveries", "getDeliveries", "An endpoint's webhooks, newest first",
+			owners, 200, missing, Browse, false, handle(a.Notification.GetDeliveries)},
+		{post, path + "/replay", "postHookReplay", "Have webhooks sent again", owners, 200,
+			codes{shop.NotFound, shop.Conflict}, Carry, false, handle(a.Notification.PostReplay)},
+		{get, "/v1/ops/endpoints", "getEndpointCases", "Endpoints that were disabled for failing",
+			[]room.Role{room.Admin(), room.ServiceRole()}, 200, nil, Carry, false,
+			handle(a.Notification.GetEndpointCases)},
 	}
 }
 
@@ -262,7 +306,7 @@ func (a *App) bookRoutes() []Route {
 			dealers, 200, missing, Browse, false, handle(a.Ledger.GetStatement)},
 		{get, "/v1/dealers/{id}/statement.csv", "getStatementCSV", "The same as a table",
 			dealers, 200, missing, Browse, false,
-			handle(a.Ledger.GetStatementCSV).table("text/csv")},
+			handle(a.Ledger.GetStatementCSV).as("text/csv")},
 		{get, "/v1/dealers/{id}/terms", "getTerms", "What the market takes of a dealer's goods",
 			dealers, 200, missing, Carry, false, handle(a.Ledger.GetTerms)},
 		{put, "/v1/dealers/{id}/terms", "putTerms", "Take another share from a moment on",

@@ -108,6 +108,10 @@ func goodBody(id string) string {
 		"postInspectReturn": `{"units":[{"sku":"x","quantity":1,"verdict":"scrap"}]}`,
 		"postAttempt":       `{"payment":{"token":"tok_visa"}}`,
 		"postEvidence":      `{"explanation":"x"}`,
+		"putPreferences":    `{"off":[]}`,
+		"postEndpoint":      `{"url":"https://x.example"}`,
+		"patchEndpoint":     `{"enabled":true}`,
+		"postHookReplay":    `{"delivery":"x"}`,
 	}[id]
 }
 
@@ -142,6 +146,7 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 				"getStatement":    "?currency=GBP&from=2026-01-01&to=2026-02-01",
 				"getStatementCSV": "?currency=GBP&from=2026-01-01&to=2026-02-01",
 				"getReturns":      "?dealer=someone",
+				"getPreview":      "?topic=order_placed",
 			}[r.ID], tokens[role.String()], goodBody(r.ID), "Idempotency-Key", "k", "If-Match", "*")
 			if a.status == 422 && a.code() == "invalid" || a.status == 400 {
 				t.Errorf("%s %s as %s is not as it must be: %s", r.Method, path, role, a.body)

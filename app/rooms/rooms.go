@@ -191,7 +191,10 @@ func (r *Row) openLedger() room.Room {
 }
 
 func (r *Row) openNotification() room.Room {
-	r.Notification = notification.New(r.Desk("notification"), r.cfg.Notification)
+	opt := r.cfg.Notification
+	opt.Owners = owners{r.catalogFor(seamSellers())}
+	opt.Parcels = parcels{r.fulfilmentFor(seamParcels())}
+	r.Notification = notification.New(r.Desk("notification"), opt)
 	return r.Notification
 }
 

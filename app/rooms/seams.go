@@ -9,6 +9,7 @@ import (
 	"github.com/souk-commerce/souk/shop/ledger"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
+	"github.com/souk-commerce/souk/shop/room"
 )
 
 // How says how a question between two rooms is answered in a process that opens only the one that
@@ -38,6 +39,7 @@ type Seam struct {
 func Seams() []Seam {
 	return []Seam{
 		seamOwners(), seamPrices(), seamTerms(), seamVault(), seamDues(), seamFrozen(),
+		seamSellers(), seamParcels(),
 	}
 }
 
@@ -58,6 +60,16 @@ func seamDues() Seam { return Seam{"payment.dues", "payment", "order", ReadOnlyK
 
 // seamFrozen asks what the units of a parcel cost.
 func seamFrozen() Seam { return Seam{"fulfilment.orders", "fulfilment", "order", ReadOnlyKeys()} }
+
+// seamSellers asks whose a SKU is of which somebody wanted more than there is.
+func seamSellers() Seam {
+	return Seam{"notification.sellers", "notification", "catalog", ReadOnlyKeys()}
+}
+
+// seamParcels asks whose a parcel is.
+func seamParcels() Seam {
+	return Seam{"notification.parcels", "notification", "fulfilment", ReadOnlyKeys()}
+}
 
 // catalogFor is the catalogue as the asker of a seam may see it: the room if it is open here. A
 // view remembers no prices, since it does not hear of changes.
@@ -84,10 +96,31 @@ func (r *Row) ledgerFor(s Seam) *ledger.Service {
 	return ledger.New(r.view(s), ledger.Options{})
 }
 
-// owners answers inventory with the catalogue.
+// fulfilmentFor is the fulfilment room as the asker of a seam may see it: the room if it is open
+// here.
+func (r *Row) fulfilmentFor(s Seam) *fulfilment.Service {
+	if r.Fulfilment != nil {
+		return r.Fulfilment
+	}
+	return fulfilment.New(r.view(s), fulfilment.Options{})
+}
+
+// parcels answers notification with the fulfilment room.
+type parcels struct{ fulfilment *fulfilment.Service }
+
+// Dealer implements notification.Parcels.
+func (p parcels) Dealer(ctx context.Context, shipment shop.ID) (shop.ID, error) {
+	sh, err := p.fulfilment.Get(ctx, room.Caller{Role: room.ServiceRole()}, shipment)
+	if err != nil {
+		return "", err
+	}
+	return sh.Dealer, nil
+}
+
+// owners answers inventory and notification with the catalogue.
 type owners struct{ catalog *catalog.Service }
 
-// Owner implements inventory.Owners.
+// Owner implements inventory.Owners and notification.Owners.
 func (o owners) Owner(ctx context.Context, sku shop.SKU) (shop.ID, error) {
 	l, err := o.catalog.Get(ctx, sku)
 	if shop.CodeOf(err) == shop.NotFound {

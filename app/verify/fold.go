@@ -56,6 +56,9 @@ func newFolding(r *run, one room.Room, s *sheet) *folding {
 	if !f.owner {
 		for _, r := range one.Reactions() {
 			f.types[r.Fact.Type()] = true
+			for _, more := range r.More {
+				f.types[more.Type()] = true
+			}
 		}
 	}
 	return f

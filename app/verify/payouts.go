@@ -241,7 +241,8 @@ func (p *payouts) sides(o *outgoing, f *event.LedgerPosted) {
 func (p *payouts) statement(it *item, f *event.LedgerPosted) {
 	switch {
 	case f.At.IsZero():
-	case f.Kind == "capture", f.Kind == "refund", f.Kind == "maturity":
+	case f.Kind == "capture", f.Kind == "refund", f.Kind == "refund_return",
+		f.Kind == "maturity":
 		for _, s := range f.Splits {
 			l := p.lane(s.Dealer, f.Currency)
 			l.at = it.at

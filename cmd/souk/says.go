@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/souk-commerce/souk/shop"
@@ -55,7 +56,31 @@ func saysMessage(f event.Fact) string {
 	case *event.MessageSendDue:
 		return join(f.Channel, fmt.Sprintf("after attempt %d", f.Attempt))
 	}
+	return saysHook(f)
+}
+
+func saysHook(f event.Fact) string {
+	switch f := f.(type) {
+	case *event.EndpointRegistered:
+		return join(string(f.Endpoint), "of", string(f.Owner))
+	case *event.EndpointDisabled:
+		return join(string(f.Endpoint), f.Reason)
+	case *event.HookQueued:
+		return join(f.Name, "for", string(f.Endpoint))
+	case *event.HookDelivered:
+		return fmt.Sprintf("attempt %d, %d", f.Attempt, f.Status)
+	case *event.HookFailed:
+		return fmt.Sprintf("attempt %d, %s", f.Attempt, join(f.Reason, statusText(f.Status)))
+	}
 	return ""
+}
+
+// statusText is a status of HTTP, if there was an answer.
+func statusText(status int) string {
+	if status == 0 {
+		return ""
+	}
+	return strconv.Itoa(status)
 }
 
 func saysOrder(f event.Fact) string {

@@ -18,13 +18,14 @@ import (
 
 // serveCommand serves the shop until it is told to stop.
 type serveCommand struct {
-	Data    string      `default:"./data" help:"Data directory, made if need be; mem: keeps everything in memory."`
-	Listen  string      `default:"127.0.0.1:8080" help:"Address of the API."`
-	Admin   string      `default:"127.0.0.1:8081" help:"Address of /metrics, /healthz and /readyz; empty for none."`
-	Backups string      `help:"Directory for backups of the running server; beside --data if empty." type:"path"`
-	Profile string      `help:"Write a CPU profile of the whole run to this file, and what was allocated beside it." type:"path"`
-	Secrets string      `name:"webhook-secret-file" help:"File with the secrets of webhooks, one a line, newest first; a random one if empty." type:"path"`
-	Policy  policyFlags `embed:""`
+	Data    string       `default:"./data" help:"Data directory, made if need be; mem: keeps everything in memory."`
+	Listen  string       `default:"127.0.0.1:8080" help:"Address of the API."`
+	Admin   string       `default:"127.0.0.1:8081" help:"Address of /metrics, /healthz and /readyz; empty for none."`
+	Backups string       `help:"Directory for backups of the running server; beside --data if empty." type:"path"`
+	Profile string       `help:"Write a CPU profile of the whole run to this file, and what was allocated beside it." type:"path"`
+	Secrets string       `name:"webhook-secret-file" help:"File with the secrets of webhooks, one a line, newest first; a random one if empty." type:"path"`
+	Mail    messageFlags `embed:""`
+	Policy  policyFlags  `embed:""`
 
 	Providers providerFlags `embed:""`
 }
@@ -47,6 +48,9 @@ func (c *serveCommand) Run(e *env) (err error) {
 		}
 	}
 	c.Policy.Providers = c.Providers
+	if c.Policy.Messages, err = c.Mail.options(); err != nil {
+		return err
+	}
 	w, err := openWorld(e, c.Data, c.Policy)
 	if err != nil {
 		return err

@@ -20,6 +20,8 @@ import (
 	post "github.com/souk-commerce/souk/shop/fulfilment/sandbox"
 	books "github.com/souk-commerce/souk/shop/ledger"
 	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
+	"github.com/souk-commerce/souk/shop/notification"
+	"github.com/souk-commerce/souk/shop/notification/webhook"
 	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
@@ -51,6 +53,8 @@ type policyFlags struct {
 
 	// Who takes the money, read by serve; zero is the sandbox.
 	Providers providerFlags `kong:"-"`
+	// How messages leave, read by serve; by default webhooks alone do.
+	Messages notification.Options `kong:"-"`
 
 	// What only the demo decides; zero is the rooms' own.
 	Payment   payment.Policy `kong:"-"`
@@ -146,6 +150,7 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 		Fulfilment: fulfilment.Options{
 			Carrier: w.carrier, Secrets: secrets, Depot: depot(), Printer: paper.Printer{},
 		},
+		Notification: messagesOf(f),
 	})
 	if err != nil {
 		return nil, errors.Join(err, w.payer.Close(), w.provider.Close(), w.platform.Close())
@@ -163,6 +168,14 @@ func secretsOf(f policyFlags) ([][]byte, error) {
 		return nil, fmt.Errorf("make a webhook secret: %w", err)
 	}
 	return [][]byte{secret}, nil
+}
+
+// messagesOf are what serve was told, or webhooks alone.
+func messagesOf(f policyFlags) notification.Options {
+	if f.Messages.Poster == nil {
+		f.Messages.Poster = webhook.New(webhook.Options{})
+	}
+	return f.Messages
 }
 
 // close ends everything in the order in which it depends on each other.

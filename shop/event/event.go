@@ -76,7 +76,7 @@ func Kinds() []Kind {
 	for _, kinds := range [][]Kind{
 		catalogKinds(), orderKinds(), inventoryKinds(), paymentKinds(),
 		fulfilmentKinds(), returnKinds(), labelKinds(),
-		ledgerKinds(), notificationKinds(),
+		ledgerKinds(), notificationKinds(), webhookKinds(),
 	} {
 		all = append(all, kinds...)
 	}

@@ -6,7 +6,8 @@ import (
 	"github.com/souk-commerce/souk/shop"
 )
 
-// MessageSent says that a person was told something, once: it is in their mailbox.
+// MessageSent says that a person was told something, once: it is in their mailbox. The person may
+// be a customer, a dealer, or the office of the market.
 type MessageSent struct {
 	Message  shop.ID              `json:"message"`
 	Customer shop.ID              `json:"customer"`
@@ -16,6 +17,31 @@ type MessageSent struct {
 	Title    string               `json:"title"`
 	Text     string               `json:"text" doc:"holds no personal data"`
 	At       time.Time            `json:"at" doc:"when it was sent"`
+	Language string               `json:"language,omitempty" doc:"of title and text; en if absent"`
+	Words    []MessageWord        `json:"words,omitempty" doc:"what the template was filled with"`
+	Leave    shop.ID              `json:"leave,omitempty" doc:"opens the door out of this topic"`
+}
+
+// MessageWord is a value that a message's template was filled with. It holds no personal data.
+type MessageWord struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// PreferencesSet says how a person wants to be told from now on. It replaces what was set before.
+type PreferencesSet struct {
+	Person   shop.ID              `json:"person"`
+	Language string               `json:"language" doc:"as in de or de-AT; empty: the shop's own"`
+	Contact  shop.Sealed[Contact] `json:"contact" doc:"for people whom no order tells about"`
+	Off      []Silence            `json:"off,omitempty" doc:"what they do not want, and by which channel"`
+	By       shop.ID              `json:"by,omitempty"`
+	At       time.Time            `json:"at"`
+}
+
+// Silence is a topic that a person does not want to hear about on a channel.
+type Silence struct {
+	Topic   string `json:"topic"`
+	Channel string `json:"channel" enum:"mail,sms"`
 }
 
 // MessageAttempted says that a carrier is about to be given a message. It is committed before the
@@ -71,6 +97,9 @@ type MessageSendDue struct {
 func (*MessageSent) Type() string { return "souk.notification.sent.v1" }
 
 // Type implements Fact.
+func (*PreferencesSet) Type() string { return "souk.notification.preferred.v1" }
+
+// Type implements Fact.
 func (*MessageAttempted) Type() string { return "souk.notification.attempted.v1" }
 
 // Type implements Fact.
@@ -87,6 +116,9 @@ func (*MessageSendDue) Type() string { return "souk.notification.send_due.v1" }
 
 // Subject implements Fact.
 func (f *MessageSent) Subject() string { return messageSubject(f.Message) }
+
+// Subject implements Fact.
+func (f *PreferencesSet) Subject() string { return "preferences/" + string(f.Person) }
 
 // Subject implements Fact.
 func (f *MessageAttempted) Subject() string { return messageSubject(f.Message) }
@@ -121,6 +153,14 @@ func notificationKinds() []Kind {
 		kind[MessageSent]("a person was told something, once",
 			rule("has_topic", "size(data.topic) > 0",
 				func(f *MessageSent) bool { return f.Topic != "" })),
+		kind[PreferencesSet]("this is how a person wants to be told from now on",
+			rule("known_channels",
+				"!has(data.off) || data.off.all(s, s.channel in ['mail', 'sms'])",
+				func(f *PreferencesSet) bool {
+					return all(f.Off, func(s Silence) bool {
+						return s.Channel == "mail" || s.Channel == "sms"
+					})
+				})),
 		kind[MessageAttempted]("a carrier is about to be given a message",
 			append(sending(
 				func(f *MessageAttempted) string { return f.Channel },

@@ -52,13 +52,13 @@ func linesOf(p *event.LedgerPosted) []dealerLine {
 	switch p.Kind {
 	case kindPayout, kindReversal:
 		return []dealerLine{line(p.Dealer)}
-	case kindCapture, kindRefund, kindMaturity:
+	case kindCapture, kindRefund, kindReturn, kindMaturity:
 		all := make([]dealerLine, 0, len(p.Splits))
 		for _, s := range p.Splits { // one, of one dealer
 			l := line(s.Dealer)
 			l.Shipment = s.Shipment
 			switch p.Kind {
-			case kindCapture:
+			case kindCapture, kindReturn:
 				l.Gross, l.Tax, l.Commission = s.Amount, s.Tax, s.Commission
 			case kindRefund:
 				l.Gross, l.Tax, l.Commission = -s.Amount, -s.Tax, -s.Commission
@@ -97,7 +97,7 @@ func (l *Line) moves() []platform.Move {
 	switch l.Kind {
 	case kindCapture:
 		add(countSales, l.Gross)
-	case kindRefund:
+	case kindRefund, kindReturn: // what comes back was no refund
 		add(countRefunds, -l.Gross)
 	case kindPayout, kindReversal:
 		add(countPayouts, -l.Available)

@@ -2,8 +2,6 @@ package notification
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -19,7 +17,13 @@ func (s *Service) offer(ctx context.Context, c room.Cause, id shop.ID, channel s
 	if err != nil {
 		return err
 	}
+	p, err := preferenceOf(ctx, s.desk.Begin(room.Cause{}), m.Customer)
+	if err != nil {
+		return err
+	}
 	switch send := m.send(channel); {
+	case send == nil && !p.wants(m.Topic, channel):
+		return nil // they find it in their mailbox
 	case send == nil && s.desk.Clock.Now().Sub(m.At) > s.opt.Policy.MaxAge:
 		return nil // it is no news any more: nobody wants it after a year of pause
 	case send == nil:
@@ -84,27 +88,17 @@ func (s *Service) attempt(
 	ctx = context.WithoutCancel(ctx)
 	limited, cancel := context.WithTimeout(ctx, s.opt.Policy.CallTimeout)
 	defer cancel()
-	out := s.carrier(channel).Send(limited, Letter{
-		Key: string(m.ID) + "/" + channel, Message: m.ID, To: to, Title: m.Title, Text: m.Text,
-	})
+	out := s.carrier(channel).Send(limited, s.letter(m, channel, to))
 	return s.settle(ctx, c, m.ID, channel, claim, out, 0)
 }
 
 // address opens where a message goes on a channel. It is "" if that is not known, or not any more.
 func (s *Service) address(ctx context.Context, m *Message, channel string) (string, error) {
-	if len(m.Contact.Box) == 0 {
-		return "", nil
+	c, err := s.contact(ctx, m.Contact)
+	if channel == SMS {
+		return c.Phone, err
 	}
-	contact, err := m.Contact.Open(ctx, s.desk.Keys)
-	switch {
-	case errors.Is(err, platform.ErrErased):
-		return "", nil
-	case err != nil:
-		return "", fmt.Errorf("open the contact of %s, nothing was sent: %w", m.ID, err)
-	case channel == SMS:
-		return contact.Phone, nil
-	}
-	return contact.Email, nil
+	return c.Email, err
 }
 
 // unaddressed gives up on a message whose person was erased between two attempts. One that has no

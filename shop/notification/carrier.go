@@ -3,6 +3,7 @@ package notification
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/souk-commerce/souk/shop"
 )
@@ -39,6 +40,13 @@ type Letter struct {
 	To      string  // an email address or, by SMS, a phone number
 	Title   string
 	Text    string
+	// HTML is the same as a page, for mail; "" by any other channel.
+	HTML     string
+	Language string    // of all of it, as in "en"
+	At       time.Time // when the person was told, in the mailbox
+	// Leave is the address of the door out of the topic, which a POST opens (RFC 8058); "" where
+	// there is none.
+	Leave string
 }
 
 // Verdict is what is known of a letter.

@@ -17,4 +17,6 @@ func Example() {
 	// notification.tell-on-order-cancelled
 	// notification.tell-on-order-expired
 	// notification.tell-on-fulfilment-dispatched
+	// notification.tell-on-aftermath
+	// notification.tell-market-on-fact
 }

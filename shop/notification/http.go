@@ -5,14 +5,16 @@ import (
 	"time"
 
 	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/notification/internal/wording"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
 // MessageView is a message as the API shows it.
 type MessageView struct {
 	ID    shop.ID    `json:"id"`
-	Topic string     `json:"topic" enum:"order_placed,order_cancelled,order_expired,order_dispatched"`
-	Order shop.ID    `json:"order"`
+	Topic string     `json:"topic" enum:"order_placed,order_cancelled,order_expired,order_dispatched,order_delivered,payment_refunded,parcel_requested,parcel_cancelled,stock_short,case_opened,order_held,endpoint_disabled"`
+	Order shop.ID    `json:"order,omitempty"`
+	Lang  string     `json:"language" doc:"of title and text"`
 	Title string     `json:"title"`
 	Text  string     `json:"text"`
 	At    time.Time  `json:"at"`
@@ -31,7 +33,7 @@ type SendView struct {
 
 // GetMessagesIn asks for a page of a mailbox.
 type GetMessagesIn struct {
-	Customer string `query:"customer" pattern:"^[A-Za-z0-9_-]{0,64}$" doc:"whose; left out, the caller's own"`
+	Customer string `query:"customer" pattern:"^[A-Za-z0-9_-]{0,64}$" doc:"whose; left out, the caller's own, which for administrators is that of the office"`
 	Limit    int    `query:"limit"    minimum:"1" maximum:"100" default:"20"`
 	Cursor   string `query:"cursor"   pattern:"^(|[0-9]{13}/[A-Za-z0-9_-]{1,86})$" doc:"next of the page before"`
 }
@@ -48,6 +50,9 @@ type GetMessagesOut struct {
 func (s *Service) GetMessages(ctx context.Context, in *GetMessagesIn) (*GetMessagesOut, error) {
 	who := room.CallerOf(ctx)
 	customer := shop.ID(in.Customer)
+	if customer == "" && who.May(room.Admin()) {
+		customer = Office
+	}
 	if customer == "" {
 		customer = who.ID
 	}
@@ -63,8 +68,8 @@ func (s *Service) GetMessages(ctx context.Context, in *GetMessagesIn) (*GetMessa
 			return nil, err
 		}
 		out.Body.Items[i] = MessageView{
-			ID: m.ID, Topic: m.Topic, Order: m.Order, Title: m.Title, Text: m.Text,
-			At: m.At, To: to, Sends: viewSends(m),
+			ID: m.ID, Topic: m.Topic, Order: m.Order, Lang: wording.Resolve(m.Language),
+			Title: m.Title, Text: m.Text, At: m.At, To: to, Sends: viewSends(m),
 		}
 	}
 	return out, nil

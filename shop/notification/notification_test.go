@@ -7,47 +7,106 @@ import (
 
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/notification/internal/wording"
+	"github.com/souk-commerce/souk/shop/room"
 )
 
-// Goal: every message has a name of its own that fits into an id, and says what happened.
-// Method: make each with the longest ids there are.
+// Goal: every message has a name of its own that fits into an id, and words of its own in every
+// language, in which nobody's name stands. Method: the news of each topic with the longest ids
+// there are.
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	const x = "0123456789abcdefghijklmnop"
-	order := shop.ID("ord_" + x)
-	placed := placedMessage(&event.OrderPlaced{Order: order, Parcels: make([]event.Parcel, 2)})
-	messages := map[shop.ID]*event.MessageSent{
-		"msg_order_placed_" + x:    placed,
-		"msg_order_cancelled_" + x: cancelledMessage(&event.OrderCancelled{Order: order}),
-		"msg_order_expired_" + x:   expiredMessage(&event.OrderExpired{Order: order}),
-		"msg_order_dispatched_" + x + "_12": dispatchedMessage(&event.ShipmentDispatched{
-			Order: order, Shipment: "shp_" + x + "_12", Tracking: "Ada's",
-		}, &Message{Customer: "cus_1"}),
+	order, told := shop.ID("ord_"+x), &Message{Customer: "cus_1"}
+	ten := shop.Money{Amount: 1020, Currency: "GBP"}
+	parcel := shop.ID("shp_" + x + "_12")
+	all := []news{
+		placedNews(&event.OrderPlaced{Order: order, Parcels: make([]event.Parcel, 2)}),
+		cancelledNews(&event.OrderCancelled{Order: order}),
+		expiredNews(&event.OrderExpired{Order: order}),
+		dispatchedNews(&event.ShipmentDispatched{
+			Order: order, Shipment: parcel, Tracking: "Ada's",
+		}, told),
+		deliveredNews(&event.ShipmentDelivered{Order: order, Shipment: parcel}, told),
+		refundedNews(&event.PaymentRefunded{
+			Order: order, Refund: "rfd_" + shop.ID(strings.Repeat("x", 60)), Amount: ten,
+		}, told),
+		requestedNews(&event.OrderPlaced{Order: order, Parcels: make([]event.Parcel, 12)}, 11),
+		withdrawnNews(&event.ShipmentCancelled{Order: order, Shipment: parcel}, "dlr_1"),
+		shortNews(&event.StockRejected{Order: order, SKU: "A", Wanted: 2, Available: -1}, "dlr_1"),
+		caseNews(&event.PaymentCaseOpened{Order: order, Reason: "Ada's card"}),
+		heldNews(&event.OrderHeld{Order: order, Reason: "fraud", Round: 1}),
+		disabledNews(&event.EndpointDisabled{Endpoint: "whe_1", Reason: failing}, Office),
 	}
-	for id, m := range messages {
-		if m.Message != id || len(id) > shop.MaxID {
-			t.Errorf("%s is named %s", id, m.Message)
+	if len(all) != len(Topics()) {
+		t.Errorf("there are %d topics, and news of %d", len(Topics()), len(all))
+	}
+	names, book := make(map[shop.ID]bool), new(wording.Book)
+	for _, n := range all {
+		id := messageID(n.topic, n.about)
+		if _, err := shop.ParseID(string(id)); err != nil || names[id] {
+			t.Errorf("%s is named %s: %v", n.topic, id, err)
 		}
-		text := m.Text
-		if m.Title == "" || !strings.Contains(text, x) || strings.Contains(text, "Ada") {
-			t.Errorf("%s says %q: %q", id, m.Title, text)
+		names[id] = true
+		for _, language := range wording.Languages() {
+			said := book.Write(language, n.topic, wordMap(n.words))
+			if said.Plain || said.Language != language || strings.Contains(said.Text, "Ada") {
+				t.Errorf("%s says in %s: %+v", n.topic, language, said)
+			}
 		}
 	}
-	if !strings.Contains(placed.Text, "2 parcels") {
-		t.Errorf("it says %q", placed.Text)
+}
+
+// Goal: what a preview is filled with is what a message is filled with. Method: the names of both.
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	s := New(&room.Desk{}, Options{PublicURL: "https://shop.example/"})
+	for _, topic := range Topics() {
+		p, err := s.Preview(topic.Name, "de-CH")
+		if err != nil || p.Language != "de" || p.Title == "" ||
+			!strings.Contains(p.HTML, `<html lang="de">`) {
+			t.Errorf("the preview of %s: %+v, %v", topic.Name, p, err)
+		}
+		leaves := strings.Contains(p.HTML, "https://shop.example/v1/messages/msg_preview/leave/")
+		if leaves == topic.Must || leaves != strings.Contains(p.Text, "/leave/") {
+			t.Errorf("%s can be left: %v", topic.Name, leaves)
+		}
+	}
+	if _, err := s.Preview("nothing", "en"); shop.CodeOf(err) != shop.Invalid {
+		t.Errorf("the preview of nothing: %v", err)
 	}
 }
 
 // Goal: a customer understands why the order was cancelled; reasons of ours stay ours.
-// Method: the reasons there are, and one more.
+// Method: the reasons there are, and one more, in every language.
 func TestReasons(t *testing.T) {
 	t.Parallel()
+	book := new(wording.Book)
 	for reason, want := range map[string]bool{
 		"customer": true, "out_of_stock": true, "payment_failed": true,
 		"admin": false, "fraud": false,
 	} {
-		if got := because(reason) != ""; got != want {
-			t.Errorf("%s: %q", reason, because(reason))
+		for _, language := range wording.Languages() {
+			n := cancelledNews(&event.OrderCancelled{Order: "ord_a", Reason: reason})
+			said := book.Write(language, n.topic, wordMap(n.words))
+			if strings.Contains(strings.SplitN(said.Text, ".", 2)[0], ",") != want ||
+				strings.Contains(said.Text, reason) && !want {
+				t.Errorf("%s in %s: %s", reason, language, said.Text)
+			}
+		}
+	}
+}
+
+// Goal: amounts are written as people read them. Method: currencies of each kind.
+func TestAmounts(t *testing.T) {
+	t.Parallel()
+	for want, m := range map[string]shop.Money{
+		"10.20 GBP": {Amount: 1020, Currency: "GBP"}, "0.05 EUR": {Amount: 5, Currency: "EUR"},
+		"1020 JPY": {Amount: 1020, Currency: "JPY"}, "1.020 KWD": {Amount: 1020, Currency: "KWD"},
+		"-0.05 EUR": {Amount: -5, Currency: "EUR"},
+	} {
+		if got := amountText(m); got != want {
+			t.Errorf("%v is written %q", m, got)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package notification
 
 import (
+	"io"
 	"math/rand/v2"
 	"time"
 )
@@ -10,7 +11,17 @@ import (
 type Options struct {
 	Mail   Carrier // nil: nothing is mailed
 	SMS    Carrier // nil: nothing is sent by SMS
+	Poster Poster  // nil: there are no webhooks
 	Policy Policy
+	Hooks  HookPolicy
+	// PublicURL is where the doors are seen from outside, as in "https://shop.example"; "" leaves
+	// the door out of a topic out of mails.
+	PublicURL string
+	// Owners and Parcels answer whose things are; nil: dealers are not told of what needs it.
+	Owners  Owners
+	Parcels Parcels
+	// Chance makes the secrets of endpoints; nil is the machine's own.
+	Chance io.Reader
 	// Jitter chooses a wait between nothing and most; nil chooses at random. Chance decides only
 	// when, never what.
 	Jitter func(most time.Duration) time.Duration

@@ -12,17 +12,29 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// The room keeps three kinds of record:
+// The room keeps these kinds of record, and outside the domain state what the files say that need
+// it:
 //
-//	message/<id>   message              the Message; also the mark that it was sent
-//	customer/<id>  <milliseconds>/<id>  empty: the customer's messages by time
-//	troubles       <id>#<channel>       a Trouble: what a carrier refused for good, or may have
+//	message/<id>     message              the Message; also the mark that it was sent
+//	customer/<id>    <milliseconds>/<id>  empty: the messages of a person by time
+//	troubles         <id>#<channel>       a Trouble: what a carrier refused for good, or may have
+//	preference/<id>  preference           the Preference of a person
+//	endpoint/<id>    endpoint             the Endpoint
+//	endpoints        <id>                 a Listing: what is needed to know whom to tell
+//	cases            <id>                 a Case: an endpoint that was disabled for failing
+//	hook/<id>        hook                 the Hook: a webhook, also the mark that it was queued
+//	hooks/<id>       <milliseconds>/<id>  empty: the webhooks of an endpoint by time
+//	queue/<id>       <milliseconds>/<id>  empty: those that are to be sent, by when
 
 // listed is the empty record of a list.
 type listed struct{}
 
 func messageKey(id shop.ID) platform.Key {
 	return platform.Key{Part: "message/" + string(id), Sort: "message"}
+}
+
+func preferenceKey(person shop.ID) platform.Key {
+	return platform.Key{Part: "preference/" + string(person), Sort: "preference"}
 }
 
 func customerPart(customer shop.ID) string { return "customer/" + string(customer) }
@@ -35,6 +47,15 @@ func place(at time.Time, id shop.ID) string {
 
 // placeWidth is the length of place before the id.
 const placeWidth = 14
+
+// placed reads a place.
+func placed(s string) (at time.Time, id shop.ID) {
+	ms, err := strconv.ParseInt(s[:placeWidth-1], 10, 64)
+	if err != nil {
+		panic("notification: this is no place in a list: " + s)
+	}
+	return time.UnixMilli(ms).UTC(), shop.ID(s[placeWidth:])
+}
 
 // isPlace reports whether s has the form of a place.
 func isPlace(s string) bool {
@@ -60,20 +81,46 @@ func troubleKey(id shop.ID, channel string) platform.Key {
 	return platform.Key{Part: troublesPart, Sort: string(id) + "#" + channel}
 }
 
-// Apply implements room.Room: it puts a message that was sent into its customer's mailbox, and
-// keeps how far its sending has come.
+// Apply implements room.Room: it puts a message that was sent into its person's mailbox, keeps how
+// far its sending has come, and the same of endpoints and webhooks.
 func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.Meta) error {
-	sent, ok := f.(*event.MessageSent)
-	if !ok {
-		return applySending(ctx, tx, f, m)
+	switch f := f.(type) {
+	case *event.MessageSent:
+		applySent(tx, f, m)
+		return nil
+	case *event.PreferencesSet:
+		return applyPreferences(ctx, tx, f, m)
 	}
-	room.Put(tx, messageKey(sent.Message), &Message{
-		ID: sent.Message, Customer: sent.Customer, Topic: sent.Topic, Order: sent.Order,
-		Contact: sent.Contact, Title: sent.Title, Text: sent.Text, At: sent.At, Seq: m.Sequence,
+	if id := endpointOf(f); id != "" {
+		return applyEndpoint(ctx, tx, id, f, m)
+	}
+	if id := hookOf(f); id != "" {
+		return applyHook(ctx, tx, id, f, m)
+	}
+	return applySending(ctx, tx, f, m)
+}
+
+func applySent(tx *room.Tx, f *event.MessageSent, m room.Meta) {
+	room.Put(tx, messageKey(f.Message), &Message{
+		ID: f.Message, Customer: f.Customer, Topic: f.Topic, Order: f.Order, Contact: f.Contact,
+		Language: f.Language, Title: f.Title, Text: f.Text, Words: f.Words, Leave: f.Leave,
+		At: f.At, Seq: m.Sequence,
 	})
 	room.Put(tx, platform.Key{
-		Part: customerPart(sent.Customer), Sort: place(sent.At, sent.Message),
+		Part: customerPart(f.Customer), Sort: place(f.At, f.Message),
 	}, &listed{})
+}
+
+func applyPreferences(
+	ctx context.Context, tx *room.Tx, f *event.PreferencesSet, m room.Meta,
+) error {
+	if _, err := preferenceOf(ctx, tx, f.Person); err != nil {
+		return err
+	}
+	room.Put(tx, preferenceKey(f.Person), &Preference{
+		Person: f.Person, Language: f.Language, Contact: f.Contact, Off: f.Off, At: f.At,
+		Seq: m.Sequence,
+	})
 	return nil
 }
 

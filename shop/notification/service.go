@@ -2,12 +2,13 @@ package notification
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
 	"fmt"
 	"sync/atomic"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/notification/internal/wording"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
@@ -19,6 +20,14 @@ type Service struct {
 	desk *room.Desk
 	opt  Options
 	nums numbers
+	book *wording.Book
+	dir  directory // of endpoints
+	gate gate      // for what is on its way to them
+
+	musts map[string]bool     // topics that nobody can leave; never changed
+	kinds map[string]hookKind // by the type of their event; never changed
+
+	hooks hookNumbers
 }
 
 var _ room.Room = (*Service)(nil)
@@ -29,7 +38,17 @@ func New(desk *room.Desk, opt Options) *Service {
 	if opt.Jitter == nil {
 		opt.Jitter = anyWait
 	}
-	s := &Service{desk: desk, opt: opt}
+	opt.Hooks = opt.Hooks.orDefault()
+	if opt.Chance == nil {
+		opt.Chance = rand.Reader
+	}
+	s := &Service{
+		desk: desk, opt: opt, book: new(wording.Book), musts: make(map[string]bool),
+		kinds: hookKindsByType(),
+	}
+	for _, t := range Topics() {
+		s.musts[t.Name] = t.Must
+	}
 	desk.Apply = s.Apply
 	return s
 }
@@ -59,19 +78,34 @@ func (n *numbers) count(v Verdict) {
 	}
 }
 
+// hookNumbers counts attempts since the process started.
+type hookNumbers struct{ taken, failed atomic.Int64 }
+
+func (n *hookNumbers) count(taken bool) {
+	if taken {
+		n.taken.Add(1)
+	} else {
+		n.failed.Add(1)
+	}
+}
+
 // Numbers are what to watch: attempts and questions that ended with the letter taken, certainly not
 // taken, and with nobody knowing. Since the process started.
 type Numbers struct {
 	Taken   int64 `json:"taken"`
 	Refused int64 `json:"refused"`
 	Unknown int64 `json:"unknown"`
+	// Webhooks: attempts that the endpoint took, and that failed.
+	HooksTaken  int64 `json:"hooksTaken"`
+	HooksFailed int64 `json:"hooksFailed"`
 }
 
 // Numbers returns the numbers to watch.
 func (s *Service) Numbers() Numbers {
 	return Numbers{
 		Taken: s.nums.taken.Load(), Refused: s.nums.refused.Load(),
-		Unknown: s.nums.unknown.Load(),
+		Unknown: s.nums.unknown.Load(), HooksTaken: s.hooks.taken.Load(),
+		HooksFailed: s.hooks.failed.Load(),
 	}
 }
 
@@ -87,7 +121,7 @@ type Page struct {
 func (s *Service) Mailbox(
 	ctx context.Context, who room.Caller, customer shop.ID, after string, limit int,
 ) (Page, error) {
-	if who.ID != customer && !who.May(room.Admin()) || customer == "" {
+	if customer == "" || !who.May(room.Admin()) && (who.ID != customer || customer == Office) {
 		return Page{}, shop.Errorf(shop.NotFound, "there is no mailbox %q for you", customer)
 	}
 	if after != "" && !isPlace(after) {
@@ -123,15 +157,9 @@ func (s *Service) Mailbox(
 // Email opens the address that a message is for, for those who may read its mailbox. It is "",
 // without an error, when the person was erased.
 func (s *Service) Email(ctx context.Context, who room.Caller, m *Message) (string, error) {
-	if who.ID != m.Customer && !who.May(room.Admin()) {
+	if !who.May(room.Admin()) && (who.ID != m.Customer || m.Customer == Office) {
 		return "", shop.Errorf(shop.NotFound, "there is no message %q for you", m.ID)
 	}
-	contact, err := m.Contact.Open(ctx, s.desk.Keys)
-	if errors.Is(err, platform.ErrErased) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("open the contact of %s: %w", m.ID, err)
-	}
-	return contact.Email, nil
+	c, err := s.contact(ctx, m.Contact)
+	return c.Email, err
 }

@@ -11,6 +11,7 @@ import (
 type Reaction struct {
 	Name    string // "<room>.<what>-on-<fact>": the subscription's name for ever
 	Fact    event.Fact
+	More    []event.Fact // kinds that it listens to as well
 	Class   platform.Class
 	Ordered bool
 	Retry   platform.Retry // zero: platform.DefaultRetry
@@ -32,6 +33,14 @@ func On[F event.Fact](
 	}
 }
 
+// OnAny makes a reaction to facts of several kinds: for what is done with each of them alike.
+func OnAny(
+	name string, class platform.Class, kinds []event.Fact,
+	do func(ctx context.Context, f event.Fact, c Cause) error,
+) Reaction {
+	return Reaction{Name: name, Fact: kinds[0], More: kinds[1:], Class: class, Handle: do}
+}
+
 // Calling says that the reaction has an effect outside the store. Every reaction that has must say
 // so: the others' commits need not wait for the disk one by one.
 func (r Reaction) Calling() Reaction {
@@ -40,14 +49,18 @@ func (r Reaction) Calling() Reaction {
 }
 
 // Subscription turns a reaction into the platform's terms. It listens to every version that upcasts
-// to the reaction's fact.
+// to one of the reaction's facts.
 func (r Reaction) Subscription(cat *event.Catalogue) platform.Subscription {
 	retry := r.Retry
 	if retry.Attempts == 0 {
 		retry = platform.DefaultRetry()
 	}
+	types := cat.Versions(r.Fact.Type())
+	for _, f := range r.More {
+		types = append(types, cat.Versions(f.Type())...)
+	}
 	return platform.Subscription{
-		Name: r.Name, Types: cat.Versions(r.Fact.Type()), Class: r.Class, Ordered: r.Ordered,
+		Name: r.Name, Types: types, Class: r.Class, Ordered: r.Ordered,
 		Retry: retry, Pure: !r.Calls,
 		Handle: func(ctx context.Context, e platform.Event) error {
 			f, err := FactOf(cat, e)

@@ -15,6 +15,8 @@ import (
 	"github.com/souk-commerce/souk/cmd/souk-lambda/world"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/notification"
+	"github.com/souk-commerce/souk/shop/notification/webhook"
 )
 
 func main() { os.Exit(function.Main(function.API, os.Getenv, os.Stderr, open)) }
@@ -27,6 +29,8 @@ func open(ctx context.Context, s function.Start) (function.Opened, error) {
 		Catalogue: cat, Clock: function.Clock{}, Log: s.Log, Unwatched: true,
 		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
 		Payment: settings.Payment(s.Env), SignIn: signIn(s.Env),
+		// Here it only says which addresses webhooks could be posted to.
+		Notification: notification.Options{Poster: webhook.New(webhook.Options{})},
 		Policy: app.Policy{
 			Issuer: settings.Issuer, Catalog: settings.Catalog(s.Env),
 			Order: settings.Order(s.Env), Patience: -1, // the gateway and the account's limits shed

@@ -16,6 +16,7 @@ import (
 	"github.com/souk-commerce/souk/shop/notification"
 	"github.com/souk-commerce/souk/shop/notification/ses"
 	"github.com/souk-commerce/souk/shop/notification/sns"
+	"github.com/souk-commerce/souk/shop/notification/webhook"
 )
 
 // Options reads who carries messages from a function's environment. It calls nobody.
@@ -24,7 +25,10 @@ func Options(ctx context.Context, e *function.Env) (notification.Options, error)
 	if err != nil {
 		return notification.Options{}, fmt.Errorf("read the configuration of AWS: %w", err)
 	}
-	o := notification.Options{Mail: nobody{}}
+	o := notification.Options{
+		Mail: nobody{}, Poster: webhook.New(webhook.Options{}),
+		PublicURL: e.Text("SOUK_PUBLIC_URL", ""),
+	}
 	if o.SMS, err = sns.New(cfg, sns.Options{Sender: e.Text("SOUK_SMS_SENDER", "")}); err != nil {
 		e.Wrong("SOUK_SMS_SENDER", "is longer than the 11 letters or digits that phones show")
 	}

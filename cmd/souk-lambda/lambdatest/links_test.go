@@ -17,16 +17,16 @@ const module = "github.com/souk-commerce/souk/"
 func TestRolesLinkWhatTheyUse(t *testing.T) {
 	t.Parallel()
 	rooms := "app/rooms shop shop/analytics shop/catalog shop/event shop/fulfilment " +
-		"shop/inventory shop/ledger shop/notification shop/order shop/payment " +
-		"shop/payment/sandbox shop/room"
+		"shop/inventory shop/ledger shop/notification shop/notification/internal/wording " +
+		"shop/order shop/payment shop/payment/sandbox shop/room"
 	doors := "app shop/identity " + rooms
 	carried := "cmd/souk-lambda/carriers shop/notification/awscall shop/notification/ses " +
-		"shop/notification/sns"
+		"shop/notification/sns shop/notification/webhook"
 	every := "cmd/souk-lambda/batch cmd/souk-lambda/function cmd/souk-lambda/world platform"
 	world := append(linked(t, "cmd/souk-lambda/world"), linked(t, "shop/notification/ses")...)
 	for role, want := range map[string]string{
 		function.API: doors + " cmd/souk-lambda/gateway cmd/souk-lambda/settings" +
-			" shop/identity/cognito",
+			" shop/identity/cognito shop/notification/webhook",
 		function.Purchases: doors + " cmd/souk-lambda/settings",
 		function.Worker:    rooms + " " + carried + " cmd/souk-lambda/settings",
 		function.Relay:     "",

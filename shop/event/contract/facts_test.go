@@ -151,6 +151,8 @@ func mend(f event.Fact) event.Fact {
 		}
 	case *event.OrderProgressed:
 		f.Captured, f.Dispatched = f.Captured+f.Refunded, f.Dispatched+f.Delivered
+	case *event.HookDelivered:
+		f.Status = 200 + f.Status%100
 	case *event.LedgerPosted:
 		balance(f.Entries)
 	case *event.LedgerPostedV1:

@@ -1,5 +1,5 @@
 // Package ses carries messages by Amazon SES (version 2 of its API): mail as plain text and as
-// simple HTML.
+// a page of HTML.
 //
 // It promises one call a letter and never a second by itself. SES takes no idempotency key and
 // cannot be asked about a letter whose answer was lost, so such a letter's outcome stays unknown.
@@ -9,8 +9,6 @@ package ses
 
 import (
 	"context"
-	"fmt"
-	"html"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
@@ -64,10 +62,8 @@ func (c *Carrier) email(l notification.Letter) *sesv2.SendEmailInput {
 		Destination:      &types.Destination{ToAddresses: []string{l.To}},
 		Content: &types.EmailContent{Simple: &types.Message{
 			Subject: text(l.Title),
-			Body:    &types.Body{Text: text(l.Text + "\n"), Html: text(page(l))},
-			Headers: []types.MessageHeader{
-				{Name: aws.String(Header), Value: aws.String(string(l.Message))},
-			},
+			Body:    &types.Body{Text: text(l.Text + "\n"), Html: text(l.HTML)},
+			Headers: headers(l),
 		}},
 		EmailTags: []types.MessageTag{
 			{Name: aws.String("message"), Value: aws.String(string(l.Message))},
@@ -83,12 +79,17 @@ func text(s string) *types.Content {
 	return &types.Content{Data: aws.String(s), Charset: aws.String("UTF-8")}
 }
 
-// page is the letter as a page that every mail program shows.
-func page(l notification.Letter) string {
-	title, text := html.EscapeString(l.Title), html.EscapeString(l.Text)
-	return fmt.Sprintf("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"+
-		"<title>%s</title></head>\n<body><h1>%s</h1>\n<p>%s</p></body></html>\n",
-		title, title, text)
+// headers name the message, and the door out of its topic where there is one.
+func headers(l notification.Letter) []types.MessageHeader {
+	header := func(name, value string) types.MessageHeader {
+		return types.MessageHeader{Name: aws.String(name), Value: aws.String(value)}
+	}
+	all := []types.MessageHeader{header(Header, string(l.Message))}
+	if l.Leave != "" {
+		all = append(all, header("List-Unsubscribe", "<"+l.Leave+">"),
+			header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
+	}
+	return all
 }
 
 // final knows the refusals of SES that another attempt would meet again. What an operator can mend

@@ -76,6 +76,10 @@ func TestMail(t *testing.T) {
 	if h := m.Headers[0]; *h.Name != ses.Header || *h.Value != "msg_order_placed_a" {
 		t.Errorf("the header is %s: %s", *h.Name, *h.Value)
 	}
+	if h := m.Headers[1]; *h.Name != "List-Unsubscribe" ||
+		*h.Value != "<https://shop.example/leave>" {
+		t.Errorf("the header is %s: %s", *h.Name, *h.Value)
+	}
 }
 
 // Goal: mail without a sender is refused when the carrier is made. Method: none.

@@ -242,6 +242,8 @@ func Letter(to string) notification.Letter {
 	return notification.Letter{
 		Key: "msg_order_placed_a/x", Message: "msg_order_placed_a", To: to,
 		Title: "Your order is placed", Text: "Cups & <saucers> of order ord_a.",
+		HTML:  "<p>Cups &amp; &lt;saucers&gt; of order ord_a.</p>",
+		Leave: "https://shop.example/leave",
 	}
 }
 
