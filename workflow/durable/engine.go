@@ -71,6 +71,7 @@ type Engine struct {
 	// One step at a time within this process: between processes, versions decide.
 	turns [4096]sync.Mutex
 	kept  kept
+	ends  ends
 
 	mu       sync.Mutex
 	machines map[string]*workflow.Machine // by the digest of the definition

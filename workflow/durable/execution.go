@@ -137,6 +137,27 @@ func (e *Engine) Redrive(ctx context.Context, id string) error {
 	})
 }
 
+// Await returns when an execution has ended, however it ended; its record is durable then. Steps of
+// this engine are noticed at once, those of others within a second.
+func (e *Engine) Await(ctx context.Context, id string) error {
+	for {
+		ended := e.ends.watch(id)
+		d, err := e.Describe(ctx, id)
+		if err != nil || d.Status != workflow.Running {
+			e.ends.leave(id)
+			return err
+		}
+		select {
+		case <-ended:
+		case <-e.o.Clock.After(time.Second):
+		case <-ctx.Done():
+			e.ends.leave(id)
+			return context.Cause(ctx)
+		}
+		e.ends.leave(id)
+	}
+}
+
 // Description is how an execution stands.
 type Description struct {
 	Summary

@@ -117,6 +117,50 @@ func (k *kept) put(id string, version int64, st *state) {
 	k.states[id] = keptState{version, st}
 }
 
+// ends tells who waits for the end of an execution.
+type ends struct {
+	mu   sync.Mutex
+	wait map[string]*waiting
+}
+
+type waiting struct {
+	ended chan struct{}
+	n     int  // who wait
+	told  bool // ended is closed
+}
+
+func (w *ends) watch(id string) <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.wait == nil {
+		w.wait = make(map[string]*waiting)
+	}
+	if w.wait[id] == nil {
+		w.wait[id] = &waiting{ended: make(chan struct{})}
+	}
+	w.wait[id].n++
+	return w.wait[id].ended
+}
+
+func (w *ends) leave(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if one := w.wait[id]; one != nil {
+		if one.n--; one.n == 0 {
+			delete(w.wait, id)
+		}
+	}
+}
+
+func (w *ends) tell(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if one := w.wait[id]; one != nil && !one.told {
+		close(one.ended)
+		one.told = true
+	}
+}
+
 // outcome is what one step adds to the state: for the commit, not for the record.
 type outcome struct {
 	records  []workflow.Record

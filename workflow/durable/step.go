@@ -64,6 +64,9 @@ func (e *Engine) try(ctx context.Context, id string, cause time.Time, decide dec
 	if err := e.store.Commit(ctx, b); err != nil {
 		return err
 	}
+	if st.Execution.Status != workflow.Running {
+		e.ends.tell(id)
+	}
 	e.kept.put(id, version+1, st)
 	return nil
 }

@@ -127,7 +127,7 @@ type setup struct {
 	book   *book
 	faults *platformtest.Faults
 	tasks  map[string]durable.Task
-	now    time.Time
+	clock  *platformtest.Clock
 }
 
 // open opens a world that does not deliver yet.
@@ -136,13 +136,13 @@ func open(t *testing.T, s setup) *world {
 	if s.book == nil {
 		s.book = newBook()
 	}
-	if s.now.IsZero() {
-		s.now = platformtest.Start()
+	if s.clock == nil {
+		s.clock = platformtest.NewClock(platformtest.Start())
 	}
 	if s.tasks == nil {
 		s.tasks = s.book.tasks()
 	}
-	w := &world{t: t, clock: platformtest.NewClock(s.now), book: s.book}
+	w := &world{t: t, clock: s.clock, book: s.book}
 	o := embedded.Options{Clock: w.clock}
 	if s.fs != nil {
 		o.Dir, o.FS = "/souk", s.fs
@@ -188,22 +188,43 @@ func begin(t *testing.T, machine string, s setup) *world {
 
 func (w *world) define(name, definition string) int {
 	w.t.Helper()
-	v, err := w.e.Define(w.t.Context(), name, []byte(definition))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return v
+	return patient(w, func() (int, error) {
+		return w.e.Define(w.t.Context(), name, []byte(definition))
+	})
 }
 
 func (w *world) start(name string) string {
 	w.t.Helper()
-	id, err := w.e.Start(w.t.Context(), durable.Start{
-		Machine: "m", Name: name, Input: workflow.NewObject("order", name),
+	return patient(w, func() (string, error) {
+		return w.e.Start(w.t.Context(), durable.Start{
+			Machine: "m", Name: name, Input: workflow.NewObject("order", name),
+		})
 	})
+}
+
+// patient does something, and lets the time pass that a busy store makes it wait.
+func patient[T any](w *world, do func() (T, error)) (got T) {
+	w.t.Helper()
+	done := make(chan error, 1)
+	go func() { // ends with do, which the test waits for
+		v, err := do()
+		got = v
+		done <- err
+	}()
+	var err error
+	platformtest.Poll(w.t, func() bool {
+		select {
+		case err = <-done:
+			return true
+		default:
+			w.clock.AdvanceToNext(30 * time.Millisecond)
+			return false
+		}
+	}, func() string { return "the store stays busy" })
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return id
+	return got
 }
 
 func (w *world) describe(id string) *durable.Description {
