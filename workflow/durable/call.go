@@ -80,14 +80,24 @@ func keyOf(id string, c announced) string {
 }
 
 // awaits reports whether a call is still to be made.
-func (e *Engine) awaits(ctx context.Context, id string, c announced) (bool, error) {
-	st, version, err := e.load(ctx, id)
-	if err != nil {
-		return false, err
+func (e *Engine) awaits(ctx context.Context, id string, c announced) (awaited bool, err error) {
+	look := func(st *state) {
+		waiting := st.Calls[c.ID]
+		awaited = waiting != nil && waiting.Kind == c.Kind && !waiting.Handed
 	}
-	e.kept.put(id, version, st)
-	waiting := st.Calls[c.ID]
-	return waiting != nil && waiting.Kind == c.Kind && !waiting.Handed, nil
+	rec, err := e.store.Get(ctx, executionKey(id))
+	if err != nil {
+		return false, fmt.Errorf("read execution %s: %w", id, err)
+	}
+	if e.kept.peek(id, rec.Version, look) {
+		return awaited, nil
+	}
+	var st state
+	if err := decode(rec.Value, &st); err != nil {
+		return false, fmt.Errorf("decode execution %s: %w", id, err)
+	}
+	look(&st)
+	return awaited, nil
 }
 
 // whileAwaited makes a decision only as long as the answer to a call is awaited.

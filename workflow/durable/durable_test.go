@@ -151,7 +151,8 @@ func TestCallbackOnce(t *testing.T) {
 	w.book.tokens = make(map[string]string)
 	id = w.start("bad")
 	err := w.e.SendTaskFailure(ctx, w.handed(id), workflow.NewFailure("Declined", "no"))
-	if d := w.until(id, ended); err != nil || d.Status != workflow.Failed || *d.Failure.Code != "Bad" {
+	d = w.until(id, ended)
+	if err != nil || d.Status != workflow.Failed || *d.Failure.Code != "Bad" {
 		t.Errorf("ended as %+v, %v", d, err)
 	}
 	for key, n := range w.book.calls {
@@ -201,8 +202,8 @@ func TestKeepsItsDefinition(t *testing.T) {
 	}
 }
 
-// Goal: starting is idempotent by name, and bad starts are refused. Method: the same, another input,
-// bad names, no machine, too much input.
+// Goal: starting is idempotent by name, and bad starts are refused. Method: the same, another
+// input, bad names, no machine, too much input.
 func TestStart(t *testing.T) {
 	t.Parallel()
 	w := begin(t, saga, setup{})
@@ -212,12 +213,16 @@ func TestStart(t *testing.T) {
 		s    durable.Start
 		want error
 	}{
-		"another input":   {durable.Start{Machine: "m", Name: "one"}, durable.ErrExists},
-		"another version": {durable.Start{Machine: "m", Name: "one", Version: 2}, platform.ErrNotFound},
-		"no name":         {durable.Start{Machine: "m"}, platform.ErrInvalid},
-		"a slash":         {durable.Start{Machine: "m", Name: "a/b"}, platform.ErrInvalid},
-		"a long name":     {durable.Start{Machine: "m", Name: strings.Repeat("a", 81)}, platform.ErrInvalid},
-		"no machine":      {durable.Start{Machine: "n", Name: "one"}, platform.ErrNotFound},
+		"another input": {durable.Start{Machine: "m", Name: "one"}, durable.ErrExists},
+		"another version": {
+			durable.Start{Machine: "m", Name: "one", Version: 2}, platform.ErrNotFound,
+		},
+		"no name": {durable.Start{Machine: "m"}, platform.ErrInvalid},
+		"a slash": {durable.Start{Machine: "m", Name: "a/b"}, platform.ErrInvalid},
+		"a long name": {
+			durable.Start{Machine: "m", Name: strings.Repeat("a", 81)}, platform.ErrInvalid,
+		},
+		"no machine": {durable.Start{Machine: "n", Name: "one"}, platform.ErrNotFound},
 		"a large input": {durable.Start{
 			Machine: "m", Name: "two", Input: strings.Repeat("a", 256*1024+1),
 		}, platform.ErrTooLarge},

@@ -43,8 +43,8 @@ func (e *Engine) Start(ctx context.Context, s Start) (id string, err error) {
 		return "", fmt.Errorf("start an execution of %.100q: %w", s.Machine, err)
 	}
 	if n := bytesOf(s.Input); n > maxInput {
-		return "", fmt.Errorf("start %s with %d bytes of input, at most %d: nothing was started: %w",
-			s.Name, n, maxInput, platform.ErrTooLarge)
+		return "", fmt.Errorf("start %s with %d bytes of input, at most %d: nothing was started: "+
+			"%w", s.Name, n, maxInput, platform.ErrTooLarge)
 	}
 	id = s.Machine + "/" + s.Name
 	for attempt := 0; ; attempt++ {

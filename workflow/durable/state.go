@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -16,7 +15,7 @@ import (
 // States.DataLimitExceeded; room is left for the record that says so.
 const (
 	maxState  = platform.MaxItemBytes - 40_000 // bytes of the execution's record
-	maxInput  = 256 * 1024                     // bytes of an execution's input and a callback's output
+	maxInput  = 256 * 1024                     // bytes of an input, and of a callback's output
 	fullEvent = 100_000                        // bytes after which an event takes nothing more
 	maxCalls  = 16                             // calls that one event announces
 	// tokens that one step forgets, so that there is always room for the end of an execution
@@ -68,97 +67,6 @@ func (e *Engine) load(ctx context.Context, id string) (*state, int64, error) {
 		return nil, 0, fmt.Errorf("decode execution %s: %w", id, err)
 	}
 	return st, rec.Version, nil
-}
-
-// maxKept is how many executions are kept decoded.
-const maxKept = 4096
-
-// kept holds executions as the last step left them, to save decoding. Who takes one owns it.
-type kept struct {
-	mu     sync.Mutex
-	states map[string]keptState
-}
-
-type keptState struct {
-	version int64
-	state   *state
-}
-
-func (k *kept) take(id string, version int64) *state {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	s, ok := k.states[id]
-	if !ok {
-		return nil
-	}
-	delete(k.states, id)
-	if s.version != version {
-		return nil
-	}
-	return s.state
-}
-
-// put keeps an execution that still runs. When there are too many, some other one goes.
-func (k *kept) put(id string, version int64, st *state) {
-	if st.Execution.Status != workflow.Running {
-		return
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.states == nil {
-		k.states = make(map[string]keptState)
-	}
-	for other := range k.states {
-		if len(k.states) < maxKept {
-			break
-		}
-		delete(k.states, other)
-	}
-	k.states[id] = keptState{version, st}
-}
-
-// ends tells who waits for the end of an execution.
-type ends struct {
-	mu   sync.Mutex
-	wait map[string]*waiting
-}
-
-type waiting struct {
-	ended chan struct{}
-	n     int  // who wait
-	told  bool // ended is closed
-}
-
-func (w *ends) watch(id string) <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.wait == nil {
-		w.wait = make(map[string]*waiting)
-	}
-	if w.wait[id] == nil {
-		w.wait[id] = &waiting{ended: make(chan struct{})}
-	}
-	w.wait[id].n++
-	return w.wait[id].ended
-}
-
-func (w *ends) leave(id string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if one := w.wait[id]; one != nil {
-		if one.n--; one.n == 0 {
-			delete(w.wait, id)
-		}
-	}
-}
-
-func (w *ends) tell(id string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if one := w.wait[id]; one != nil && !one.told {
-		close(one.ended)
-		one.told = true
-	}
 }
 
 // outcome is what one step adds to the state: for the commit, not for the record.
