@@ -325,3 +325,25 @@ func TestLimits(t *testing.T) {
 	}
 	w.noDead()
 }
+
+// Goal: waiting for an execution ends with it, with the caller's patience, or at once if there is
+// none. Method: one that ends, one that waits and a context that is over, a name nobody has.
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	w := begin(t, `{"StartAt": "A", "States": {
+		"A": {"Type": "Task", "Resource": "${step}", "End": true}}}`, setup{})
+	id := w.start("one")
+	if err := w.e.Await(t.Context(), id); err != nil || !ended(w.describe(id)) {
+		t.Errorf("awaited: %v, %+v", err, w.describe(id))
+	}
+	if err := w.e.Await(t.Context(), "m/none"); !errors.Is(err, platform.ErrNotFound) {
+		t.Errorf("await what is not there: %v", err)
+	}
+	w.define("m", callback)
+	ctx, cancel := context.WithCancel(t.Context())
+	id = w.start("two")
+	cancel()
+	if err := w.e.Await(ctx, id); !errors.Is(err, context.Canceled) {
+		t.Errorf("await in vain: %v", err)
+	}
+}
