@@ -77,6 +77,8 @@ func otherLayers() []layer {
 		{"platform", nil, false, "ports depend on nobody"},
 		{"workflow/jsonata", []string{"workflow"}, true,
 			"the one wall of the workflow language where a library is allowed"},
+		{"workflow/durable", []string{"workflow", "platform"}, false,
+			"the one place where machines and platforms meet: interpreter and ports, no business"},
 		{"platform/pattern", nil, false,
 			"a language of its own, for everybody: it depends on nobody"},
 		{"platform/interest", []string{"platform", "platform/pattern"}, false,
