@@ -175,7 +175,8 @@ func (r Route) finish(api *huma.OpenAPI) {
 		said.Content = make(map[string]*huma.MediaType)
 	}
 	said.Content[r.serve.media] = &huma.MediaType{}
-	if strings.HasPrefix(r.serve.media, "text/") { // what is no text has no schema
+	switch r.serve.media {
+	case "text/csv", "text/event-stream": // a page or a paper has no schema
 		said.Content[r.serve.media].Schema = &huma.Schema{Type: "string"}
 	}
 }
