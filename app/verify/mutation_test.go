@@ -40,7 +40,7 @@ func unseen() map[string]string {
 func TestNoFieldChangesUnnoticed(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it verifies some 480 histories")
+		t.Skip("it verifies some 480 histories; make test runs it")
 	}
 	tp := recorded(t, 36)
 	t.Run("in order", func(t *testing.T) {
