@@ -94,3 +94,13 @@ func CheckTimerKey(key string) error {
 	}
 	return nil
 }
+
+// CheckSubscription refuses a subscription that could never be served: without a name, types, a
+// handler or an attempt. Its pattern is for platform/interest to read.
+func CheckSubscription(s *Subscription) error {
+	if s.Name == "" || len(s.Types) == 0 || s.Handle == nil || s.Retry.Attempts < 1 {
+		return fmt.Errorf("subscription %q lacks name, types, handler or attempts: %w",
+			s.Name, ErrInvalid)
+	}
+	return nil
+}

@@ -59,14 +59,14 @@ func mountSmall(t *testing.T) string {
 		err = holder.Start()
 	}
 	if err != nil {
-		t.Skipf("no small file system can be mounted: %v", err)
+		t.Skipf("a small file system needs Linux and unshare (util-linux): %v", err)
 	}
 	t.Cleanup(func() {
 		_ = holder.Process.Kill() // it may have ended by itself
 		_ = holder.Wait()
 	})
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "mounted\n" {
-		t.Skipf("no right to mount a small file system: %v", err)
+		t.Skipf("no right to mount a small file system; run it as root: %v", err)
 	}
 	return fmt.Sprintf("/proc/%d/root%s", holder.Process.Pid, where)
 }

@@ -25,7 +25,7 @@ func TestTour(t *testing.T) {
 	}
 	for _, tool := range []string{"bash", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("the tour needs %s", tool)
+			t.Skipf("the tour needs %s on the path: install it from the system's packages", tool)
 		}
 	}
 	bin := filepath.Join(t.TempDir(), "souk")

@@ -136,11 +136,11 @@ func (d *delivery) Subscribe(s platform.Subscription) error {
 	switch {
 	case d.sealed:
 		return fmt.Errorf("subscribe %s after start: %w", s.Name, platform.ErrInvalid)
-	case s.Name == "" || len(s.Types) == 0 || s.Handle == nil || s.Retry.Attempts < 1:
-		return fmt.Errorf("subscription %q lacks name, types, handler or attempts: %w",
-			s.Name, platform.ErrInvalid)
 	case d.byName[s.Name] != nil:
 		return fmt.Errorf("subscription %q is declared twice: %w", s.Name, platform.ErrInvalid)
+	}
+	if err := platform.CheckSubscription(&s); err != nil {
+		return err
 	}
 	match, err := interest.Of(s)
 	if err != nil {

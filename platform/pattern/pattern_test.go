@@ -37,7 +37,8 @@ func recordings(t testing.TB) []recorded {
 	}
 	f, err := os.Open(filepath.Join(path, "event-patterns.jsonl.gz"))
 	if err != nil {
-		t.Skipf("the recorded cases are missing (SOUK_RECORDINGS names their folder): %v", err)
+		t.Skipf("the recorded cases are not beside this repository (SOUK_RECORDINGS may name their"+
+			" folder): %v", err)
 	}
 	defer f.Close()
 	z, err := gzip.NewReader(f)

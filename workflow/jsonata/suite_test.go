@@ -85,7 +85,8 @@ func suite(t *testing.T) string {
 	}
 	dir := filepath.Join(strings.TrimSpace(string(out)), "testdata")
 	if _, err := os.Stat(filepath.Join(dir, "groups")); err != nil {
-		t.Skipf("the suite is not with the library's source: %v", err)
+		t.Skipf("the suite is not with the library's source (go mod download, or a folder named by"+
+			" SOUK_JSONATA_SUITE): %v", err)
 	}
 	return dir
 }

@@ -101,7 +101,7 @@ func optional(role string) []string {
 func TestDeployedFunctions(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds every function binary")
+		t.Skip("it builds every function binary; make test runs it")
 	}
 	dir := buildForAWS(t)
 	t.Run("packages are small", func(t *testing.T) { packagesAreSmall(t, dir) })

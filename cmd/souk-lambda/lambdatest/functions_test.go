@@ -21,7 +21,7 @@ import (
 func TestFunctions(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds and starts every function binary")
+		t.Skip("it builds and starts every function binary; make test runs it")
 	}
 	dir := build(t)
 	for name, play := range map[string]func(t *testing.T, dir string){

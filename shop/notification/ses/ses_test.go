@@ -96,7 +96,8 @@ func TestMoto(t *testing.T) {
 	t.Parallel()
 	url := os.Getenv("SOUK_MOTO")
 	if url == "" {
-		t.Skip("SOUK_MOTO names no endpoint of a moto server, such as http://127.0.0.1:5000")
+		t.Skip("SOUK_MOTO names no endpoint; pip install 'moto[server]', then moto_server -p 5000" +
+			" and SOUK_MOTO=http://127.0.0.1:5000")
 	}
 	cfg := fake.Config(url)
 	stranger, err := ses.New(cfg, ses.Options{From: "stranger@example.com"})

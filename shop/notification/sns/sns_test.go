@@ -102,7 +102,8 @@ func TestMoto(t *testing.T) {
 	t.Parallel()
 	endpoint := os.Getenv("SOUK_MOTO")
 	if endpoint == "" {
-		t.Skip("SOUK_MOTO names no endpoint of a moto server, such as http://127.0.0.1:5000")
+		t.Skip("SOUK_MOTO names no endpoint; pip install 'moto[server]', then moto_server -p 5000" +
+			" and SOUK_MOTO=http://127.0.0.1:5000")
 	}
 	c, err := open(fake.Config(endpoint))
 	if err != nil {
