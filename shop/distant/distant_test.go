@@ -24,8 +24,10 @@ func client(t *testing.T, h http.HandlerFunc) distant.Client {
 func TestOnlyAWholeAnswerIsOne(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]http.HandlerFunc{
-		"an error":  func(w http.ResponseWriter, _ *http.Request) { distant.Answer(w, nil, io.EOF) },
-		"a refusal": func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) },
+		"an error": func(w http.ResponseWriter, _ *http.Request) {
+			distant.Answer(w, nil, io.EOF)
+		},
+		"a refusal": http.NotFound,
 		"half of one": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, `{"Secret":"tok_1`)
 			panic(http.ErrAbortHandler)

@@ -34,7 +34,8 @@ func (p *part) front() {
 // secrets makes what nobody types: the word between the front and the doors, and the words by which
 // rooms know whoever sends them notices. Those of a room that is apart outlive the stack.
 func (p *part) secrets() {
-	p.secret("edge", "EdgeKey", "What the front says to the doors with every request.", "audit", nil)
+	p.secret("edge", "EdgeKey", "What the front says to the doors with every request.", "audit",
+		nil)
 	for _, s := range p.house.Settings {
 		if s.Secret == "" {
 			continue

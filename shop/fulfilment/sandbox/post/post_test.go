@@ -34,7 +34,9 @@ func TestDistantIsTheSame(t *testing.T) {
 			From: shop.Address{Name: "Depot", Line1: "1 Wharf", City: "Leeds", Country: "GB"},
 			To:   shop.Address{Name: "Ada", Line1: "1 Street", City: city, Country: "GB"},
 		}
-		buy := func(c fulfilment.Carrier) (fulfilment.Bought, error) { return c.Buy(t.Context(), o) }
+		buy := func(c fulfilment.Carrier) (fulfilment.Bought, error) {
+			return c.Buy(t.Context(), o)
+		}
 		find := func(c fulfilment.Carrier) (fulfilment.Bought, error) {
 			return c.Find(t.Context(), o.Key)
 		}
