@@ -276,7 +276,9 @@ func (c *cloud) until(path, says string) {
 	const patience = 4 * time.Minute // some things take a minute, and machines may be slow
 	for end := time.Now().Add(patience); time.Now().Before(end); {
 		c.carry()
+		c.seen.looking(true)
 		have = c.ask(room.Admin(), "adm_1", "GET", path, "", "").Body
+		c.seen.looking(false)
 		if strings.Contains(have, says) {
 			return
 		}
