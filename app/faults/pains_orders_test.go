@@ -47,7 +47,8 @@ func painsOfOrders() []pain {
 		},
 		{
 			name: "the same checkout makes two orders", live: oneCheckout,
-			source: "aws-samples/aws-serverless-ecommerce-platform#180; woocommerce/woocommerce#62659",
+			source: "aws-samples/aws-serverless-ecommerce-platform#180; " +
+				"woocommerce/woocommerce#62659",
 		},
 		{
 			name: "the final call ten times at once", live: tenFinalCalls,

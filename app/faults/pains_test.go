@@ -12,8 +12,8 @@ import (
 	"github.com/souk-commerce/souk/shop/order"
 )
 
-// pain is something that shoppers, dealers and operators of today's shops have reported, as it would
-// happen here.
+// pain is something that shoppers, dealers and operators of today's shops have reported, as it
+// would happen here.
 type pain struct {
 	name string
 	// source is where it was reported: the repository and the thread.
@@ -26,9 +26,9 @@ type pain struct {
 // Goal: what others have suffered from does not happen here. Method: each report as a story of its
 // own, through the doors alone, with the sandbox as provider; at its end everything is verified.
 //
-// Not here, since the room is not there yet: coupons that are redeemed too often
-// (vendurehq/vendure#4660, saleor/saleor#544, shopware/shopware#11245), a store credit that is spent
-// twice (spree/spree#11284), and bundles that share an item (a part of medusajs/medusa#16502).
+// Not here, since the room is not there yet: coupons that are redeemed too often (vendurehq/vendure
+// PR #4660, saleor/saleor#544, shopware/shopware#11245), a store credit that is spent twice
+// (spree/spree#11284), and bundles that share an item (a part of medusajs/medusa#16502).
 // Shown elsewhere: kill -9 under load, in cmd/souk; a market that an older version has left
 // (medusajs/medusa#11092), the script "upgrade" beside this file; carts that get slow
 // (medusajs/medusa#13335), the benchmarks; receivers of webhooks that hold up a checkout
@@ -156,7 +156,7 @@ func (l *liar) steps(who shop.ID, parcel string, verbs ...string) {
 	}
 }
 
-// givenBack sends units of a parcel back and takes the return to its end; it returns what went back.
+// givenBack sends units of a parcel back, takes the return to its end and says what went back.
 func (l *liar) givenBack(who, o shop.ID, parcel, sku string, units int) int64 {
 	l.t.Helper()
 	l.bought++
