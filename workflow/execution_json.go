@@ -177,7 +177,9 @@ func (w *jsonWriter) frame(f *Frame) {
 	w.later("beatDue", f.BeatDue)
 	w.data("items", len(f.Items), func(i int) *Data { return &f.Items[i] })
 	w.data("results", len(f.Results), func(i int) *Data { return f.Results[i] })
-	w.children(f)
+	w.children("children", f.Children)
+	w.children("halted", f.Halted)
+	w.children("again", f.Again)
 	w.count("started", int64(f.Started))
 	w.count("width", int64(f.Width))
 	w.count("bad", int64(f.Bad))
@@ -191,13 +193,13 @@ func (w *jsonWriter) frame(f *Frame) {
 	w.close()
 }
 
-func (w *jsonWriter) children(f *Frame) {
-	if len(f.Children) == 0 {
+func (w *jsonWriter) children(name string, children map[int]*Frame) {
+	if len(children) == 0 {
 		return
 	}
-	w.name("children")
+	w.name(name)
 	w.open()
-	for i, child := range f.Children {
+	for i, child := range children {
 		w.name(strconv.Itoa(i))
 		if child == nil {
 			w.b = append(w.b, "null"...)

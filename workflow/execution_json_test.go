@@ -16,6 +16,7 @@ func filledFrame(child *Frame) *Frame {
 	}
 	if child != nil {
 		f.Children[7] = child
+		f.Halted, f.Again = map[int]*Frame{1: child, 2: child}, map[int]*Frame{0: child}
 	}
 	v := reflect.ValueOf(f).Elem()
 	for i := range v.NumField() {
