@@ -112,6 +112,11 @@ func goodBody(id string) string {
 		"postEndpoint":      `{"url":"https://x.example"}`,
 		"patchEndpoint":     `{"enabled":true}`,
 		"postHookReplay":    `{"delivery":"x"}`,
+		"postExecution":     `{"machine":"none","name":"x"}`,
+		"postStop":          `{}`,
+		"postTaskSuccess":   `{"token":"x"}`,
+		"postTaskFailure":   `{"token":"x"}`,
+		"postTaskHeartbeat": `{"token":"x"}`,
 	}[id]
 }
 
@@ -127,7 +132,7 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 	}
 	for _, r := range s.app.Routes() {
 		path := strings.NewReplacer("{id}", "x", "{sku}", "x", "{name}", "x", "{provider}", "x",
-			"{carrier}", "x", "{dispute}", "x").
+			"{carrier}", "x", "{dispute}", "x", "{machine}", "x").
 			Replace(r.Path)
 		if len(r.Roles) == 0 {
 			continue
@@ -146,6 +151,7 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 				"getStatement":    "?currency=GBP&from=2026-01-01&to=2026-02-01",
 				"getStatementCSV": "?currency=GBP&from=2026-01-01&to=2026-02-01",
 				"getReturns":      "?dealer=someone",
+				"getExecutions":   "?machine=lost-shipment",
 				"getPreview":      "?topic=order_placed",
 			}[r.ID], tokens[role.String()], goodBody(r.ID), "Idempotency-Key", "k", "If-Match", "*")
 			if a.status == 422 && a.code() == "invalid" || a.status == 400 {
