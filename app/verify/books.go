@@ -49,6 +49,7 @@ type life struct {
 	hold    hold
 	purse   purse
 	returns []comeback
+	cuts    []cut
 
 	stickers []sticker
 	parcels  []parcel       // as placed, the n-th at n-1; behind them those that were split
@@ -136,6 +137,8 @@ func (b *books) enter(it *item, l *life) {
 		b.shipments++
 	case *event.ShipmentSplit:
 		b.split(it, l, f)
+	case *event.ShipmentReduced:
+		b.reduced(it, l, f)
 	}
 }
 
@@ -231,6 +234,7 @@ func (b *books) close(l *life) {
 	b.orders.end(l)
 	b.effectsEnd(l)
 	b.returnsEnd(l)
+	b.cutsEnd(l)
 	if l.created != nil {
 		b.created++
 	}

@@ -75,7 +75,7 @@ func Kinds() []Kind {
 	var all []Kind
 	for _, kinds := range [][]Kind{
 		catalogKinds(), orderKinds(), inventoryKinds(), paymentKinds(),
-		fulfilmentKinds(), returnKinds(), labelKinds(),
+		fulfilmentKinds(), returnKinds(), labelKinds(), reductionKinds(),
 		ledgerKinds(), notificationKinds(), webhookKinds(),
 	} {
 		all = append(all, kinds...)

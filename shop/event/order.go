@@ -132,6 +132,7 @@ type OrderProgressed struct {
 	Fulfilment string    `json:"fulfilment" doc:"the fulfilment axis"`
 	Captured   int64     `json:"captured"`
 	Refunded   int64     `json:"refunded"`
+	Freed      int64     `json:"freed,omitempty" doc:"that will not be taken: its goods were cancelled"`
 	Dispatched int64     `json:"dispatched" doc:"parcels"`
 	Delivered  int64     `json:"delivered" doc:"parcels"`
 	Deadline   time.Time `json:"deadline" doc:"the order's; a required action may move it"`

@@ -36,6 +36,10 @@ func (s *Service) Get(ctx context.Context, id shop.ID) (View, error) {
 		return View{}, err
 	}
 	showReturned(v.Items, units)
+	if units, err = cancelledOf(ctx, tx, o); err != nil {
+		return View{}, err
+	}
+	showCancelled(v.Items, units)
 	if v.Tracking, err = trackingOf(ctx, tx, o); err != nil {
 		return View{}, err
 	}

@@ -12,7 +12,7 @@ import (
 // Reactions implements room.Room: the whole list of "when this fact, do that".
 func (s *Service) Reactions() []room.Reaction {
 	const class = platform.Critical
-	return append(s.returnReactions(),
+	return append(append(s.returnReactions(), s.reductionReactions()...),
 		room.On("order.cancel-on-stock-rejected", class, s.cancelOnStockRejected),
 		room.On("order.extend-on-payment-requires-action", class, s.extendOnRequiresAction),
 		room.On("order.place-on-payment-authorized", class, s.placeOnPaymentAuthorized),

@@ -21,6 +21,7 @@ import (
 //	<order>              return/<return> how far a return of it is: coming
 //	<order>              seen/<nn>      where a carrier saw a parcel last
 //	<order>              back           what came back, by SKU
+//	<order>              cancelled      what was cancelled of it, by SKU
 //	customer/<customer>  <time>#<order> that the customer has the order, by time of checkout
 //	cart/<customer>      <cart>         the order that the cart became
 //	~cart/<customer>     <cart>         what is in a cart that may still change: a note
@@ -126,6 +127,8 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 		err = applyReturn(ctx, tx, o, f)
 	case *event.OrderTracked:
 		err = applyTracked(tx, o, f)
+	case *event.OrderReduced:
+		err = applyReduced(ctx, tx, o, f)
 	}
 	if err != nil {
 		return err
@@ -157,10 +160,12 @@ func aboutOf(f event.Fact) (shop.ID, string) {
 		return f.Order, ""
 	case *event.OrderTracked:
 		return f.Order, ""
+	case *event.OrderReduced:
+		return f.Order, f.Cause
 	case *event.OrderProgressed:
 		kind, _, _ := strings.Cut(f.Cause, "/")
 		switch kind {
-		case onRefunded, onCapFailed, onReturned, onDisputed, onSettled:
+		case onRefunded, onCapFailed, onReturned, onDisputed, onSettled, onFreed:
 			return f.Order, f.Cause
 		}
 		return f.Order, ""

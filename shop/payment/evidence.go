@@ -124,7 +124,7 @@ func (s *Service) hearDispute(
 				return err
 			}
 		}
-		if u.p.Closed { // what comes back of an ended order's money is not ours
+		if u.p.ended() { // what comes back of an ended order's money is not ours
 			if err := u.announce(ctx, u.p.planClose()...); err != nil {
 				return err
 			}
