@@ -26,6 +26,7 @@ type books struct {
 	ordered   bool   // the log is in the order of the commits
 	lives     map[number]*life
 	excused   map[shop.ID]bool // orders that a dead letter is about
+	edits     map[shop.ID]*edition
 
 	stock   stock
 	money   money
@@ -82,6 +83,7 @@ func newBooks(r *run) *books {
 		sheet: r.sheet(), census: r.census, quiescent: r.in.Quiescent,
 		ledgerOf: r.in.LedgerOf, ordered: r.in.ordered(),
 		lives: make(map[number]*life), excused: make(map[shop.ID]bool),
+		edits: make(map[shop.ID]*edition),
 	}
 	b.stock = newStock(b)
 	b.money = newMoney(b)
@@ -120,6 +122,7 @@ func (b *books) enter(it *item, l *life) {
 	b.payouts.enter(it)
 	b.orders.enter(it, l)
 	b.follow(it, l)
+	b.edited(it, l)
 	switch f := it.fact.(type) {
 	case *event.OrderCreated:
 		if l.created == nil {
@@ -251,6 +254,7 @@ func (b *books) finish() {
 	b.stock.finish()
 	b.money.finish()
 	b.payouts.finish()
+	b.editsEnd()
 }
 
 // count fills in what the report counts.

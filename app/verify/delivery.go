@@ -108,6 +108,10 @@ func orderOf(f event.Fact) shop.ID {
 		return f.Order
 	case *event.OrderReduced:
 		return f.Order
+	case *event.OrderEditBegun:
+		return f.Order
+	case *event.OrderEditClosed:
+		return f.Order
 	}
 	return orderOfOthers(f)
 }

@@ -57,7 +57,8 @@ type head struct {
 	returns    []coming
 	cameBack   int64 // units
 
-	cancelledFor int64 // what the cancelled units cost
+	cancelledFor int64   // what the cancelled units cost
+	editing      shop.ID // what is being added
 }
 
 // order is the state as the order room's table wants it.

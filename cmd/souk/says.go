@@ -103,6 +103,13 @@ func saysOrder(f event.Fact) string {
 		return by(f.By)
 	case *event.OrderProgressed:
 		return fmt.Sprintf("payment %s, fulfilment %s", f.Payment, f.Fulfilment)
+	case *event.OrderEditBegun:
+		return join(string(f.Edit), by(f.By))
+	case *event.OrderEditClosed:
+		if f.Done {
+			return join(string(f.Edit), "added")
+		}
+		return join(string(f.Edit), "refused", f.Reason)
 	case *event.OrderReduced:
 		return join(linesText(f.Lines), f.Reason, by(f.By))
 	case *event.OrderDeadline:

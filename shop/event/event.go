@@ -75,7 +75,7 @@ func Kinds() []Kind {
 	var all []Kind
 	for _, kinds := range [][]Kind{
 		catalogKinds(), orderKinds(), inventoryKinds(), paymentKinds(),
-		fulfilmentKinds(), returnKinds(), labelKinds(), reductionKinds(),
+		fulfilmentKinds(), returnKinds(), labelKinds(), reductionKinds(), editKinds(),
 		ledgerKinds(), notificationKinds(), webhookKinds(),
 	} {
 		all = append(all, kinds...)

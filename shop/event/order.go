@@ -40,8 +40,10 @@ type OrderCreated struct {
 	At       time.Time                 `json:"at" doc:"when the customer ordered"`
 	Deadline time.Time                 `json:"deadline" doc:"placed by then, or expired"`
 	Cart     shop.ID                   `json:"cart,omitempty"`
-	Origin   string                    `json:"origin" doc:"http, queue or import"`
+	Origin   string                    `json:"origin" doc:"http, queue, import or edit"`
 	Cards    int                       `json:"cards,omitempty" doc:"how many cards may be tried before the deadline; none says one"`
+
+	Supplements shop.ID `json:"supplements,omitempty" doc:"the order to which this one adds something"`
 }
 
 // Parcel is one dealer's part of an order.

@@ -63,6 +63,10 @@ type Order struct {
 	CancelledFor int64   `json:"cancelledFor,omitempty"` // what they cost
 	Freed        int64   `json:"freed,omitempty"`        // of that, what will not be taken
 
+	Supplements shop.ID `json:"supplements,omitempty"` // the order to which this one adds something
+	Editing     shop.ID `json:"editing,omitempty"`     // the supplement that is not decided yet
+	Edits       int     `json:"edits,omitempty"`       // so far
+
 	Seen Parcels `json:"seen,omitempty"` // of which a carrier has told where they are
 
 	ReturnsAsked  int   `json:"returnsAsked,omitempty"`  // returns that wait for an answer

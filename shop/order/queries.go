@@ -40,6 +40,9 @@ func (s *Service) Get(ctx context.Context, id shop.ID) (View, error) {
 		return View{}, err
 	}
 	showCancelled(v.Items, units)
+	if v.Edits, err = s.editsOf(ctx, o); err != nil {
+		return View{}, fmt.Errorf("list what was added to %s: %w", id, err)
+	}
 	if v.Tracking, err = trackingOf(ctx, tx, o); err != nil {
 		return View{}, err
 	}

@@ -22,6 +22,7 @@ import (
 //	<order>              seen/<nn>      where a carrier saw a parcel last
 //	<order>              back           what came back, by SKU
 //	<order>              cancelled      what was cancelled of it, by SKU
+//	<order>              edit/<order>   what was added to it: edit
 //	customer/<customer>  <time>#<order> that the customer has the order, by time of checkout
 //	cart/<customer>      <cart>         the order that the cart became
 //	~cart/<customer>     <cart>         what is in a cart that may still change: a note
@@ -129,6 +130,8 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 		err = applyTracked(tx, o, f)
 	case *event.OrderReduced:
 		err = applyReduced(ctx, tx, o, f)
+	case *event.OrderEditBegun, *event.OrderEditClosed:
+		err = applyEdit(ctx, tx, o, f)
 	}
 	if err != nil {
 		return err
@@ -162,6 +165,10 @@ func aboutOf(f event.Fact) (shop.ID, string) {
 		return f.Order, ""
 	case *event.OrderReduced:
 		return f.Order, f.Cause
+	case *event.OrderEditBegun:
+		return f.Order, ""
+	case *event.OrderEditClosed:
+		return f.Order, ""
 	case *event.OrderProgressed:
 		kind, _, _ := strings.Cut(f.Cause, "/")
 		switch kind {
@@ -184,7 +191,7 @@ func applyCreated(tx *room.Tx, f *event.OrderCreated, seq int64) {
 		ID: f.Order, Customer: f.Customer, Method: f.Method, Cart: f.Cart, Origin: f.Origin,
 		Currency: f.Currency, Items: f.Items, Shipping: f.Shipping, Tax: f.Tax, Total: f.Total,
 		Lines: len(f.Lines), Parcels: len(dealers), At: f.At, Deadline: f.Deadline,
-		Status: PendingPayment(), Cards: f.Cards, Seq: seq,
+		Status: PendingPayment(), Cards: f.Cards, Supplements: f.Supplements, Seq: seq,
 	})
 	for n := range chunks(len(f.Lines)) {
 		b := &body{Lines: f.Lines[n*maxChunk : min((n+1)*maxChunk, len(f.Lines))]}

@@ -33,6 +33,8 @@ type View struct {
 	Deadline         time.Time     `json:"deadline" doc:"placed by then, or expired"`
 	CartID           shop.ID       `json:"cartId,omitempty"`
 	Version          int64         `json:"version"`
+	Supplements      shop.ID       `json:"supplements,omitempty" doc:"the order to which this one adds something"`
+	Edits            []EditView    `json:"edits,omitempty" maxItems:"20" doc:"what was added; not in a list"`
 	Tracking         []TrackedView `json:"tracking,omitempty" maxItems:"50" doc:"not in a list"`
 	Action           *ActionView   `json:"action,omitempty" doc:"what the customer must do, or no card is charged"`
 	ShipTo           *shop.Address `json:"shipTo,omitempty"`
@@ -66,8 +68,8 @@ func viewOf(o *Order, lines []event.OrderLine) View {
 		Total: o.money(o.Total), ItemsTotal: o.money(o.Items), Shipping: o.money(o.Shipping),
 		Tax: o.money(o.Tax), Captured: o.money(o.Captured), Refunded: o.money(o.Refunded),
 		Cancelled: o.money(o.CancelledFor),
-		Lines: o.Lines, Parcels: o.parcels(), CreatedAt: o.At, Deadline: o.Deadline, CartID: o.Cart,
-		Version: o.Seq,
+		Lines:     o.Lines, Parcels: o.parcels(), CreatedAt: o.At, Deadline: o.Deadline, CartID: o.Cart,
+		Version: o.Seq, Supplements: o.Supplements,
 	}
 	if o.Status == PendingPayment() && o.payment() == PaymentRequiresAction() {
 		v.Action = &ActionView{Until: o.Confirm.Until}

@@ -3,6 +3,7 @@ package app
 import (
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/fulfilment"
+	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
@@ -18,5 +19,21 @@ func (a *App) cancelRoutes() []Route {
 			"What cancelling units would give back; nothing is done", readers, 200,
 			codes{shop.NotFound, shop.Conflict}, Browse, false,
 			handle(a.Fulfilment.PreviewCancelLines)},
+	}
+}
+
+// editRoutes add to what was ordered.
+func (a *App) editRoutes() []Route {
+	readers := []room.Role{room.Customer(), room.Admin(), room.ServiceRole()}
+	refused := codes{
+		shop.NotFound, shop.Illegal, shop.Conflict, shop.TotalChanged, shop.UnknownSKU,
+	}
+	return []Route{
+		{post, "/v1/orders/{id}/edits", "postEdit",
+			"Add to a placed order, if there are stock and money for all of it", readers, 202,
+			refused, Begin, true, answers[order.EditView](a.Order.PostEdit).upTo(MaxBody)},
+		{post, "/v1/orders/{id}/edits/preview", "previewEdit",
+			"What adding something would cost; nothing is done", readers, 200, refused, Browse,
+			false, handle(a.Order.PreviewEdit).upTo(MaxBody)},
 	}
 }
