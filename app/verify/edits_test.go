@@ -53,7 +53,11 @@ func TestAddedThingsAreFollowed(t *testing.T) {
 	done := func(f *event.OrderEditClosed) bool { return f.Done }
 	for _, c := range []corruption{
 		{"I28", "an edit is said to be done that is not", func(tp *tape) {
-			edit(tp, func(f *event.OrderEditClosed) bool { was := f.Done; f.Done = true; return !was })
+			edit(tp, func(f *event.OrderEditClosed) bool {
+				was := f.Done
+				f.Done = true
+				return !was
+			})
 		}},
 		{"I28", "an edit is said to be refused that is done", func(tp *tape) {
 			edit(tp, func(f *event.OrderEditClosed) bool {

@@ -60,8 +60,8 @@ type EditPreview struct {
 	Together shop.Money `json:"together" doc:"what the order and the addition cost, without what was cancelled"`
 }
 
-// PreviewEdit answers POST /v1/orders/{id}/edits/preview: what PostEdit would charge now. It changes
-// nothing, and promises neither a price nor stock.
+// PreviewEdit answers POST /v1/orders/{id}/edits/preview: what PostEdit would charge now. It
+// changes nothing, and promises neither a price nor stock.
 func (s *Service) PreviewEdit(ctx context.Context, in *PreviewEditIn) (*PreviewEditOut, error) {
 	tx := s.desk.Begin(room.Cause{})
 	o, err := find(ctx, tx, shop.ID(in.ID), room.CallerOf(ctx))

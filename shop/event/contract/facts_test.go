@@ -216,7 +216,7 @@ func mendReduction(f event.Fact) {
 	}
 	switch f := f.(type) {
 	case *event.OrderEditClosed:
-		f.Done = f.Done || f.Reason == ""
+		f.Done = f.Reason == ""
 	case *event.ShipmentReduced:
 		positive(f.Lines)
 	case *event.OrderReduced:
