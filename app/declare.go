@@ -36,6 +36,7 @@ type DeclaredRoom struct {
 	People bool   // it seals or opens personal data
 	Tells  bool   // it sends mail and text messages
 	Scans  bool   // one of its doors adds up all its records
+	Files  bool   // its doors, and those of its workers that call somebody, keep files
 	Why    string // of what is out of the ordinary; "" if nothing is
 }
 
@@ -72,13 +73,15 @@ type DeclaredTimer struct {
 // DeclaredSetting is what an operator decides, or what nobody may see, in a function's environment.
 type DeclaredSetting struct {
 	Env       string
-	Parameter string // of a deployment; "" for a secret that is made with it
+	Parameter string // of a deployment: the value itself, or with Field what the secret is called
+	Field     string // of the operator's own secret that Parameter names; "" is none
+	Secret    string // that is made with a deployment, if there is no Parameter
 	About     string
 	Default   string
 	Pattern   string   // of what the parameter may be; "" is anything
-	Room      string   // whose functions need it
+	Rooms     []string // whose functions need it
 	Roles     []string // and every function of these roles
-	Role      string   // the only role of that room's functions that needs it; "" is all
+	Role      string   // the only role of those rooms' functions that needs it; "" is all
 }
 
 // DeclaredDoor is one route.

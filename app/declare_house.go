@@ -20,7 +20,8 @@ func declaredRooms() []DeclaredRoom {
 		{Name: "order", People: true, Why: "an order carries an address and a contact"},
 		{Name: "payment", Apart: true, People: true,
 			Why: "the only room that sees card tokens: whoever reads another's records sees none"},
-		{Name: "fulfilment", People: true, Why: "a label carries an address"},
+		{Name: "fulfilment", People: true, Files: true,
+			Why: "a label carries an address; labels and packing slips are files"},
 		{Name: "ledger", People: true, Scans: true,
 			Why: "a trial balance adds up every account; a payout goes to a sealed token"},
 		{Name: "notification", People: true, Tells: true, Why: "a message goes to a contact"},
@@ -91,39 +92,6 @@ func declaredTimers() []DeclaredTimer {
 		timer("fulfilment", "label/*", &event.LabelCheckDue{}),
 		timer("notification", "send/*", &event.MessageSendDue{}),
 		timer("notification", "hooks/*", &event.HooksDue{}),
-	}
-}
-
-// declaredSettings lists what a function must be told of the world outside, and what the operator
-// decides of the shop. The latter is given to whoever opens rooms: a door prices an order, and a
-// worker ends its return window.
-func declaredSettings() []DeclaredSetting {
-	const whole, share, span = "^[0-9]{1,7}$", "^[0-9]{1,5}$", "^([0-9]{1,5}(h|m|s)){1,3}$"
-	everybody := []string{"api", "worker", "purchases"}
-	return []DeclaredSetting{
-		{Env: "SOUK_SANDBOX_URL", Parameter: "SandboxUrl", Pattern: "^(https?://[^ ]{1,120})?$",
-			About: "Address of the payment sandbox, the only provider there is so far.",
-			Room:  "payment", Roles: []string{"api"}},
-		{Env: "SOUK_WEBHOOK_SECRETS", Room: "payment",
-			About: "What the provider signs its notices with."},
-		{Env: "SOUK_PUBLIC_URL", Parameter: "PublicUrl", Room: "notification", Role: "worker",
-			About: "Where the doors are seen from outside, for links in mails; empty: none."},
-		{Env: "SOUK_MAIL_FROM", Parameter: "MailFrom", Room: "notification", Role: "worker",
-			About: "Sender of mail, an address of MailDomain; empty: mail is refused."},
-		{Env: "SOUK_SMS_SENDER", Parameter: "SmsSender", Room: "notification", Role: "worker",
-			Pattern: "^[A-Za-z0-9]{0,11}$",
-			About:   "Who text messages say that they are from; empty: a number of Amazon's."},
-		{Env: "SOUK_COMMISSION_BPS", Parameter: "CommissionBps", Default: "1000", Pattern: share,
-			About: "The market's share of a new listing's price, in 1/10,000.", Roles: everybody},
-		{Env: "SOUK_SHIPPING", Parameter: "ShippingPerParcel", Default: "0", Pattern: whole,
-			About: "Charge of a parcel, in minor units.", Roles: everybody},
-		{Env: "SOUK_TAX_BPS", Parameter: "TaxBps", Default: "0", Pattern: share,
-			About: "Tax on goods and shipping, in 1/10,000.", Roles: everybody},
-		{Env: "SOUK_DEADLINE", Parameter: "PaymentDeadline", Default: "10m", Pattern: span,
-			About: "From checkout until an order that is not paid expires, as in 10m.",
-			Roles: everybody},
-		{Env: "SOUK_RETURNS", Parameter: "ReturnWindow", Default: "336h", Pattern: span,
-			About: "From delivery until nothing can be returned, as in 336h.", Roles: everybody},
 	}
 }
 

@@ -127,13 +127,16 @@ func TestWhatRoomsUseIsDeclared(t *testing.T) {
 		if used["History.Records"] != r.Scans {
 			t.Errorf("%s: scans %v, declares %v", r.Name, used["History.Records"], r.Scans)
 		}
+		if used["Files.Put"] != r.Files {
+			t.Errorf("%s: keeps files %v, declares %v", r.Name, used["Files.Put"], r.Files)
+		}
 		sets := slices.ContainsFunc(d.Timers, func(timer app.DeclaredTimer) bool {
 			return timer.Room == r.Name
 		})
 		if used["tx.SetTimer"] != sets {
 			t.Errorf("%s: sets timers %v, declares %v", r.Name, used["tx.SetTimer"], sets)
 		}
-		if (r.Apart || r.People || r.Tells || r.Scans) && r.Why == "" {
+		if (r.Apart || r.People || r.Tells || r.Scans || r.Files) && r.Why == "" {
 			t.Errorf("%s does not say why", r.Name)
 		}
 	}

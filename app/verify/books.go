@@ -71,6 +71,8 @@ type parcel struct {
 	undone   int64 // refunds that came back
 	booked   int64 // captured, by the ledger
 	returned int64 // refunded, by the ledger
+	disputed int64 // taken by disputes, and not given back
+	contests int64 // the same, by the ledger
 	earned   int64 // by the dealer, of what is booked
 	taken    place // of the capture
 	matured  bool

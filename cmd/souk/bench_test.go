@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -82,9 +83,11 @@ func TestBench(t *testing.T) {
 		{"--only", "spike", "--spike-for", "100ms", "--browsing", "100"},
 	} {
 		args := append([]string{"--json", "bench", "--skus", "20", "--customers", "20"}, part...)
-		out, err := exec.CommandContext(t.Context(), bin, args...).Output()
+		cmd, said := exec.CommandContext(t.Context(), bin, args...), &strings.Builder{}
+		cmd.Stderr = said
+		out, err := cmd.Output()
 		if err != nil {
-			t.Fatalf("%v: %v", args, err)
+			t.Fatalf("%v: %v\n%s", args, err, said)
 		}
 		if err := json.Unmarshal(out, &r); err != nil {
 			t.Fatalf("%v: %v: %s", args, err, out)

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/souk-commerce/souk/platform/aws/deploy"
 )
 
 const (
@@ -16,13 +18,18 @@ const (
 )
 
 // Goal: CloudFormation would take the templates. Method: cfn-lint, which knows every resource type
-// and did not write them, finds no error and no warning, in two regions.
+// and did not write them, finds no error and no warning, in two regions; so for the shop with a
+// state machine.
 func TestDeployLints(t *testing.T) {
 	tool := lintTool(t)
 	dir := t.TempDir()
 	args := []string{"--regions", "eu-west-1", "us-east-1", "--template"}
-	for _, tpl := range templates(t) {
-		name := filepath.Join(dir, tpl.Name+".yaml")
+	withOne, err := deploy.Generate(withMachine(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, tpl := range append(templates(t), withOne...) {
+		name := filepath.Join(dir, fmt.Sprintf("%d-%s.yaml", i, tpl.Name))
 		if err := os.WriteFile(name, tpl.YAML(), 0o644); err != nil {
 			t.Fatal(err)
 		}

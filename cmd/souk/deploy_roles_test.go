@@ -109,10 +109,13 @@ func TestDeployWorkersMayDoWhatTheirRoomsDeclare(t *testing.T) {
 			plain("sns:Publish", iamtest.ARN("sns", "souk-t-events")),
 			plain("s3:PutObject", bucketARN("archive")+"/x"),
 			plain("s3:GetObject", bucketARN("archive")+"/x"),
-			plain("s3:PutObject", bucketARN("files")+"/x"),
 			plain("kms:Decrypt", iamtest.KeyARN("AuditKey")),
 			plain("kms:ScheduleKeyDeletion", iamtest.KeyARN("DataKey")))
 		judge(t, name, p, true, plain("s3:GetObject", bucketARN("files")+"/x"))
+		keeps := slices.ContainsFunc(d.Rooms, func(r app.DeclaredRoom) bool {
+			return r.Name == s.Room && r.Files && s.Calls
+		})
+		judge(t, name, p, keeps, plain("s3:PutObject", bucketARN("files")+"/x"))
 	}
 }
 
@@ -196,12 +199,13 @@ func TestDeployDoorsAreApart(t *testing.T) {
 	judge(t, "api", api, true,
 		item("PutItem", "order", "order/ord_1"), item("PutItem", "catalog", "catalog/sku"),
 		item("PutItem", "app", "app/~purchase/1"),
-		item("GetItem", "notification", "notification/1"),
+		item("PutItem", "notification", "notification/endpoint/1"),
+		item("GetItem", "ledger", "ledger/terms/dlr_1"),
 		item("PutItem", "payment", "payment/~vault/cus_1"),
 		item("GetItem", "", "~platform/signing"),
 		plain("sqs:SendMessage", queueARN("purchases")))
 	judge(t, "api", api, false,
-		item("PutItem", "notification", "notification/1"), item("GetItem", "ledger", "ledger/1"),
+		item("PutItem", "ledger", "ledger/terms/dlr_1"), item("GetItem", "ledger", "ledger/1"),
 		item("GetItem", "payment", "payment/pay_1"), item("PutItem", "payment", "payment/pay_1"),
 		item("GetItem", "", "~platform/trouble/order.x"), scan,
 		plain("sqs:ReceiveMessage", queueARN("purchases")),
@@ -211,10 +215,12 @@ func TestDeployDoorsAreApart(t *testing.T) {
 	judge(t, "api-payment", pay, false,
 		item("PutItem", "order", "order/ord_1"), item("GetItem", "order", "order/ord_1"), scan)
 	judge(t, "api-ops", ops, true, scan, item("PutItem", "", "~platform/paused/order.x"),
+		item("GetItem", "analytics", "analytics/day/1"),
 		plain("sqs:SendMessage", queueARN("order.expire-on-deadline")),
 		plain("s3:GetObject", bucketARN("archive")+"/2026"))
 	judge(t, "api-ops", ops, false,
 		item("PutItem", "order", "order/ord_1"), item("GetItem", "payment", "payment/pay_1"),
+		item("PutItem", "analytics", "analytics/day/1"), // its doors only show
 		plain("dynamodb:Scan", iamtest.ARN("dynamodb", paymentTable)),
 		plain("s3:PutObject", bucketARN("archive")+"/2026"))
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/souk-commerce/souk/platform/aws"
@@ -80,4 +82,50 @@ func hasShape(p tableProperties, s aws.Shape) bool {
 		index.Projection.ProjectionType == "KEYS_ONLY" &&
 		p.StreamSpecification.StreamViewType == s.StreamView &&
 		p.TimeToLiveSpecification.AttributeName == s.TTL && p.TimeToLiveSpecification.Enabled
+}
+
+// Goal: a door's version can always be published: its description holds every setting, and Lambda
+// takes 256 characters. Method: each description with the longest value of each parameter, which
+// the parameter must allow, and one character more it must not.
+func TestDeployedDoorsCanBePublished(t *testing.T) {
+	t.Parallel()
+	longest := map[string]string{
+		"ApiMemory": "10240", "CommissionBps": "99999", "ShippingPerParcel": "9999999",
+		"TaxBps": "99999", "PaymentDeadline": "99999h99999m99999s",
+		"ReturnWindow": "99999h99999m99999s", "SandboxUrl": "https://" + strings.Repeat("x", 80),
+		"PaymentProvider": "sandbox", "StripeSecret": strings.Repeat("x", 32),
+		"StripeSecretVersion": strings.Repeat("x", 36), "PayoutMinimum": "999999999",
+	}
+	var doc struct {
+		Parameters map[string]struct{ AllowedPattern string }
+		Resources  map[string]struct {
+			Type       string
+			Properties struct{ Description any }
+		}
+	}
+	if err := json.Unmarshal(asJSON(t, templates(t)[0]), &doc); err != nil {
+		t.Fatal(err)
+	}
+	versions := 0
+	for id, r := range doc.Resources {
+		if r.Type != "AWS::Lambda::Version" {
+			continue
+		}
+		versions++
+		text := r.Properties.Description.(map[string]any)["Fn::Sub"].(string)
+		for name, value := range longest {
+			may := regexp.MustCompile(doc.Parameters[name].AllowedPattern)
+			more := may.MatchString(value+value[len(value)-1:]) && name != "ApiMemory"
+			if !may.MatchString(value) || more {
+				t.Errorf("%q is not the longest value of %s", value, name)
+			}
+			text = strings.ReplaceAll(text, "${"+name+"}", value)
+		}
+		if strings.Contains(text, "${") || len(text) > 256 {
+			t.Errorf("%s takes %d characters: %s", id, len(text), text)
+		}
+	}
+	if versions != 3 {
+		t.Errorf("%d doors have a version", versions)
+	}
 }

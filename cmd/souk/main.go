@@ -46,6 +46,7 @@ type commands struct {
 	Backup    backupCommand    `cmd:"" help:"Copy a data directory, with every checksum; a running server does it by POST /v1/ops/backups."`
 	Deploy    deployCommand    `cmd:"" help:"Make what a cloud is told to run the shop."`
 	Restore   restoreCommand   `cmd:"" help:"Make a data directory from a backup."`
+	Sandbox   sandboxCommand   `cmd:"" help:"Serve the sandboxes of payment, payouts and parcels to a shop in other processes."`
 	Events    eventsCommand    `cmd:"" help:"Try event patterns."`
 	Workflow  workflowCommand  `cmd:"" help:"Run, check, test and draw state machines in the Amazon States Language."`
 }

@@ -108,12 +108,7 @@ func payerLedger(path string) func(fn func(verify.Paid) error) error {
 		return nil
 	}
 	return func(fn func(verify.Paid) error) error {
-		return payer.ReadLedger(path, func(l payer.Entry) error {
-			return fn(verify.Paid{
-				Key: l.Key, Payout: l.Payout, Dealer: l.Dealer, Kind: l.Kind, Amount: l.Amount,
-				Currency: l.Currency,
-			})
-		})
+		return payer.ReadLedger(path, func(l payer.Entry) error { return fn(payout(l)) })
 	}
 }
 
@@ -158,6 +153,14 @@ func effect(l sandbox.Entry) verify.Effect {
 	return verify.Effect{
 		Key: l.Key, Payment: l.Payment, Order: l.Order, Kind: l.Kind, Amount: l.Amount,
 		Currency: l.Currency, At: l.At, Ref: l.Ref,
+	}
+}
+
+// payout is a line of the payer's ledger in the checker's words.
+func payout(l payer.Entry) verify.Paid {
+	return verify.Paid{
+		Key: l.Key, Payout: l.Payout, Dealer: l.Dealer, Kind: l.Kind, Amount: l.Amount,
+		Currency: l.Currency,
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"github.com/souk-commerce/souk/cmd/souk/house"
 	"github.com/souk-commerce/souk/platform/aws"
 	"github.com/souk-commerce/souk/shop"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 )
 
@@ -87,28 +87,39 @@ func unseen(stage string, err error) error {
 // ledgerTime bounds one reading of a distant ledger.
 const ledgerTime = 5 * time.Minute
 
-// withSandbox adds the ledger of a payment sandbox in another process. One that cannot be read is
-// told in the report, and the rest is checked without it.
+// withSandbox adds the ledgers of the sandboxes in another process: of payments, and of payouts.
+// One that cannot be read is told in the report, and the rest is checked without it.
 func (w audited) withSandbox(e *env, url string) audited {
 	if url == "" {
 		return w
 	}
-	far := sandbox.NewDistant(url, &http.Client{Timeout: ledgerTime})
-	enough := errors.New("it answers")
-	first := far.Ledger(e.ctx, func(sandbox.Entry) error { return enough })
-	if first != nil && !errors.Is(first, enough) {
-		before := w.notes
-		w.notes = func() []string {
-			return append(before(), fmt.Sprintf("the ledger of the payment sandbox at %s "+
-				"could not be read: %v", url, first))
+	ctx, client := e.ctx, &http.Client{Timeout: ledgerTime}
+	taken, paid := sandbox.NewDistant(url, client), payer.NewDistant(url, client)
+	if w.reads(url, "payment", taken.Ledger(ctx, func(sandbox.Entry) error { return errEnough })) {
+		w.ledger = func(fn func(verify.Effect) error) error {
+			return taken.Ledger(ctx, func(l sandbox.Entry) error { return fn(effect(l)) })
 		}
-		return w
 	}
-	ctx := e.ctx
-	w.ledger = func(fn func(verify.Effect) error) error { return readFar(ctx, far, fn) }
+	if w.reads(url, "payouts", paid.Ledger(ctx, func(payer.Entry) error { return errEnough })) {
+		w.payouts = func(fn func(verify.Paid) error) error {
+			return paid.Ledger(ctx, func(l payer.Entry) error { return fn(payout(l)) })
+		}
+	}
 	return w
 }
 
-func readFar(ctx context.Context, far *sandbox.Distant, fn func(verify.Effect) error) error {
-	return far.Ledger(ctx, func(l sandbox.Entry) error { return fn(effect(l)) })
+// errEnough ends a reading that was only to show that there is something to read.
+var errEnough = errors.New("it answers")
+
+// reads reports whether a ledger could be read, and notes it for the report if not.
+func (w *audited) reads(url, of string, err error) bool {
+	if err == nil || errors.Is(err, errEnough) {
+		return true
+	}
+	before := w.notes
+	w.notes = func() []string {
+		return append(before(), fmt.Sprintf("the ledger of the %s sandbox at %s could not be "+
+			"read: %v", of, url, err))
+	}
+	return false
 }

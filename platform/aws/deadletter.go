@@ -124,8 +124,14 @@ func (w *Worker) buryOne(ctx context.Context, m types.Message) error {
 func (w *Worker) skip(ctx context.Context, e platform.Event) error {
 	for range queueRounds {
 		l, err := w.readLease(ctx, e.Subject)
-		if err != nil || l.Last != e.Sequence-1 {
+		if err != nil {
 			return err
+		}
+		if l.Holder == "" {
+			l.heed()
+		}
+		if l.Last != e.Sequence-1 {
+			return nil
 		}
 		l.Last = e.Sequence
 		err = w.writeLease(ctx, e.Subject, l)

@@ -17,10 +17,19 @@ type lease struct {
 	Last    int64     `json:"last"`              // everything up to here is handled or given up
 	All     bool      `json:"all,omitempty"`     // a replay asked also for what is older than Born
 	Trouble bool      `json:"trouble,omitempty"` // the event after Last may have a row of trouble
+	From    int64     `json:"from,omitempty"`    // what a replay asked for again while it was held
 	Holder  string    `json:"holder,omitempty"`
 	Until   time.Time `json:"until"` // when the holder's time is over
 
 	version int64
+}
+
+// heed moves the cursor back to what a replay asked for. Whoever holds the lease is ahead of the
+// cursor that is stored, so only the holder, or the next one, can tell how far back that is.
+func (l *lease) heed() {
+	if l.From > 0 {
+		l.Last, l.From = min(l.Last, l.From-1), 0
+	}
 }
 
 const (
@@ -94,6 +103,7 @@ func (w *Worker) takeLease(ctx context.Context, it *held) (*lease, fate, error) 
 		if err != nil {
 			return nil, back, err
 		}
+		l.heed()
 		now := w.d.o.Clock.Now()
 		switch {
 		case !it.again && it.event.Sequence > 0 && it.event.Sequence <= l.Last:
@@ -207,19 +217,24 @@ func (w *Worker) endLease(ctx context.Context, subject string, l *lease) (rewoun
 		return false, fmt.Errorf("the lease of %s at %s was over before the work was",
 			w.s.Name, subject)
 	}
+	now.Last = max(now.Last, l.Last) // what is stored is where the walk began
+	now.heed()
 	*l = *now
 	return true, nil
 }
 
-// rewind moves the cursor of a subject back before a sequence number.
+// rewind asks that a subject's events come again from a sequence number on.
 func (w *Worker) rewind(ctx context.Context, subject string, before int64) error {
 	for range queueRounds {
 		l, err := w.readLease(ctx, subject)
 		if err != nil {
 			return err
 		}
-		if l.version == 0 || l.Last >= before {
+		if l.version == 0 {
 			l.Last = before - 1
+		}
+		if l.From == 0 || before < l.From {
+			l.From = before
 		}
 		l.All, l.Trouble = true, true
 		err = w.writeLease(ctx, subject, l)

@@ -318,51 +318,6 @@ func TestLeaseOfTheDead(t *testing.T) {
 	}
 }
 
-// Goal: a replay to an ordered subscription brings each subject's events again in order, from the
-// moment on. Method: three subjects, all handled, replay from the middle.
-func TestOrderedReplay(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, true)
-	in := &record{}
-	s.declare(t, "ordered", true, quickly(1), func(_ context.Context, e platform.Event) error {
-		in.add(e.ID)
-		return nil
-	})
-	s.start(t)
-	var middle time.Time
-	for seq := range int64(10) {
-		if seq == 5 {
-			s.clock.Advance(time.Hour)
-			middle = s.clock.Now()
-		}
-		for _, subject := range []string{"a", "b", "c"} {
-			s.announce(t, happened(subject, seq+1))
-		}
-	}
-	s.until(t, "everything", soon, func() bool { return len(in.all()) >= 30 })
-	n, err := s.d.Replay(t.Context(), "ordered", middle, false)
-	if n != 15 || err != nil {
-		t.Fatalf("replayed %d, %v; want 15", n, err)
-	}
-	s.until(t, "the second half again", soon, func() bool { return len(in.all()) >= 45 })
-	again := in.all()[30:]
-	for _, subject := range []string{"a", "b", "c"} {
-		var have []string
-		for _, id := range again {
-			if strings.HasPrefix(id, subject) {
-				have = append(have, id)
-			}
-		}
-		want := []string{"6", "7", "8", "9", "10"}
-		for i := range want {
-			want[i] = subject + "-" + want[i]
-		}
-		if !slices.Equal(have, want) {
-			t.Errorf("again: %v, want %v", have, want)
-		}
-	}
-}
-
 // Goal: a replay survives a batch of which half is refused. Method: SQS refuses the first sight of
 // every second entry.
 func TestReplayHalfRefused(t *testing.T) {

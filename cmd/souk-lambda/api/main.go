@@ -11,10 +11,12 @@ import (
 	"github.com/souk-commerce/souk/app"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/function"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/gateway"
+	"github.com/souk-commerce/souk/cmd/souk-lambda/providers"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/settings"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/world"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/fulfilment/paper"
 	"github.com/souk-commerce/souk/shop/notification"
 	"github.com/souk-commerce/souk/shop/notification/webhook"
 )
@@ -25,10 +27,13 @@ func main() { os.Exit(function.Main(function.API, os.Getenv, os.Stderr, open)) }
 func open(ctx context.Context, s function.Start) (function.Opened, error) {
 	edge := s.Env.Need("SOUK_EDGE_KEY", "the word that the front says with every request")
 	cat := event.NewCatalogue()
+	parcels := providers.Parcels(s.Env)
+	parcels.Printer = paper.Printer{}
 	cfg := app.Config{
 		Catalogue: cat, Clock: function.Clock{}, Log: s.Log, Unwatched: true,
 		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
-		Payment: settings.Payment(s.Env), SignIn: signIn(s.Env),
+		Payment: providers.Payment(s.Env), Payouts: providers.Payouts(s.Env),
+		Fulfilment: parcels, SignIn: signIn(s.Env),
 		// Here it only says which addresses webhooks could be posted to.
 		Notification: notification.Options{Poster: webhook.New(webhook.Options{})},
 		Policy: app.Policy{

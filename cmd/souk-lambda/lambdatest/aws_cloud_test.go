@@ -21,7 +21,10 @@ import (
 	adapter "github.com/souk-commerce/souk/platform/aws"
 	"github.com/souk-commerce/souk/platform/aws/deploy/iamtest"
 	"github.com/souk-commerce/souk/shop"
+	carrier "github.com/souk-commerce/souk/shop/fulfilment/sandbox"
+	"github.com/souk-commerce/souk/shop/fulfilment/sandbox/post"
 	"github.com/souk-commerce/souk/shop/identity"
+	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 	"github.com/souk-commerce/souk/shop/room"
 )
@@ -54,7 +57,7 @@ type cloud struct {
 	t         *testing.T
 	seen      *recorder
 	endpoint  string // of every service
-	bank      string // address of the sandbox
+	bank      string // address of the sandboxes
 	house     iamtest.House
 	queues    *sqs.Client
 	issuer    *identity.Service
@@ -77,9 +80,19 @@ func openCloud(t *testing.T, emulator, dir, bus string) *cloud {
 	}
 	seen, endpoint := openRecorder(t, emulator)
 	cfg := configOf("test", endpoint)
-	bank := serve(t, sandbox.Handler(provider))
+	pays, err := payer.Open(payer.Options{Clock: function.Clock{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	vendors := http.NewServeMux()
+	vendors.Handle("/", sandbox.Handler(provider))
+	vendors.Handle("/payouts", payer.Handler(pays))
+	vendors.Handle("/payouts/", payer.Handler(pays))
+	vendors.Handle("/labels", post.Handler(carrier.New(function.Clock{}, nil)))
+	bank := serve(t, vendors)
 	c := &cloud{
-		t: t, seen: seen, endpoint: endpoint, bank: bank, house: templatesOver(t, bus, bank),
+		t: t, seen: seen, endpoint: endpoint, bank: bank,
+		house:     templatesWith(t, map[string]string{"Bus": bus, "SandboxUrl": bank}),
 		queues:    sqs.NewFromConfig(cfg),
 		functions: make(map[string]*deployed), routes: http.NewServeMux(),
 		workers: make(map[string]*lambdatest.QueuePoller),
@@ -263,7 +276,9 @@ func (c *cloud) until(path, says string) {
 	const patience = 4 * time.Minute // some things take a minute, and machines may be slow
 	for end := time.Now().Add(patience); time.Now().Before(end); {
 		c.carry()
+		c.seen.looking(true)
 		have = c.ask(room.Admin(), "adm_1", "GET", path, "", "").Body
+		c.seen.looking(false)
 		if strings.Contains(have, says) {
 			return
 		}

@@ -25,6 +25,7 @@ type call struct {
 	who string // the function's name, which its access key is called after
 	iamtest.Request
 	units float64 // of DynamoDB
+	look  bool    // made for the test, which looked how far an order was
 }
 
 // recorder stands before every service: DynamoDB is the fake that the adapter was tried on, the
@@ -36,6 +37,7 @@ type recorder struct {
 
 	mu    sync.Mutex
 	calls []call
+	looks bool
 }
 
 // openRecorder serves on loopback until the test ends, before an emulator.
@@ -92,7 +94,7 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i, one := range asked {
-		c := call{who: m[1], Request: one}
+		c := call{who: m[1], Request: one, look: r.looks}
 		if i == 0 {
 			c.units = units
 		}
@@ -109,6 +111,13 @@ func unitsOf(answer []byte) (sum float64) {
 		}
 	}
 	return sum
+}
+
+// looking says whether what is called from now on is called because the test looks.
+func (r *recorder) looking(yes bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.looks = yes
 }
 
 // take returns the calls so far and forgets them.

@@ -3,6 +3,7 @@ package lambdatest_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,11 +43,11 @@ func buildForAWS(t *testing.T) (dir string) {
 // templates are the shop's own, as a deployment would send them, with their parameters filled in.
 func templates(t *testing.T, sandbox string) iamtest.House {
 	t.Helper()
-	return templatesOver(t, "eventbridge", sandbox)
+	return templatesWith(t, map[string]string{"SandboxUrl": sandbox})
 }
 
-// templatesOver are templates where the parameter Bus says what carries events.
-func templatesOver(t *testing.T, bus, sandbox string) iamtest.House {
+// templatesWith are templates with more parameters, over EventBridge unless one says otherwise.
+func templatesWith(t *testing.T, more map[string]string) iamtest.House {
 	t.Helper()
 	declared, err := house.Of()
 	if err != nil {
@@ -62,8 +63,8 @@ func templatesOver(t *testing.T, bus, sandbox string) iamtest.House {
 			t.Fatal(err)
 		}
 	}
-	given := map[string]string{"Stage": "t", "Bus": bus, "MailDomain": "souk.example",
-		"SandboxUrl": sandbox}
+	given := map[string]string{"Stage": "t", "MailDomain": "souk.example"}
+	maps.Copy(given, more)
 	for _, name := range []string{"ArtifactBucket", "ApiDigest", "AlarmEmail", "WebAclArn",
 		"ApiCode", "RelayCode", "SweeperCode", "WorkerCode", "PurchasesCode"} {
 		given[name] = name
@@ -84,13 +85,17 @@ func variables(f iamtest.Resource) map[string]any {
 func optional(role string) []string {
 	decided := []string{"SOUK_PEOPLE_KEY", "SOUK_COMMISSION_BPS", "SOUK_DEADLINE", "SOUK_RETURNS",
 		"SOUK_SHIPPING", "SOUK_TAX_BPS"}
+	vendors := append(decided, "SOUK_PAYMENT_PROVIDER", "SOUK_STRIPE_KEY", "SOUK_MIN_PAYOUT")
 	switch role {
 	case function.API:
-		return append(decided, "SOUK_WEBHOOK_SECRETS", "SOUK_USER_POOL", "SOUK_USER_POOL_CLIENT")
+		return append(vendors, "SOUK_WEBHOOK_SECRETS", "SOUK_CARRIER_SECRETS",
+			"SOUK_STRIPE_SECRET", "SOUK_STRIPE_WEBHOOK_SECRETS", "SOUK_USER_POOL",
+			"SOUK_USER_POOL_CLIENT")
 	case function.Relay:
 		return []string{"SOUK_BUS_NAME", "SOUK_TOPIC"}
 	case function.Worker:
-		return append(decided, "SOUK_WEBHOOK_SECRETS", "SOUK_MAIL_FROM", "SOUK_SMS_SENDER")
+		return append(vendors, "SOUK_SANDBOX_URL", "SOUK_STRIPE_RETURN", "SOUK_DEPOT",
+			"SOUK_MAIL_FROM", "SOUK_SMS_SENDER", "SOUK_PUBLIC_URL")
 	case function.Purchases:
 		return decided
 	}
@@ -128,7 +133,9 @@ func TestDeployedFunctions(t *testing.T) {
 // read. Method: every function's binary with nothing but its role, and a worker with its
 // subscription: what it says is missing, against the names in the template.
 func templatesGiveWhatFunctionsRead(t *testing.T, dir string) {
-	list, err := templates(t, "http://sandbox.test").Resources("AWS::Lambda::Function")
+	list, err := templatesWith(t, map[string]string{
+		"SandboxUrl": "http://sandbox.test", "StripeSecret": "ours",
+	}).Resources("AWS::Lambda::Function")
 	if err != nil || len(list) < 40 {
 		t.Fatalf("%d functions, %v", len(list), err)
 	}

@@ -18,25 +18,35 @@ func TestRolesLinkWhatTheyUse(t *testing.T) {
 	t.Parallel()
 	rooms := "app/rooms shop shop/analytics shop/catalog shop/event shop/fulfilment " +
 		"shop/inventory shop/ledger shop/notification shop/notification/internal/wording " +
-		"shop/order shop/payment shop/payment/sandbox shop/room"
+		"shop/order shop/payment shop/room"
 	doors := "app shop/identity " + rooms
 	carried := "cmd/souk-lambda/carriers shop/notification/awscall shop/notification/ses " +
 		"shop/notification/sns shop/notification/webhook"
+	// Who asks for money, pays it out or has parcels carried. The sandboxes are in another process.
+	vendors := "cmd/souk-lambda/providers shop/distant shop/fulfilment/sandbox/post " +
+		"shop/ledger/sandbox shop/payment/sandbox shop/payment/stripe"
 	every := "cmd/souk-lambda/batch cmd/souk-lambda/function cmd/souk-lambda/world platform"
+	// There is one binary for all workers and one for all doors, so Stripe's library is in the
+	// workers of other rooms too. Only payment's have its key.
+	const stripe = "github.com/stripe/stripe-go"
 	world := append(linked(t, "cmd/souk-lambda/world"), linked(t, "shop/notification/ses")...)
 	for role, want := range map[string]string{
-		function.API: doors + " cmd/souk-lambda/gateway cmd/souk-lambda/settings" +
-			" shop/identity/cognito shop/notification/webhook",
+		function.API: doors + " " + vendors + " cmd/souk-lambda/gateway " +
+			"cmd/souk-lambda/settings shop/fulfilment/paper shop/identity/cognito " +
+			"shop/notification/webhook",
 		function.Purchases: doors + " cmd/souk-lambda/settings",
-		function.Worker:    rooms + " " + carried + " cmd/souk-lambda/settings",
+		function.Worker:    rooms + " " + carried + " " + vendors + " cmd/souk-lambda/settings",
 		function.Relay:     "",
 		function.Sweeper:   "",
 	} {
 		var have, foreign []string
+		asksStripe := false
 		for _, one := range linked(t, "cmd/souk-lambda/"+role) {
 			ours, ok := strings.CutPrefix(one, module)
 			switch {
 			case !ok && slices.Contains(world, one):
+			case !ok && strings.HasPrefix(one, stripe):
+				asksStripe = true
 			case !ok:
 				foreign = append(foreign, one)
 			case ours != "cmd/souk-lambda/"+role && !strings.HasPrefix(ours, "platform/"):
@@ -51,6 +61,9 @@ func TestRolesLinkWhatTheyUse(t *testing.T) {
 		}
 		if usesDoors := strings.HasPrefix(want, doors); usesDoors != (len(foreign) > 0) {
 			t.Errorf("%s links libraries of others: %v", role, foreign)
+		}
+		if asksStripe != strings.Contains(want, vendors) {
+			t.Errorf("%s links Stripe's library: %v", role, asksStripe)
 		}
 	}
 }

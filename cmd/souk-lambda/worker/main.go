@@ -14,6 +14,7 @@ import (
 	"github.com/souk-commerce/souk/cmd/souk-lambda/batch"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/carriers"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/function"
+	"github.com/souk-commerce/souk/cmd/souk-lambda/providers"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/settings"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/world"
 	"github.com/souk-commerce/souk/shop"
@@ -38,7 +39,11 @@ func open(ctx context.Context, s function.Start) (function.Opened, error) {
 	}
 	switch room {
 	case "payment":
-		cfg.Payment = settings.Payment(s.Env)
+		cfg.Payment = providers.Payment(s.Env)
+	case "ledger":
+		cfg.Ledger = providers.Payouts(s.Env)
+	case "fulfilment":
+		cfg.Fulfilment = providers.Parcels(s.Env)
 	case "notification":
 		if cfg.Notification, err = carriers.Options(ctx, s.Env); err != nil {
 			return function.Opened{}, err

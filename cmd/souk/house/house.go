@@ -28,6 +28,7 @@ func Of() (deploy.House, error) {
 	for _, r := range d.Rooms {
 		h.Rooms = append(h.Rooms, deploy.Room{
 			Name: r.Name, Apart: r.Apart, People: r.People, Tells: r.Tells, Scans: r.Scans,
+			Files: r.Files,
 		})
 	}
 	for _, s := range d.Subscriptions {

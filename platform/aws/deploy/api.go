@@ -64,14 +64,17 @@ func (h House) furnish(d *door) {
 	}
 	a.own(ownSigning)
 	d.role, d.size = "api", h.API
+	keeps := slices.ContainsFunc(h.Rooms, func(r Room) bool {
+		return r.Files && slices.Contains(d.rooms, r.Name)
+	})
 	machinery := slices.ContainsFunc(d.routes, func(r Route) bool {
 		_, isRoom := h.room(r.Room)
 		return !isRoom
 	})
 	if machinery {
 		a.own(ownAll)
-	} else {
-		d.may = append(d.may, h.intake(d, a)...)
+	} else if takes := h.intake(d, a); len(takes) > 0 || keeps {
+		d.may = append(append(d.may, takes...), h.writeFiles(), fileKey())
 	}
 	d.may = append(append(a.statements(), openSigning()), d.may...)
 	if machinery {
@@ -92,13 +95,14 @@ func routesOf(routes []Route, room string) []Route {
 	return mine
 }
 
-// intake lets the door through which work is accepted put it into its queue.
+// intake lets the door through which work is accepted put it into its queue; what a message cannot
+// carry it puts into the files.
 func (h House) intake(d *door, a *access) []statement {
 	var all []statement
 	for _, q := range h.Queues {
 		if slices.Contains(d.rooms, q.Room) {
 			a.own(ownQueue+q.Name, ownQueue+q.Name+"/*")
-			all = append(all, h.send(q.Name), h.writeFiles(), fileKey())
+			all = append(all, h.send(q.Name))
 		}
 	}
 	return all
@@ -178,7 +182,7 @@ func (p *part) door(d door) {
 	p.function(d.function)
 	p.add(id+"Version", resource{"AWS::Lambda::Version", obj{
 		"FunctionName": ref(id + "Function"), "CodeSha256": ref("ApiDigest"),
-		"Description": sub("settings " + digest + ", ${ApiMemory} MB" + p.house.decided()),
+		"Description": sub("settings " + digest + ", ${ApiMemory} MB" + p.house.decided(d)),
 	}, obj{"UpdateReplacePolicy": "Retain"}})
 	p.add(id+"Alias", resource{"AWS::Lambda::Alias", obj{
 		"FunctionName": ref(id + "Function"), "FunctionVersion": att(id + "Version.Version"),
@@ -199,12 +203,19 @@ func (p *part) door(d door) {
 }
 
 // decided names what the operator decides of a door, so that another value publishes a version.
-func (h House) decided() string {
-	var text strings.Builder
+func (h House) decided(d door) string {
+	var all []string
 	for _, s := range h.Settings {
-		if s.Parameter != "" && slices.Contains(s.Roles, "api") {
-			text.WriteString(" ${" + s.Parameter + "}")
+		if s.Parameter == "" || !s.givenTo(d.role, d.rooms...) {
+			continue
 		}
+		if all = with(all, s.Parameter); s.Field != "" {
+			all = with(all, s.version())
+		}
+	}
+	var text strings.Builder
+	for _, name := range all {
+		text.WriteString(" ${" + name + "}")
 	}
 	return text.String()
 }

@@ -31,25 +31,29 @@ func (p *part) front() {
 	}}, nil})
 }
 
-// secrets makes what nobody types: the word between the front and the doors, and for a room that is
-// apart the word by which it knows its provider.
+// secrets makes what nobody types: the word between the front and the doors, and the words by which
+// rooms know whoever sends them notices. Those of a room that is apart outlive the stack.
 func (p *part) secrets() {
-	p.add("EdgeKey", resource{"AWS::SecretsManager::Secret", obj{
-		"Name": p.house.secretName("edge"), "KmsKeyId": p.key("audit"),
-		"Description": "What the front says to the doors with every request.",
-		"GenerateSecretString": obj{
-			"PasswordLength": 48, "ExcludePunctuation": true},
-	}, nil})
-	for _, t := range p.house.tables() {
-		if t != shared {
-			p.add(logical(t)+"Secret", resource{"AWS::SecretsManager::Secret", obj{
-				"Name": p.house.secretName(t), "KmsKeyId": p.key(t),
-				"Description": "What the provider of " + t + " signs its notices with.",
-				"GenerateSecretString": obj{
-					"PasswordLength": 48, "ExcludePunctuation": true},
-			}, kept()})
+	p.secret("edge", "EdgeKey", "What the front says to the doors with every request.", "audit",
+		nil)
+	for _, s := range p.house.Settings {
+		if s.Secret == "" {
+			continue
 		}
+		table := p.house.tableOf(s.Rooms[0])
+		var also obj
+		if table != shared {
+			also = kept()
+		}
+		p.secret(s.Secret, logical(s.Secret)+"Secret", s.About, tableKey(table), also)
 	}
+}
+
+func (p *part) secret(name, id, about, domain string, also obj) {
+	p.add(id, resource{"AWS::SecretsManager::Secret", obj{
+		"Name": p.house.secretName(name), "KmsKeyId": p.key(domain), "Description": about,
+		"GenerateSecretString": obj{"PasswordLength": 48, "ExcludePunctuation": true},
+	}, also})
 }
 
 func (h House) secretName(of string) sub { return h.named("") + sub("/"+of) }

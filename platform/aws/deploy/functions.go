@@ -31,8 +31,11 @@ func (h House) worker(s Subscription, size Size) function {
 			a.read(room, rest)
 		}
 	}
-	may := append(a.statements(), h.receive(s.Name, s.Name+dead), h.readFiles(),
-		fileKey())
+	look := h.readFiles()
+	if room, _ := h.room(s.Room); room.Files && s.Calls {
+		look = h.writeFiles()
+	}
+	may := append(a.statements(), h.receive(s.Name, s.Name+dead), look, fileKey())
 	return function{
 		name: s.Name, role: "worker", rooms: []string{s.Room}, size: size,
 		env: obj{"SOUK_SUBSCRIPTION": s.Name, "SOUK_QUEUES": h.queueURL("")},
@@ -171,18 +174,28 @@ func (p *part) environment(f function) obj {
 		env["SOUK_PEOPLE_KEY"] = p.key("people")
 	}
 	maps.Copy(env, f.env)
-	for _, s := range h.Settings {
-		switch {
-		case f.role == "relay" || f.role == "sweeper": // they do not look into what they carry
-		case !slices.Contains(f.rooms, s.Room) && !slices.Contains(s.Roles, f.role):
-		case s.Role != "" && s.Role != f.role:
-		case s.Parameter != "":
-			env[s.Env] = ref(s.Parameter)
-		default:
-			env[s.Env] = "{{resolve:secretsmanager:" + h.secretName(s.Room) + "}}"
+	if f.role != "relay" && f.role != "sweeper" { // they do not look into what they carry
+		for _, s := range h.Settings {
+			if s.givenTo(f.role, f.rooms...) {
+				env[s.Env] = h.setting(s)
+			}
 		}
 	}
 	return env
+}
+
+// setting is the value of one as a template writes it. Secrets are looked up by CloudFormation, so
+// no function may read any.
+func (h House) setting(s Setting) any {
+	switch {
+	case s.Field != "":
+		return obj{"Fn::If": list{s.told(), sub("{{resolve:secretsmanager:${" + s.Parameter +
+			"}:SecretString:" + s.Field + "::${" + s.version() + "}}}"), ref("AWS::NoValue")}}
+	case s.Parameter != "":
+		return ref(s.Parameter)
+	default:
+		return "{{resolve:secretsmanager:" + h.secretName(s.Secret) + "}}"
+	}
 }
 
 // domains lists the domains whose keys the function uses.

@@ -17,6 +17,7 @@ type House struct {
 	Routes        []Route
 	Roles         []string // that a caller may have
 	Settings      []Setting
+	Machines      []Machine
 	API           Size
 	Relay         Size
 	Sweeper       Size
@@ -30,6 +31,7 @@ type Room struct {
 	People bool // opens personal data
 	Tells  bool // sends mail and text messages
 	Scans  bool // a door of it reads all its records
+	Files  bool // its doors, and those of its workers that call somebody outside, keep files
 }
 
 // Subscription is one interest in events, with a queue and a function of its own.
@@ -91,14 +93,32 @@ type Size struct {
 // Setting is what the operator decides, or what nobody may see, as a function's environment.
 type Setting struct {
 	Env       string
-	Parameter string // of the template; "" for a secret that is made with the stack
+	Parameter string // of the template: the value itself, or with Field what the secret is called
+	Field     string // of the operator's own secret that Parameter names; "" is none
+	Secret    string // that is made with the stack, if there is no Parameter
 	About     string
 	Default   string
 	Pattern   string   // of what the parameter may be; "" is anything
-	Room      string   // whose functions are given it
+	Rooms     []string // whose functions are given it
 	Roles     []string // and every function of these roles
-	Role      string   // the only role of that room's functions that needs it; "" is all
+	Role      string   // the only role of those rooms' functions that needs it; "" is all
 }
+
+// givenTo reports whether a function that acts in the name of these rooms is given the setting.
+func (s Setting) givenTo(role string, rooms ...string) bool {
+	if slices.Contains(s.Roles, role) {
+		return true
+	}
+	return (s.Role == "" || s.Role == role) && slices.ContainsFunc(rooms, func(r string) bool {
+		return slices.Contains(s.Rooms, r)
+	})
+}
+
+// version is the parameter that says which version of the operator's secret it is, if it is one.
+func (s Setting) version() string { return s.Parameter + "Version" }
+
+// told is the condition under which the operator named a secret.
+func (s Setting) told() string { return "Has" + s.Parameter }
 
 // Window is a time of day in which instances stand by.
 type Window struct {
@@ -142,7 +162,7 @@ func (h House) check() error {
 				s.Asker, s.Answerer)
 		}
 	}
-	return nil
+	return h.checkMachines()
 }
 
 func (h House) room(name string) (Room, bool) {

@@ -9,7 +9,7 @@ type domain struct {
 // domains lists the keys: one for each table, and one for each other kind of secret.
 func (h House) domains() []domain {
 	all := []domain{
-		{"data", "the table of the rooms that are not apart", nil},
+		{"data", "the table and the secrets of the rooms that are not apart", nil},
 		{"people", "the keys of persons, each wrapped, and the keys that sign tokens", nil},
 		{"files", "the archive of events, and files", nil},
 		{"audit", "logs, alarms and the trail of who did what", list{

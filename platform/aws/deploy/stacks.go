@@ -1,9 +1,6 @@
 package deploy
 
-import (
-	"maps"
-	"slices"
-)
+import "maps"
 
 // parameter describes one.
 func parameter(about, kind string, more obj) obj {
@@ -52,15 +49,7 @@ func (p *part) parameters() {
 		"BrowseRate": parameter("The same, for each door that only shows something.", "Number",
 			obj{"Default": 500, "MinValue": 1}),
 	})
-	for _, s := range h.Settings {
-		if s.Parameter != "" {
-			more := obj{"Default": s.Default}
-			if s.Pattern != "" {
-				more["AllowedPattern"] = s.Pattern
-			}
-			p.Parameters[s.Parameter] = parameter(s.About, "String", more)
-		}
-	}
+	p.decisions()
 	for _, role := range h.roles() {
 		p.Parameters[codeParameter(role)] = parameter("Name of the "+role+" function's zip.",
 			"String", obj{"AllowedPattern": "^[A-Za-z0-9._-]+[.]zip$"})
@@ -69,6 +58,29 @@ func (p *part) parameters() {
 	p.Conditions["OverEventBridge"] = equals("Bus", "eventbridge")
 	p.Conditions["OverSns"] = equals("Bus", "sns")
 	p.Conditions["Records"] = equals("RecordConfig", "yes")
+}
+
+// decisions are the parameters of the house's own settings. Where several are about one parameter,
+// the first says what it is.
+func (p *part) decisions() {
+	for _, s := range p.house.Settings {
+		if s.Parameter == "" {
+			continue
+		}
+		if p.Parameters[s.Parameter] == nil {
+			more := obj{"Default": s.Default}
+			if s.Pattern != "" {
+				more["AllowedPattern"] = s.Pattern
+			}
+			p.Parameters[s.Parameter] = parameter(s.About, "String", more)
+		}
+		if s.Field != "" {
+			p.Parameters[s.version()] = parameter("Version of "+s.Parameter+": another one is "+
+				"read, and publishes a new version of the doors; empty: the newest.", "String",
+				obj{"Default": "", "AllowedPattern": "^[A-Za-z0-9-]{0,36}$"})
+			p.Conditions[s.told()] = obj{"Fn::Not": list{equals(s.Parameter, "")}}
+		}
+	}
 }
 
 // windowParameters are the times of day in which instances stand by.
@@ -117,6 +129,9 @@ func (h House) handedDown() obj {
 		if s.Parameter != "" {
 			given[s.Parameter] = ref(s.Parameter)
 		}
+		if s.Field != "" {
+			given[s.version()] = ref(s.version())
+		}
 	}
 	for _, k := range h.domains() {
 		given[logical(k.name)+"KeyArn"] = att(logical(k.name) + "Key.Arn")
@@ -136,7 +151,14 @@ func (p *part) shared() {
 	r, _ := p.house.room(p.name)
 	need["MailDomain"] = r.Tells
 	for _, s := range p.house.Settings {
-		need[s.Parameter] = s.Room == p.name || slices.Contains(s.Roles, "worker")
+		if !s.givenTo("worker", p.name) {
+			continue
+		}
+		need[s.Parameter] = true
+		if s.Field != "" {
+			need[s.version()] = true
+			p.Conditions[s.told()] = obj{"Fn::Not": list{equals(s.Parameter, "")}}
+		}
 	}
 	for name := range p.house.handedDown() {
 		if need[name] {

@@ -12,10 +12,11 @@ import (
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/fulfilment/paper"
+	"github.com/souk-commerce/souk/shop/fulfilment/sandbox/post"
 )
 
 // Name is what the carrier is called in facts, and in the path of its webhooks.
-const Name = "sandbox-post"
+const Name = post.Name
 
 // ErrTimeout is what a call ends with instead of an answer.
 var ErrTimeout = errors.New("sandbox-post: the call took too long")

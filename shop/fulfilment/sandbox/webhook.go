@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/fulfilment"
+	"github.com/souk-commerce/souk/shop/fulfilment/sandbox/post"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
@@ -22,33 +22,8 @@ type Webhook struct {
 // maxHooks bounds the webhooks that wait; over it the oldest is lost, as webhooks are.
 const maxHooks = 4096
 
-// word is the body of a webhook, in this carrier's own words.
-type word struct {
-	Event  string    `json:"event"`
-	Parcel string    `json:"parcel_no"`
-	At     time.Time `json:"happened_at"`
-}
-
-// kinds translates this carrier's words into ours.
-func kinds() map[string]string {
-	return map[string]string{
-		"COLLECTED": "picked_up", "SORTED": "in_transit", "ON_VAN": "out_for_delivery",
-		"HANDED_OVER": "delivered", "HELD_UP": "delayed", "MISSING": "lost",
-		"BACK_AT_SENDER": "returned",
-	}
-}
-
 // Read implements fulfilment.Carrier.
-func (s *Sandbox) Read(body []byte) (fulfilment.Notice, bool, error) {
-	var w word
-	if err := json.Unmarshal(body, &w); err != nil || w.Event == "" {
-		return fulfilment.Notice{}, false, shop.Errorf(shop.Invalid, "this is no word of ours")
-	}
-	status, known := kinds()[w.Event]
-	return fulfilment.Notice{
-		Kind: w.Event, Tracking: w.Parcel, Status: status, At: w.At,
-	}, known, nil
-}
+func (s *Sandbox) Read(body []byte) (fulfilment.Notice, bool, error) { return post.Read(body) }
 
 // leg is one word that the carrier will say, so long after it sold the label.
 type leg struct {
@@ -82,7 +57,7 @@ func (s *Sandbox) plan(tracking, place string, now time.Time) {
 	way := route(place)
 	for _, l := range way {
 		w := Webhook{Due: now.Add(l.after)}
-		body, err := json.Marshal(word{l.event, tracking, w.Due})
+		body, err := json.Marshal(post.Word{Event: l.event, Parcel: tracking, At: w.Due})
 		if err != nil {
 			panic("sandbox-post: a word cannot be encoded: " + err.Error())
 		}

@@ -50,7 +50,9 @@ func (s *scope) resolve(v any) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, r)
+			if r != nothing {
+				out = append(out, r)
+			}
 		}
 		return out, nil
 	case map[string]any:
@@ -59,15 +61,45 @@ func (s *scope) resolve(v any) (any, error) {
 				return s.text(v)
 			}
 		}
+		if chosen, ok := v["Fn::If"].([]any); ok && len(v) == 1 {
+			return s.choose(chosen)
+		}
 		out := make(map[string]any, len(v))
 		for name, one := range v {
 			r, err := s.resolve(one)
 			if err != nil {
 				return nil, err
 			}
-			out[name] = r
+			if r != nothing {
+				out[name] = r
+			}
 		}
 		return out, nil
 	}
 	return v, nil
+}
+
+// nothing is what stands for no value at all: whatever it is part of goes without it.
+const nothing = absent("AWS::NoValue")
+
+type absent string
+
+// choose resolves a condition's name and two values to one of them.
+func (s *scope) choose(from []any) (any, error) {
+	name, ok := from[0].(string)
+	if !ok || len(from) != 3 {
+		return nil, fmt.Errorf("unknown choice %v", from)
+	}
+	yes, err := s.condition(s.doc.Conditions[name])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	chosen := from[2]
+	if yes {
+		chosen = from[1]
+	}
+	if o, ok := chosen.(map[string]any); ok && len(o) == 1 && o["Ref"] == string(nothing) {
+		return nothing, nil
+	}
+	return s.resolve(chosen)
 }
