@@ -37,3 +37,16 @@ func (a *App) editRoutes() []Route {
 			false, handle(a.Order.PreviewEdit).upTo(MaxBody)},
 	}
 }
+
+// noteRoutes are about what the market and its dealers write down.
+func (a *App) noteRoutes() []Route {
+	writers := []room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}
+	readers := []room.Role{room.Customer(), room.Dealer(), room.Admin(), room.ServiceRole()}
+	return []Route{
+		{post, "/v1/orders/{id}/notes", "postNote", "Write something down about an order",
+			writers, 201, codes{shop.NotFound, shop.Conflict}, Carry, true,
+			answers[order.NoteView](a.Order.PostNote)},
+		{get, "/v1/orders/{id}/notes", "getNotes", "What was written down about an order, for you",
+			readers, 200, codes{shop.NotFound}, Browse, false, handle(a.Order.GetNotes)},
+	}
+}

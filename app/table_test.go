@@ -116,7 +116,7 @@ func goodBody(id string) string {
 		"postReceiveReturn": `{"items":[{"sku":"x","quantity":1}]}`,
 		"postInspectReturn": `{"units":[{"sku":"x","quantity":1,"verdict":"scrap"}]}`,
 		"postCancelLines":   cutBody("x"), "previewCancelLines": cutBody("x"),
-		"postEdit": addBody("x"), "previewEdit": addBody("x"),
+		"postNote": `{"text":"x"}`, "postEdit": addBody("x"), "previewEdit": addBody("x"),
 		"postAttempt":    `{"payment":{"token":"tok_visa"}}`,
 		"postEvidence":   `{"explanation":"x"}`,
 		"putPreferences": `{"off":[]}`,

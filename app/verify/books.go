@@ -125,6 +125,7 @@ func (b *books) enter(it *item, l *life) {
 	b.orders.enter(it, l)
 	b.follow(it, l)
 	b.edited(it, l)
+	b.noted(it, l)
 	switch f := it.fact.(type) {
 	case *event.OrderCreated:
 		if l.created == nil {

@@ -112,6 +112,8 @@ func orderOf(f event.Fact) shop.ID {
 		return f.Order
 	case *event.OrderEditClosed:
 		return f.Order
+	case *event.OrderNoted:
+		return f.Order
 	}
 	return orderOfOthers(f)
 }

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/souk-commerce/souk/app/verify"
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/order"
+	"github.com/souk-commerce/souk/shop/room"
 )
 
 // addSome lets people add a thing to every third order, and what there is not to one.
@@ -25,6 +27,13 @@ func (d *town) addSome() {
 		}
 		_, _ = d.app.Order.PostEdit(d.admin(), in) // the order may have ended
 	}
+	for _, id := range d.orders[:6] {
+		for i, by := range []context.Context{d.admin(), d.as(dealerOf(1), room.Dealer())} {
+			in := &order.PostNoteIn{ID: string(id), Key: fmt.Sprint("note-", id, i)}
+			in.Body.Text = "to be looked at"
+			_, _ = d.app.Order.PostNote(by, in) // the dealer may have no part in it
+		}
+	}
 	d.settle()
 	for _, id := range slices.Clone(d.orders) {
 		v, err := d.app.Order.Get(d.admin(), id)
@@ -35,8 +44,8 @@ func (d *town) addSome() {
 	}
 }
 
-// Goal: nothing is found where things are added to orders, whatever becomes of both; and whatever
-// does not fit is. Method: a quiet town that lives to the end; its tape changed in one place each.
+// Goal: nothing is found where things are added to orders, or written down about them, whatever
+// becomes of both; and whatever does not fit is. Method: a quiet town that lives to the end; its tape changed in one place each.
 func TestAddedThingsAreFollowed(t *testing.T) {
 	t.Parallel()
 	d := newQuietTown(t, 24, 1000)
@@ -78,6 +87,15 @@ func TestAddedThingsAreFollowed(t *testing.T) {
 		{"I28", "an edit ends twice", func(tp *tape) {
 			at, f := find[*event.OrderEditClosed](tp, nil)
 			tp.add(f, at)
+		}},
+		{"I28", "a stranger writes a note", func(tp *tape) {
+			edit(tp, func(f *event.OrderNoted) bool { f.By += "9"; return f.Dealer })
+		}},
+		{"I28", "a note is out of turn", func(tp *tape) {
+			edit(tp, func(f *event.OrderNoted) bool { f.Note += 5; return true })
+		}},
+		{"I34", "a note is sealed for somebody else", func(tp *tape) {
+			edit(tp, func(f *event.OrderNoted) bool { f.Text.Person += "9"; return true })
 		}},
 		{"I28", "something is added while something is being added", func(tp *tape) {
 			edit(tp, func(f *event.OrderEditClosed) bool { f.Edit += "9"; return true })

@@ -103,6 +103,8 @@ func saysOrder(f event.Fact) string {
 		return by(f.By)
 	case *event.OrderProgressed:
 		return fmt.Sprintf("payment %s, fulfilment %s", f.Payment, f.Fulfilment)
+	case *event.OrderNoted:
+		return join("for", f.Audience, by(f.By))
 	case *event.OrderEditBegun:
 		return join(string(f.Edit), by(f.By))
 	case *event.OrderEditClosed:

@@ -76,7 +76,7 @@ func Kinds() []Kind {
 	var all []Kind
 	for _, kinds := range [][]Kind{
 		catalogKinds(), orderKinds(), inventoryKinds(), paymentKinds(),
-		fulfilmentKinds(), returnKinds(), labelKinds(), reductionKinds(), editKinds(),
+		fulfilmentKinds(), returnKinds(), labelKinds(), reductionKinds(), editKinds(), noteKinds(),
 		ledgerKinds(), notificationKinds(), webhookKinds(),
 	} {
 		all = append(all, kinds...)

@@ -10,8 +10,12 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// MaxCancelLines bounds the lines of one cancellation, and so its parcels.
-const MaxCancelLines = 20
+// The bounds of one cancellation. Each of its parcels is a record and at most two facts, which keeps
+// the commit within platform.MaxItems.
+const (
+	MaxCancelLines   = 20
+	MaxCancelParcels = 25
+)
 
 // reducible reports whether who may still cancel units of the parcel. A customer may until the
 // dealer packs. The operator may also afterwards, until the parcel leaves; but not while its money
@@ -80,6 +84,17 @@ func (c *cancellation) spread(parcels []*Shipment) ([][]event.ParcelLine, error)
 				w.Quantity-left, w.SKU, w.Quantity).
 				WithHint("what is packed leaves, and may come back when it has arrived")
 		}
+	}
+	touched := 0
+	for _, units := range parts {
+		if len(units) > 0 {
+			touched++
+		}
+	}
+	if touched > MaxCancelParcels {
+		return nil, shop.Errorf(shop.Conflict,
+			"the units are in %d parcels, at most %d are changed at once; nothing was cancelled",
+			touched, MaxCancelParcels).WithHint("cancel fewer units at once")
 	}
 	return parts, nil
 }

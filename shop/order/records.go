@@ -23,6 +23,8 @@ import (
 //	<order>              back           what came back, by SKU
 //	<order>              cancelled      what was cancelled of it, by SKU
 //	<order>              edit/<order>   what was added to it: edit
+//	<order>              note/<nnn>     what somebody wrote down about it: note
+//	<order>              notes          how many of those there are
 //	customer/<customer>  <time>#<order> that the customer has the order, by time of checkout
 //	cart/<customer>      <cart>         the order that the cart became
 //	~cart/<customer>     <cart>         what is in a cart that may still change: a note
@@ -107,6 +109,10 @@ func chunks(lines int) int { return (lines + maxChunk - 1) / maxChunk }
 func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.Meta) error {
 	if created, ok := f.(*event.OrderCreated); ok {
 		applyCreated(tx, created, m.Sequence)
+		return nil
+	}
+	if noted, ok := f.(*event.OrderNoted); ok {
+		applyNoted(tx, noted)
 		return nil
 	}
 	id, cause := aboutOf(f)

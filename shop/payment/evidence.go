@@ -49,7 +49,7 @@ func (e Evidence) check() error {
 		return shop.Errorf(shop.Invalid, "evidence without an explanation is none; it was not kept")
 	}
 	for _, text := range e.texts() {
-		if looksLikeCard(text) {
+		if shop.LooksLikeCard(text) {
 			return shop.Errorf(shop.Invalid,
 				"the evidence holds what looks like a card number; it was not kept")
 		}

@@ -158,3 +158,40 @@ func permuteFacts(list []int, fn func([]int)) {
 		permuteFacts(rest, func(tail []int) { fn(append([]int{list[i]}, tail...)) })
 	}
 }
+
+// Goal: wherever the process dies around cancelled units, before or after a commit or a call, the
+// provider moves the same money once. Method: the story of two parcels; it dies at each delivery in
+// turn, in each of the four ways; then everything is delivered that is left.
+func TestCrashesAroundCancelledUnits(t *testing.T) {
+	t.Parallel()
+	for _, how := range []crash{beforeCommit, afterCommit, beforeCall, afterCall} {
+		for at := range 14 {
+			st := newStage(t)
+			st.checkout("ord_1", "tok_visa", 100)
+			st.rest(time.Minute)
+			st.pack("ord_1", "shp_1_2", 40)
+			st.rest(time.Minute)
+			st.reduce(1, "rfn_can_a_1", 25, 35)
+			st.reduce(2, "rfn_can_b_2", 10, 30)
+			st.pack("ord_1", "shp_1_1", 35)
+			for n := 0; n <= at && len(st.queue) > 0; n++ {
+				if n == at {
+					st.deliver(0, how)
+				} else {
+					st.deliver(0, never)
+				}
+			}
+			st.rest(3 * time.Hour)
+			p := st.payment("ord_1")
+			have := fmt.Sprint(p.Captured, p.Refunded, p.Voided, len(p.Reductions))
+			books := strings.Split(st.moved(), ", ")
+			slices.Sort(books)
+			have += ": " + strings.Join(books, ", ")
+			if want := "75 10 25 1: authorise 100, capture 35, capture 40, refund 10, void 25"; have !=
+				want {
+				t.Errorf("dead at delivery %d in way %d: %s", at, how, have)
+			}
+			st.fold()
+		}
+	}
+}
