@@ -45,7 +45,8 @@ func (d *town) addSome() {
 }
 
 // Goal: nothing is found where things are added to orders, or written down about them, whatever
-// becomes of both; and whatever does not fit is. Method: a quiet town that lives to the end; its tape changed in one place each.
+// becomes of both; and whatever does not fit is. Method: a quiet town that lives to the end; its
+// tape changed in one place each.
 func TestAddedThingsAreFollowed(t *testing.T) {
 	t.Parallel()
 	d := newQuietTown(t, 24, 1000)

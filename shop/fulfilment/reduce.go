@@ -10,8 +10,8 @@ import (
 	"github.com/souk-commerce/souk/shop/room"
 )
 
-// The bounds of one cancellation. Each of its parcels is a record and at most two facts, which keeps
-// the commit within platform.MaxItems.
+// The bounds of one cancellation. Each of its parcels is a record and at most two facts, which
+// keeps the commit within platform.MaxItems.
 const (
 	MaxCancelLines   = 20
 	MaxCancelParcels = 25

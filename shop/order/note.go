@@ -159,7 +159,8 @@ func (s *Service) noted(
 		audience = forStaff
 	case forStaff, forCustomer:
 	default:
-		return nil, shop.Errorf(shop.Invalid, "a note is for staff or customer, not for %q", audience)
+		return nil, shop.Errorf(shop.Invalid,
+			"a note is for staff or customer, not for %q", audience)
 	}
 	text, err := shop.Seal(ctx, s.desk.Keys, o.Customer, in.Text)
 	switch {

@@ -164,6 +164,8 @@ func permuteFacts(list []int, fn func([]int)) {
 // turn, in each of the four ways; then everything is delivered that is left.
 func TestCrashesAroundCancelledUnits(t *testing.T) {
 	t.Parallel()
+	const want = "75 10 25 1: " +
+		"authorise 100, capture 35, capture 40, refund 10, void 25"
 	for _, how := range []crash{beforeCommit, afterCommit, beforeCall, afterCall} {
 		for at := range 14 {
 			st := newStage(t)
@@ -187,8 +189,7 @@ func TestCrashesAroundCancelledUnits(t *testing.T) {
 			books := strings.Split(st.moved(), ", ")
 			slices.Sort(books)
 			have += ": " + strings.Join(books, ", ")
-			if want := "75 10 25 1: authorise 100, capture 35, capture 40, refund 10, void 25"; have !=
-				want {
+			if have != want {
 				t.Errorf("dead at delivery %d in way %d: %s", at, how, have)
 			}
 			st.fold()
