@@ -51,6 +51,7 @@ type life struct {
 	purse   purse
 	returns []comeback
 	cuts    []cut
+	wishes  []wish // of banks, that their customers confirm
 
 	stickers []sticker
 	parcels  []parcel       // as placed, the n-th at n-1; behind them those that were split
@@ -76,8 +77,9 @@ type parcel struct {
 	earned   int64 // by the dealer, of what is booked
 	taken    place // of the capture
 	matured  bool
-	told     bool // the customer knows that it left
-	absent   bool // only a number: others were split into theirs
+	told     bool    // the customer knows that it left
+	absent   bool    // only a number: others were split into theirs
+	rest     shop.ID // that was split from it
 }
 
 func newBooks(r *run) *books {
@@ -119,6 +121,7 @@ func (b *books) enter(it *item, l *life) {
 	}()
 	b.comes(it, l)
 	b.labelled(it, l)
+	b.agree(it, l)
 	b.stock.enter(it, l)
 	b.money.enter(it, l)
 	b.payouts.enter(it)

@@ -15,7 +15,7 @@ type OrderNoted struct {
 	Text     shop.Sealed[string] `json:"text" doc:"sealed under the customer's key: it is erased with the person"`
 	By       shop.ID             `json:"by"`
 	Dealer   bool                `json:"dealer,omitempty" doc:"a dealer of the order wrote it"`
-	Audience string              `json:"audience" enum:"staff,customer" doc:"customer: the customer and the order's dealers read it too"`
+	Audience string              `json:"audience" doc:"staff; or customer: the customer and the order's dealers read it too"`
 	At       time.Time           `json:"at"`
 }
 
@@ -28,6 +28,10 @@ func (f *OrderNoted) Subject() string { return "notes/" + string(f.Order) }
 func noteKinds() []Kind {
 	return []Kind{
 		kind[OrderNoted]("somebody wrote something down about an order",
-			rule("counted", "data.note > 0", func(f *OrderNoted) bool { return f.Note > 0 })),
+			rule("counted", "data.note > 0", func(f *OrderNoted) bool { return f.Note > 0 }),
+			rule("for_somebody", "data.audience in ['staff', 'customer']",
+				func(f *OrderNoted) bool {
+					return f.Audience == "staff" || f.Audience == "customer"
+				})),
 	}
 }

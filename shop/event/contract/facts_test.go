@@ -215,6 +215,8 @@ func mendReduction(f event.Fact) {
 		}
 	}
 	switch f := f.(type) {
+	case *event.OrderNoted:
+		f.Note, f.Audience = f.Note+1, []string{"staff", "customer"}[len(f.Audience)%2]
 	case *event.OrderEditClosed:
 		f.Done = f.Reason == ""
 	case *event.ShipmentReduced:
