@@ -40,6 +40,8 @@ func (a *App) routes() []Route {
 		{a.Order != nil, a.orderRoutes}, {a.Order != nil, a.purchaseRoutes},
 		{a.Payment != nil, a.paymentRoutes}, {a.Fulfilment != nil, a.shipmentRoutes},
 		{a.Fulfilment != nil, a.returnRoutes}, {a.Fulfilment != nil, a.labelRoutes},
+		{a.Fulfilment != nil, a.cancelRoutes}, {a.Order != nil, a.editRoutes},
+		{a.Order != nil, a.noteRoutes},
 		{a.Notification != nil, a.messageRoutes}, {a.Notification != nil, a.endpointRoutes},
 		{a.Analytics != nil, a.countRoutes},
 		{a.Ledger != nil, a.bookRoutes}, {a.Payment != nil, a.caseRoutes}, {true, a.opsRoutes},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -86,6 +87,14 @@ func TestTableDocumentAndRouterAgree(t *testing.T) {
 	}
 }
 
+func cutBody(sku string) string {
+	return fmt.Sprintf(`{"lines":[{"sku":%q,"quantity":1}]}`, sku)
+}
+
+func addBody(sku string) string {
+	return fmt.Sprintf(`{"version":1,"add":[{"sku":%q,"quantity":1}]}`, sku)
+}
+
 // goodBody is what an operation takes, of things that there are not.
 func goodBody(id string) string {
 	return map[string]string{
@@ -106,6 +115,8 @@ func goodBody(id string) string {
 		"postDeclineReturn": `{"reason":"other"}`,
 		"postReceiveReturn": `{"items":[{"sku":"x","quantity":1}]}`,
 		"postInspectReturn": `{"units":[{"sku":"x","quantity":1,"verdict":"scrap"}]}`,
+		"postCancelLines":   cutBody("x"), "previewCancelLines": cutBody("x"),
+		"postNote": `{"text":"x"}`, "postEdit": addBody("x"), "previewEdit": addBody("x"),
 		"postAttempt":       `{"payment":{"token":"tok_visa"}}`,
 		"postEvidence":      `{"explanation":"x"}`,
 		"putPreferences":    `{"off":[]}`,

@@ -56,6 +56,9 @@ func TestThingsOfOthersAreNotThere(t *testing.T) {
 	bodies["postDeclineReturn"] = `{"reason":"other"}`
 	bodies["postReceiveReturn"] = `{"items":[{"sku":"a","quantity":1}]}`
 	bodies["postInspectReturn"] = `{"units":[{"sku":"a","quantity":1,"verdict":"scrap"}]}`
+	bodies["postCancelLines"], bodies["previewCancelLines"] = cutBody("a"), cutBody("a")
+	bodies["postEdit"], bodies["previewEdit"] = addBody("a"), addBody("a")
+	bodies["postNote"] = `{"text":"x"}`
 	const days = "?currency=GBP&from=2026-01-01&to=2026-02-01"
 	queries := map[string]string{"getStatement": days, "getStatementCSV": days}
 	tried, before := 0, s.events()

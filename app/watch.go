@@ -157,7 +157,8 @@ func (w *watch) subscription() platform.Subscription {
 			&event.OrderCreated{}, &event.OrderPlacedV1{}, &event.OrderPlaced{},
 			&event.OrderCancelled{}, &event.OrderExpired{}, &event.OrderHeld{},
 			&event.OrderApproved{}, &event.OrderProgressed{}, &event.OrderReturnMoved{},
-			&event.OrderTracked{}, &event.OrderCompleted{}),
+			&event.OrderTracked{}, &event.OrderCompleted{}, &event.OrderReduced{},
+			&event.OrderEditBegun{}, &event.OrderEditClosed{}),
 		Handle: func(_ context.Context, e platform.Event) error {
 			if order, ok := strings.CutPrefix(e.Subject, "order/"); ok {
 				w.wake(shop.ID(order))

@@ -26,6 +26,7 @@ type books struct {
 	ordered   bool   // the log is in the order of the commits
 	lives     map[number]*life
 	excused   map[shop.ID]bool // orders that a dead letter is about
+	edits     map[shop.ID]*edition
 
 	stock   stock
 	money   money
@@ -49,6 +50,7 @@ type life struct {
 	hold    hold
 	purse   purse
 	returns []comeback
+	cuts    []cut
 	wishes  []wish // of banks, that their customers confirm
 
 	stickers []sticker
@@ -85,6 +87,7 @@ func newBooks(r *run) *books {
 		sheet: r.sheet(), census: r.census, quiescent: r.in.Quiescent,
 		ledgerOf: r.in.LedgerOf, ordered: r.in.ordered(),
 		lives: make(map[number]*life), excused: make(map[shop.ID]bool),
+		edits: make(map[shop.ID]*edition),
 	}
 	b.stock = newStock(b)
 	b.money = newMoney(b)
@@ -124,6 +127,8 @@ func (b *books) enter(it *item, l *life) {
 	b.payouts.enter(it)
 	b.orders.enter(it, l)
 	b.follow(it, l)
+	b.edited(it, l)
+	b.noted(it, l)
 	switch f := it.fact.(type) {
 	case *event.OrderCreated:
 		if l.created == nil {
@@ -141,6 +146,8 @@ func (b *books) enter(it *item, l *life) {
 		b.shipments++
 	case *event.ShipmentSplit:
 		b.split(it, l, f)
+	case *event.ShipmentReduced:
+		b.reduced(it, l, f)
 	}
 }
 
@@ -236,6 +243,7 @@ func (b *books) close(l *life) {
 	b.orders.end(l)
 	b.effectsEnd(l)
 	b.returnsEnd(l)
+	b.cutsEnd(l)
 	if l.created != nil {
 		b.created++
 	}
@@ -252,6 +260,7 @@ func (b *books) finish() {
 	b.stock.finish()
 	b.money.finish()
 	b.payouts.finish()
+	b.editsEnd()
 }
 
 // count fills in what the report counts.

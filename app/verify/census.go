@@ -202,7 +202,7 @@ func member(data []byte, name string) []byte {
 func about(subject string) shop.ID {
 	kind, rest, _ := strings.Cut(subject, "/")
 	switch kind {
-	case "order", "hold", "parcels":
+	case "order", "hold", "parcels", "notes":
 		return shop.ID(rest)
 	case "payment":
 		return orderOfPart("pay_", rest, 0)
@@ -226,7 +226,7 @@ func about(subject string) shop.ID {
 func isAbout(subject string, id shop.ID) bool {
 	kind, rest, _ := strings.Cut(subject, "/")
 	switch kind {
-	case "order", "hold", "parcels":
+	case "order", "hold", "parcels", "notes":
 		return rest == string(id)
 	case "payment":
 		return isPart(rest, "pay_", id)

@@ -106,6 +106,14 @@ func orderOf(f event.Fact) shop.ID {
 		return f.Order
 	case *event.OrderTracked:
 		return f.Order
+	case *event.OrderReduced:
+		return f.Order
+	case *event.OrderEditBegun:
+		return f.Order
+	case *event.OrderEditClosed:
+		return f.Order
+	case *event.OrderNoted:
+		return f.Order
 	}
 	return orderOfOthers(f)
 }
@@ -130,6 +138,10 @@ func orderOfOthers(f event.Fact) shop.ID {
 	case *event.ShipmentRequested:
 		return f.Order
 	case *event.ShipmentSplit:
+		return f.Order
+	case *event.ShipmentReduced:
+		return f.Order
+	case *event.StockFreed:
 		return f.Order
 	case *event.ShipmentPacked:
 		return f.Order
@@ -244,6 +256,8 @@ func orderOfPayment(f event.Fact) shop.ID {
 	case *event.PaymentCaseOpened:
 		return f.Order
 	case *event.PaymentCaseClosed:
+		return f.Order
+	case *event.PaymentReduced:
 		return f.Order
 	case *event.PaymentAttemptVoided:
 		return f.Order

@@ -9,6 +9,7 @@ type hold struct {
 	short    bool              // it was rejected
 	held     bool              // it was held once
 	kept     []event.StockItem // sorted by SKU and allotment
+	freed    []event.StockItem // that were cancelled before the order was
 	consumed int64             // units that left in shipments
 	loose    int64             // units that left after the hold was given back
 	last     place

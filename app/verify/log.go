@@ -231,6 +231,7 @@ func mustFollow(e *platform.Event) bool {
 		return !strings.HasPrefix(e.Subject, "transaction/txn_payout")
 	case "souk.inventory.gathered.v1", "souk.inventory.held.v1", "souk.inventory.rejected.v1",
 		"souk.inventory.committed.v1", "souk.inventory.released.v1", "souk.inventory.consumed.v1",
+		"souk.inventory.freed.v1", "souk.payment.reduced.v1", "souk.order.reduced.v1",
 		"souk.order.placed.v1", "souk.order.placed.v2", "souk.order.expired.v1",
 		"souk.order.progressed.v1", "souk.order.completed.v1",
 		"souk.fulfilment.requested.v1", "souk.fulfilment.cancelled.v1",

@@ -75,6 +75,8 @@ func (m *money) payment(it *item, l *life) {
 		m.captureFailed(it, l, f)
 	case *event.PaymentVoided:
 		m.voided(it, l, f)
+	case *event.PaymentReduced:
+		m.reduced(it, l, f)
 	case *event.PaymentRefunded:
 		m.refunded(it, l, f)
 	case *event.PaymentRefundFailed:
@@ -292,7 +294,7 @@ func (m *money) capturedParcel(it *item, l *life, f *event.PaymentCaptured) {
 	}
 	q.captured += f.Amount.Amount
 	q.taken = it.at
-	if due := l.plan[n-1].Amount; q.captured > due {
+	if due := l.plan[n-1].Amount; q.captured > due+l.cutFor(f.Shipment) {
 		m.broken(bounds, it.at, "more is captured than the parcel costs",
 			"shipment", f.Shipment, "captured", q.captured, "due", due)
 	}

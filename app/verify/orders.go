@@ -47,12 +47,18 @@ type head struct {
 	delivered  order.Parcels
 	captured   int64
 	refunded   int64
-	causes     []string // that were counted and have no place above
+	freed      int64         // that is not to be taken any more
+	gone       order.Parcels // of which everything was cancelled
+	cancelled  int64         // units
+	causes     []string      // that were counted and have no place above
 	held       halt
 	stop       halt     // by fulfilment
 	untried    []string // captures that were refused since the last approval
 	returns    []coming
 	cameBack   int64 // units
+
+	cancelledFor int64   // what the cancelled units cost
+	editing      shop.ID // what is being added
 }
 
 // order is the state as the order room's table wants it.
@@ -62,7 +68,7 @@ func (o *orders) order(l *life) *order.Order {
 		ID: l.id, Status: h.status, Deadline: h.deadline, Action: h.action, Failed: h.failed,
 		Voided: h.voided, Captured: h.captured, Refunded: h.refunded, Paid: h.paid,
 		Dispatched: h.dispatched, Delivered: h.delivered, Authorized: l.placed != nil,
-		Split: h.split,
+		Split: h.split, Gone: h.gone, Freed: h.freed,
 		Acted: h.acted, Declined: h.declined, Disputed: h.disputed,
 	}
 	if l.placed != nil {
@@ -110,6 +116,8 @@ func (o *orders) enter(it *item, l *life) {
 		o.whose(it, l, f.Customer, nil)
 	case *event.OrderProgressed:
 		o.progressed(it, l, f)
+	case *event.OrderReduced:
+		o.reduced(it, l, f)
 	case *event.OrderDeadline:
 		o.deadline(it, l, f)
 	case *event.OrderReturnWindowClosed:
@@ -198,6 +206,7 @@ func (o *orders) progressed(it *item, l *life, f *event.OrderProgressed) {
 	was := *h
 	kind, ref, _ := strings.Cut(f.Cause, "/")
 	o.once(it, l, kind, ref, f)
+	o.gaveUp(it, l, kind, ref, f)
 	o.confirms(it, l, f)
 	h.captured, h.refunded, h.deadline = f.Captured, f.Refunded, f.Deadline
 	v := o.order(l)

@@ -19,9 +19,10 @@ type purse struct {
 	captured   int64
 	refunded   int64
 	voided     int64
-	closed     bool // a void was intended
-	over       bool // a void was announced
-	failed     bool // for good
+	freed      int64 // that is not to be taken any more
+	closed     bool  // a void was intended
+	over       bool  // a void was announced
+	failed     bool  // for good
 	firstTaken place
 
 	disputes []contest

@@ -79,6 +79,7 @@ func (b *books) comes(it *item, l *life) {
 		b.restocked(it, l, f)
 	case *event.PaymentIntended:
 		b.repaid(it, l, f)
+		b.cutBack(it, l, f)
 	case *event.OrderReturnMoved:
 		b.orders.returnMoved(it, l, f)
 	}
@@ -532,9 +533,7 @@ func (h *head) returnAxis(l *life) string {
 	asked, moving := h.returning()
 	var units int64
 	if l.created != nil {
-		for _, line := range l.created.Lines {
-			units += line.Quantity
-		}
+		units = orderedUnits(l) - h.cancelled
 	}
 	switch {
 	case moving > 0:

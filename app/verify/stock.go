@@ -77,11 +77,13 @@ func (s *stock) enter(it *item, l *life) {
 		s.released(it, l, f)
 	case *event.StockConsumed:
 		s.consumed(it, l, f)
+	case *event.StockFreed:
+		s.freed(it, l, f)
 	case *event.OrderPlaced:
 		s.placed(it, l, f)
 	case *event.OrderCancelled:
 		if l.placed != nil && l.head.status.String() != "cancelled" {
-			s.sell(it, l.placed, -1)
+			s.unsold(it, l)
 		}
 	}
 }

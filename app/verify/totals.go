@@ -166,7 +166,8 @@ func (m *money) dispatched(it *item, l *life, f *event.ShipmentDispatched) {
 			"order", l.id, "shipment", f.Shipment)
 		return
 	}
-	if due := l.plan[n-1].Amount; q.captured != due {
+	due := l.plan[n-1].Amount
+	if q.captured < due || q.captured > due+l.cutFor(f.Shipment) {
 		m.broken(chargeAndOrder, it.at, "a parcel leaves, and its money was not taken",
 			"shipment", f.Shipment, "due", due, "captured", q.captured)
 	}
@@ -211,7 +212,7 @@ func (m *money) end(l *life) {
 				"captured", p.captured, "refunded", p.refunded)
 		}
 	case "completed":
-		if p.captured != l.created.Total {
+		if p.captured+p.freed != l.created.Total {
 			m.owed(chargeAndOrder, l, "the order is completed, and not all of it was paid",
 				"captured", p.captured, "total", l.created.Total)
 		}

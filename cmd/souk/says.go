@@ -32,6 +32,8 @@ func says(f event.Fact) string {
 		return fmt.Sprintf("%s from %s, %s", f.Shipment, f.Dealer, moneyText(f.Amount))
 	case *event.ShipmentDispatched:
 		return join(string(f.Shipment), f.Tracking)
+	case *event.ShipmentReduced:
+		return join(string(f.Shipment), linesText(f.Lines), moneyText(f.Amount))
 	case *event.LedgerPosted:
 		return f.Kind + " " + entriesText(f)
 	}
@@ -101,6 +103,17 @@ func saysOrder(f event.Fact) string {
 		return by(f.By)
 	case *event.OrderProgressed:
 		return fmt.Sprintf("payment %s, fulfilment %s", f.Payment, f.Fulfilment)
+	case *event.OrderNoted:
+		return join("for", f.Audience, by(f.By))
+	case *event.OrderEditBegun:
+		return join(string(f.Edit), by(f.By))
+	case *event.OrderEditClosed:
+		if f.Done {
+			return join(string(f.Edit), "added")
+		}
+		return join(string(f.Edit), "refused", f.Reason)
+	case *event.OrderReduced:
+		return join(linesText(f.Lines), f.Reason, by(f.By))
 	case *event.OrderDeadline:
 		return "due " + timeText(f.Due)
 	}
@@ -124,6 +137,8 @@ func saysStock(f event.Fact) string {
 	case *event.StockRejected:
 		return fmt.Sprintf("%s: %d wanted, %d available", f.SKU, f.Wanted, f.Available)
 	case *event.StockReleased:
+		return itemsText(f.Items)
+	case *event.StockFreed:
 		return itemsText(f.Items)
 	case *event.StockConsumed:
 		return fmt.Sprintf("%s, %s", f.Shipment, itemsText(f.Items))
@@ -156,6 +171,8 @@ func saysPayment(f event.Fact) string {
 		return join(moneyText(f.Amount), string(f.Shipment), f.Reason)
 	case *event.PaymentRefundFailed:
 		return f.Reason
+	case *event.PaymentReduced:
+		return join(moneyText(f.Amount), string(f.Shipment))
 	case *event.PaymentCaseOpened:
 		return join(f.Operation, f.Reason)
 	case *event.PaymentCaseClosed:
@@ -202,6 +219,15 @@ func itemsText(items []event.StockItem) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s of %d SKUs", howMany(units, "unit", "units"), len(items))
+}
+
+// linesText shows what of a parcel an event is about.
+func linesText(lines []event.ParcelLine) string {
+	items := make([]event.StockItem, len(lines))
+	for i, l := range lines {
+		items[i] = event.StockItem{SKU: l.SKU, Quantity: l.Quantity}
+	}
+	return itemsText(items)
 }
 
 // entriesText shows the sides of a transaction.

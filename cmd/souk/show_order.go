@@ -39,6 +39,9 @@ type orderPage struct {
 	Captured shop.Money `json:"captured"`
 	Refunded shop.Money `json:"refunded"`
 
+	Cancelled   shop.Money `json:"cancelled,omitzero"` // what cancelled units cost
+	Supplements shop.ID    `json:"supplements,omitempty"`
+
 	Lines     []event.OrderLine `json:"lines"`
 	ShipTo    *shop.Address     `json:"shipTo,omitempty"` // opened only when asked for
 	Email     string            `json:"email,omitempty"`
@@ -83,7 +86,7 @@ func (r *reading) order(ctx context.Context, id shop.ID, private bool) (*orderPa
 	}
 	subjects := []string{
 		order.Subject(id), "hold/" + string(id), "payment/" + string(paymentOf(id)),
-		"parcels/" + string(id),
+		"parcels/" + string(id), "notes/" + string(id),
 	}
 	for n := 1; n <= o.Parcels; n++ {
 		sh, err := r.parcel(ctx, fulfilment.ID(id, n))
@@ -131,14 +134,18 @@ func (r *reading) head(ctx context.Context, id shop.ID) (*order.Order, *event.Or
 
 func pageOf(o *order.Order, created *event.OrderCreated) *orderPage {
 	money := func(n int64) shop.Money { return shop.Money{Amount: n, Currency: o.Currency} }
-	return &orderPage{
+	p := &orderPage{
 		Order: o.ID, Status: o.Status.String(), Payment: o.PaymentStatus().String(),
 		Fulfilment: o.FulfilmentStatus().String(), Returns: o.Returns.String(), Reason: o.Reason,
 		By: o.By, Customer: o.Customer, Method: o.Method, Origin: o.Origin, CreatedAt: o.At,
 		Deadline: o.Deadline, Items: money(o.Items), Shipping: money(o.Shipping), Tax: money(o.Tax),
 		Total: money(o.Total), Captured: money(o.Captured), Refunded: money(o.Refunded),
-		Lines: created.Lines, Shipments: []shipmentPart{},
+		Lines: created.Lines, Shipments: []shipmentPart{}, Supplements: o.Supplements,
 	}
+	if o.Cancelled > 0 {
+		p.Cancelled = money(o.CancelledFor)
+	}
+	return p
 }
 
 // unseal opens the person's data of an order; what was erased stays empty.
@@ -266,6 +273,7 @@ func (p *orderPage) write(t *text) {
 		{"returns", p.Returns, "origin", p.Origin},
 	})
 	t.pairs("reason", join(p.Reason, by(p.By)))
+	t.pairs("adds to", string(p.Supplements))
 	if p.private {
 		t.heading("sent to")
 		t.pairs(p.person()...)
@@ -317,8 +325,10 @@ func (p *orderPage) sums() []namedSum {
 		}
 	}
 	sums = append(sums, namedSum{"total", p.Total}, namedSum{"captured", p.Captured})
-	if p.Refunded.Amount != 0 {
-		sums = append(sums, namedSum{"refunded", p.Refunded})
+	for _, s := range []namedSum{{"refunded", p.Refunded}, {"cancelled", p.Cancelled}} {
+		if s.money.Amount != 0 {
+			sums = append(sums, s)
+		}
 	}
 	return sums
 }

@@ -76,7 +76,7 @@ func Kinds() []Kind {
 	var all []Kind
 	for _, kinds := range [][]Kind{
 		catalogKinds(), orderKinds(), inventoryKinds(), paymentKinds(),
-		fulfilmentKinds(), returnKinds(), labelKinds(),
+		fulfilmentKinds(), returnKinds(), labelKinds(), reductionKinds(), editKinds(), noteKinds(),
 		ledgerKinds(), notificationKinds(), webhookKinds(), workflowKinds(),
 	} {
 		all = append(all, kinds...)

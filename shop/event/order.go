@@ -40,8 +40,10 @@ type OrderCreated struct {
 	At       time.Time                 `json:"at" doc:"when the customer ordered"`
 	Deadline time.Time                 `json:"deadline" doc:"placed by then, or expired"`
 	Cart     shop.ID                   `json:"cart,omitempty"`
-	Origin   string                    `json:"origin" doc:"http, queue or import"`
+	Origin   string                    `json:"origin" doc:"http, queue, import or edit"`
 	Cards    int                       `json:"cards,omitempty" doc:"how many cards may be tried before the deadline; none says one"`
+
+	Supplements shop.ID `json:"supplements,omitempty" doc:"the order to which this one adds something"`
 }
 
 // Parcel is one dealer's part of an order.
@@ -132,6 +134,7 @@ type OrderProgressed struct {
 	Fulfilment string    `json:"fulfilment" doc:"the fulfilment axis"`
 	Captured   int64     `json:"captured"`
 	Refunded   int64     `json:"refunded"`
+	Freed      int64     `json:"freed,omitempty" doc:"that will not be taken: its goods were cancelled"`
 	Dispatched int64     `json:"dispatched" doc:"parcels"`
 	Delivered  int64     `json:"delivered" doc:"parcels"`
 	Deadline   time.Time `json:"deadline" doc:"the order's; a required action may move it"`

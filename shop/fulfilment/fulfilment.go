@@ -169,6 +169,8 @@ func (s *Shipment) follow(f event.Fact, seq int64) {
 	switch f := f.(type) {
 	case *event.ShipmentSplit:
 		s.Lines, s.Amount, s.Rest = f.Lines, f.Amount, f.Rest
+	case *event.ShipmentReduced:
+		s.reduced(f)
 	case *event.ShipmentPacked:
 		s.State = Packed()
 	case *event.ShipmentCleared:

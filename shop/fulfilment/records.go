@@ -53,6 +53,8 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 		return nil
 	case *event.ShipmentSplit:
 		return follow(ctx, tx, f, f.Shipment, m)
+	case *event.ShipmentReduced:
+		return follow(ctx, tx, f, f.Shipment, m)
 	case *event.ShipmentPacked:
 		return follow(ctx, tx, f, f.Shipment, m)
 	case *event.ShipmentCleared:

@@ -36,6 +36,8 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 		return applyReleased(ctx, tx, f, m)
 	case *event.StockConsumed:
 		return applyConsumed(ctx, tx, f, m)
+	case *event.StockFreed:
+		return applyFreed(ctx, tx, f, m)
 	}
 	return nil
 }

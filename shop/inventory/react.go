@@ -22,6 +22,7 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("inventory.release-on-order-expired", class, s.releaseOnOrderExpired),
 		room.On("inventory.consume-on-dispatched", class, s.consumeOnDispatched),
 		room.On("inventory.restock-on-return-inspected", class, s.restockOnReturnInspected),
+		room.On("inventory.free-on-parcel-reduced", class, s.freeOnParcelReduced),
 	}
 }
 

@@ -25,6 +25,10 @@ type hookKind struct {
 func hookKinds() []hookKind {
 	return []hookKind{
 		{&event.ShipmentRequested{}, "shipment order dealer lines amount parcels", true},
+		{
+			&event.ShipmentReduced{},
+			"shipment order dealer cancellation lines amount left empty reason", true,
+		},
 		{&event.ShipmentPacked{}, "shipment order dealer amount", true},
 		{&event.ShipmentCleared{}, "shipment order", true},
 		{&event.ShipmentDispatched{}, "shipment order lines tracking", true},

@@ -12,7 +12,7 @@ import (
 // MessageView is a message as the API shows it.
 type MessageView struct {
 	ID    shop.ID    `json:"id"`
-	Topic string     `json:"topic" enum:"order_placed,order_cancelled,order_expired,order_dispatched,order_delivered,payment_refunded,parcel_requested,parcel_cancelled,stock_short,case_opened,order_held,endpoint_disabled"`
+	Topic string     `json:"topic" enum:"order_placed,order_cancelled,order_expired,order_dispatched,order_delivered,payment_refunded,order_reduced,parcel_requested,parcel_cancelled,parcel_reduced,stock_short,case_opened,order_held,endpoint_disabled"`
 	Order shop.ID    `json:"order,omitempty"`
 	Lang  string     `json:"language" doc:"of title and text"`
 	Title string     `json:"title"`

@@ -157,6 +157,32 @@ func withdrawnNews(f *event.ShipmentCancelled, dealer shop.ID) news {
 	}
 }
 
+// reducedNews is for the customer: units were cancelled, by whomever.
+func reducedNews(f *event.ShipmentReduced, told *Message) news {
+	return news{
+		topic: TopicReduced, about: f.Refund, person: told.Customer, order: f.Order,
+		contact: told.Contact, words: words("order", string(f.Order),
+			"units", unitsText(f.Lines), "amount", amountText(f.Amount)),
+	}
+}
+
+// lessNews is for the dealer, who has less to pack.
+func lessNews(f *event.ShipmentReduced) news {
+	return news{
+		topic: TopicLess, about: f.Refund, person: f.Dealer, order: f.Order,
+		words: words("order", string(f.Order), "shipment", string(f.Shipment),
+			"units", unitsText(f.Lines)),
+	}
+}
+
+func unitsText(lines []event.ParcelLine) string {
+	var units int64
+	for _, l := range lines {
+		units += l.Quantity
+	}
+	return strconv.FormatInt(units, 10)
+}
+
 // shortNews is for the dealer of what was wanted. It names no order: none came of it.
 func shortNews(f *event.StockRejected, dealer shop.ID) news {
 	return news{

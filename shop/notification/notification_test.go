@@ -20,6 +20,7 @@ func TestMessages(t *testing.T) {
 	order, told := shop.ID("ord_"+x), &Message{Customer: "cus_1"}
 	ten := shop.Money{Amount: 1020, Currency: "GBP"}
 	parcel := shop.ID("shp_" + x + "_12")
+	refund := shop.ID("rfn_can_" + x + "_12")
 	all := []news{
 		placedNews(&event.OrderPlaced{Order: order, Parcels: make([]event.Parcel, 2)}),
 		cancelledNews(&event.OrderCancelled{Order: order}),
@@ -33,6 +34,8 @@ func TestMessages(t *testing.T) {
 		}, told),
 		requestedNews(&event.OrderPlaced{Order: order, Parcels: make([]event.Parcel, 12)}, 11),
 		withdrawnNews(&event.ShipmentCancelled{Order: order, Shipment: parcel}, "dlr_1"),
+		reducedNews(&event.ShipmentReduced{Order: order, Refund: refund}, told),
+		lessNews(&event.ShipmentReduced{Order: order, Shipment: parcel, Refund: refund}),
 		shortNews(&event.StockRejected{Order: order, SKU: "A", Wanted: 2, Available: -1}, "dlr_1"),
 		caseNews(&event.PaymentCaseOpened{Order: order, Reason: "Ada's card"}),
 		heldNews(&event.OrderHeld{Order: order, Reason: "fraud", Round: 1}),

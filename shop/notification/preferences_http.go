@@ -19,7 +19,7 @@ type PreferencesBody struct {
 
 // SilenceBody is a topic that is not wanted on a channel.
 type SilenceBody struct {
-	Topic   string `json:"topic" enum:"order_placed,order_cancelled,order_expired,order_dispatched,order_delivered,payment_refunded,parcel_requested,parcel_cancelled,stock_short,case_opened,order_held,endpoint_disabled"`
+	Topic   string `json:"topic" enum:"order_placed,order_cancelled,order_expired,order_dispatched,order_delivered,payment_refunded,order_reduced,parcel_requested,parcel_cancelled,parcel_reduced,stock_short,case_opened,order_held,endpoint_disabled"`
 	Channel string `json:"channel" enum:"mail,sms"`
 }
 
@@ -134,7 +134,7 @@ func (*Service) GetLeave(context.Context, *LeaveIn) (*PageOut, error) {
 
 // GetPreviewIn asks what a message would look like.
 type GetPreviewIn struct {
-	Topic    string `query:"topic" required:"true" enum:"order_placed,order_cancelled,order_expired,order_dispatched,order_delivered,payment_refunded,parcel_requested,parcel_cancelled,stock_short,case_opened,order_held,endpoint_disabled"`
+	Topic    string `query:"topic" required:"true" enum:"order_placed,order_cancelled,order_expired,order_dispatched,order_delivered,payment_refunded,order_reduced,parcel_requested,parcel_cancelled,parcel_reduced,stock_short,case_opened,order_held,endpoint_disabled"`
 	Language string `query:"language" maxLength:"35" default:"en"`
 }
 

@@ -22,11 +22,11 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("notification.tell-on-fulfilment-dispatched", class,
 			s.tellOnFulfilmentDispatched),
 		room.OnAny("notification.tell-on-aftermath", class, []event.Fact{
-			&event.ShipmentDelivered{}, &event.PaymentRefunded{},
+			&event.ShipmentDelivered{}, &event.PaymentRefunded{}, &event.ShipmentReduced{},
 		}, s.tellOnAftermath),
 		room.OnAny("notification.tell-market-on-fact", class, []event.Fact{
 			&event.ShipmentCancelled{}, &event.StockRejected{}, &event.PaymentCaseOpened{},
-			&event.OrderHeld{}, &event.EndpointDisabled{},
+			&event.OrderHeld{}, &event.EndpointDisabled{}, &event.ShipmentReduced{},
 		}, s.tellMarketOnFact),
 	}
 	if s.opt.Mail != nil {
@@ -113,6 +113,9 @@ func (s *Service) tellOnAftermath(ctx context.Context, f event.Fact, c room.Caus
 		case *event.PaymentRefunded:
 			order = f.Order
 			say = func(told *Message) news { return refundedNews(f, told) }
+		case *event.ShipmentReduced:
+			order = f.Order
+			say = func(told *Message) news { return reducedNews(f, told) }
 		default:
 			return nil
 		}
@@ -133,6 +136,11 @@ func (s *Service) tellMarketOnFact(ctx context.Context, f event.Fact, c room.Cau
 			return err
 		}
 		return s.tell(ctx, c, withdrawnNews(f, dealer))
+	case *event.ShipmentReduced:
+		if f.Empty {
+			return nil // whoever packs it hears that it is cancelled
+		}
+		return s.tell(ctx, c, lessNews(f))
 	case *event.StockRejected:
 		return s.tellOfShortage(ctx, c, f)
 	case *event.PaymentCaseOpened:

@@ -15,9 +15,11 @@ const (
 	TopicDispatched = "order_dispatched"
 	TopicDelivered  = "order_delivered"
 	TopicRefunded   = "payment_refunded"
+	TopicReduced    = "order_reduced"
 
-	TopicRequested = "parcel_requested" // to dealers, as the next two
+	TopicRequested = "parcel_requested" // to dealers, as the next three
 	TopicWithdrawn = "parcel_cancelled"
+	TopicLess      = "parcel_reduced"
 	TopicShort     = "stock_short"
 	TopicCase      = "case_opened" // to the office, as the next
 	TopicHeld      = "order_held"
@@ -47,10 +49,12 @@ func Topics() []Topic {
 		{TopicDispatched, true, []string{"order", "ord_1"}},
 		{TopicDelivered, false, []string{"order", "ord_1"}},
 		{TopicRefunded, true, []string{"order", "ord_1", "amount", "10.20 GBP"}},
+		{TopicReduced, true, []string{"order", "ord_1", "units", "2", "amount", "10.20 GBP"}},
 		{TopicRequested, true, []string{
 			"order", "ord_1", "shipment", "shp_1_1", "lines", "2", "amount", "10.20 GBP",
 		}},
 		{TopicWithdrawn, true, []string{"order", "ord_1", "shipment", "shp_1_1"}},
+		{TopicLess, true, []string{"order", "ord_1", "shipment", "shp_1_1", "units", "2"}},
 		{TopicShort, false, []string{"sku", "85123A", "wanted", "6", "available", "2"}},
 		{TopicCase, true, []string{
 			"order", "ord_1", "payment", "pay_1", "operation", "refund", "reason", "refused",

@@ -167,10 +167,16 @@ func announceCancelled(
 	if o.Status == PendingPayment() {
 		tx.CancelTimer(deadlineTimer(o.ID))
 	}
-	return tx.Announce(ctx, &event.OrderCancelled{
+	if err := dropEdit(ctx, tx, o, reason, by); err != nil {
+		return err
+	}
+	if err := tx.Announce(ctx, &event.OrderCancelled{
 		Order: o.ID, Customer: o.Customer, Reason: reason, By: by, From: o.Status.String(),
 		Contact: contact,
-	}, o.Seq+1)
+	}, o.Seq+1); err != nil {
+		return err
+	}
+	return closeEdit(ctx, tx, o, false, reason)
 }
 
 func contactOf(ctx context.Context, tx *room.Tx, o *Order) (shop.Sealed[event.Contact], error) {

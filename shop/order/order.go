@@ -58,6 +58,15 @@ type Order struct {
 	Dispatched Parcels `json:"dispatched,omitempty"`
 	Delivered  Parcels `json:"delivered,omitempty"`
 
+	Gone         Parcels `json:"gone,omitempty"`         // parcels of which everything was cancelled
+	Cancelled    int64   `json:"cancelled,omitempty"`    // units that were
+	CancelledFor int64   `json:"cancelledFor,omitempty"` // what they cost
+	Freed        int64   `json:"freed,omitempty"`        // of that, what will not be taken
+
+	Supplements shop.ID `json:"supplements,omitempty"` // the order to which this one adds something
+	Editing     shop.ID `json:"editing,omitempty"`     // the supplement that is not decided yet
+	Edits       int     `json:"edits,omitempty"`       // so far
+
 	Seen Parcels `json:"seen,omitempty"` // of which a carrier has told where they are
 
 	ReturnsAsked  int   `json:"returnsAsked,omitempty"`  // returns that wait for an answer
@@ -92,7 +101,7 @@ func (o *Order) payment() PaymentStatus {
 		return PaymentRefunded()
 	case o.Refunded > 0:
 		return PaymentPartlyRefunded()
-	case o.Captured >= o.Total && o.Captured > 0:
+	case o.Captured+o.Freed >= o.Total && o.Captured > 0:
 		return PaymentCaptured()
 	case o.Captured > 0:
 		return PaymentPartlyCaptured()
@@ -122,14 +131,14 @@ func (o *Order) waits() bool {
 // fulfilment derives the fulfilment axis.
 func (o *Order) fulfilment() FulfilmentStatus {
 	switch {
-	case o.Parcels > 0 && o.Delivered.count() == o.parcels():
+	case o.Dispatched == 0:
+		return Unfulfilled()
+	case o.Delivered.count() == o.parcels():
 		return Delivered()
-	case o.Parcels > 0 && o.Dispatched.count() == o.parcels():
+	case o.Dispatched.count() == o.parcels():
 		return Fulfilled()
-	case o.Dispatched != 0:
-		return PartlyFulfilled()
 	}
-	return Unfulfilled()
+	return PartlyFulfilled()
 }
 
 // PaymentStatus is the payment axis.
@@ -162,8 +171,9 @@ func (o *Order) numberOf(shipment shop.ID) (int, error) {
 	return n, nil
 }
 
-// parcels counts the parcels, those that were split from others included.
-func (o *Order) parcels() int { return o.Parcels + o.Split.count() }
+// parcels counts the parcels, those that were split from others included, but not those of which
+// nothing is left.
+func (o *Order) parcels() int { return o.Parcels + o.Split.count() - o.Gone.count() }
 
 // divide decides what it changes that a parcel was split; nil if it is known already.
 func (o *Order) divide(f *event.ShipmentSplit) (*event.OrderProgressed, error) {
@@ -364,8 +374,9 @@ func (o *Order) contest(cause string, by int) *event.OrderProgressed {
 func (o *Order) progress(cause string) *event.OrderProgressed {
 	return &event.OrderProgressed{
 		Order: o.ID, Payment: o.payment().String(), Fulfilment: o.fulfilment().String(),
-		Captured: o.Captured, Refunded: o.Refunded, Dispatched: int64(o.Dispatched.count()),
-		Delivered: int64(o.Delivered.count()), Deadline: o.Deadline, Cause: cause,
+		Captured: o.Captured, Refunded: o.Refunded, Freed: o.Freed,
+		Dispatched: int64(o.Dispatched.count()), Delivered: int64(o.Delivered.count()),
+		Deadline: o.Deadline, Cause: cause,
 	}
 }
 
@@ -404,6 +415,7 @@ func (o *Order) refuse(cause string) {
 // applyProgress takes the totals from the fact and the parcel from its cause.
 func (o *Order) applyProgress(f *event.OrderProgressed) error {
 	o.Captured, o.Refunded, o.Deadline = f.Captured, f.Refunded, f.Deadline
+	o.Freed = f.Freed
 	kind, ref, _ := strings.Cut(f.Cause, "/")
 	switch kind {
 	case onAction:
@@ -418,7 +430,7 @@ func (o *Order) applyProgress(f *event.OrderProgressed) error {
 	case onSettled:
 		o.Disputed--
 		return nil
-	case onReturned:
+	case onReturned, onFreed:
 		return nil
 	case onVoided:
 		o.Voided = true

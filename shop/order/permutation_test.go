@@ -13,6 +13,25 @@ import (
 	"github.com/souk-commerce/souk/shop/room/roomtest"
 )
 
+// reduced is units of a parcel that are cancelled; freed says that their money is not taken.
+func reduced(
+	id shop.ID, n int, amount int64, empty bool, sku shop.SKU, units int64,
+) *event.ShipmentReduced {
+	return &event.ShipmentReduced{
+		Shipment: parcel(id, n), Order: id, Payment: of(id, "pay"), Cancellation: "can_a",
+		Refund: shop.ID(fmt.Sprintf("rfn_can_a_%d", n)), Amount: gbp(amount), Empty: empty,
+		Lines:  []event.ParcelLine{{SKU: sku, Quantity: units}},
+		Reason: "changed_mind", By: "cus_1",
+	}
+}
+
+func freed(id shop.ID, n int, amount int64) *event.PaymentReduced {
+	return &event.PaymentReduced{
+		Payment: of(id, "pay"), Order: id, Shipment: parcel(id, n), Amount: gbp(amount),
+		Refund: shop.ID(fmt.Sprintf("rfn_can_a_%d", n)),
+	}
+}
+
 // factSet is a set of facts of one order and what they must make of it in every order of arrival.
 type factSet struct {
 	facts  func(id shop.ID) []event.Fact
@@ -55,6 +74,24 @@ func factSets() map[string]factSet {
 		"cancelled after a capture": {facts: func(id shop.ID) []event.Fact {
 			return []event.Fact{captured(id, 1), voided(id), refunded(id, "ref_1", 1, 1560)}
 		}, want: [3]string{"cancelled", "refunded", "unfulfilled"}, cancel: true},
+		"a parcel is cancelled": {facts: func(id shop.ID) []event.Fact {
+			return []event.Fact{
+				authorized(id), reduced(id, 2, 1860, true, "POT", 1), freed(id, 2, 1860),
+				captured(id, 1), dispatched(id, 1), delivered(id, 1),
+			}
+		}, want: [3]string{"placed", "captured", "delivered"}},
+		"units are cancelled, and paid back": {facts: func(id shop.ID) []event.Fact {
+			return []event.Fact{
+				authorized(id), captured(id, 1), captured(id, 2), dispatched(id, 1),
+				reduced(id, 1, 780, false, "MUG", 1), refunded(id, "rfn_can_a_1", 1, 780),
+			}
+		}, want: [3]string{"placed", "partially_refunded", "partially_fulfilled"}},
+		"everything is cancelled": {facts: func(id shop.ID) []event.Fact {
+			return []event.Fact{
+				authorized(id), reduced(id, 1, 1560, true, "MUG", 2), freed(id, 1, 1560),
+				reduced(id, 2, 1860, true, "POT", 1), freed(id, 2, 1860), voided(id),
+			}
+		}, want: [3]string{"cancelled", "voided", "unfulfilled"}},
 		"asked, then paid": {facts: func(id shop.ID) []event.Fact {
 			return []event.Fact{action(id), authorized(id), failed(id, false), captured(id, 1)}
 		}, want: [3]string{"placed", "partially_captured", "unfulfilled"}, loose: true},

@@ -36,6 +36,13 @@ func (s *Service) Get(ctx context.Context, id shop.ID) (View, error) {
 		return View{}, err
 	}
 	showReturned(v.Items, units)
+	if units, err = cancelledOf(ctx, tx, o); err != nil {
+		return View{}, err
+	}
+	showCancelled(v.Items, units)
+	if v.Edits, err = s.editsOf(ctx, o); err != nil {
+		return View{}, fmt.Errorf("list what was added to %s: %w", id, err)
+	}
 	if v.Tracking, err = trackingOf(ctx, tx, o); err != nil {
 		return View{}, err
 	}

@@ -12,7 +12,7 @@ import (
 // Reactions implements room.Room: the whole list of "when this fact, do that".
 func (s *Service) Reactions() []room.Reaction {
 	const class = platform.Critical
-	return append(s.returnReactions(),
+	return append(append(s.returnReactions(), s.reductionReactions()...),
 		room.On("order.cancel-on-stock-rejected", class, s.cancelOnStockRejected),
 		room.On("order.extend-on-payment-requires-action", class, s.extendOnRequiresAction),
 		room.On("order.place-on-payment-authorized", class, s.placeOnPaymentAuthorized),
@@ -101,10 +101,13 @@ func (s *Service) placeOnPaymentAuthorized(
 			return err
 		}
 		tx.CancelTimer(deadlineTimer(o.ID))
-		return tx.Announce(ctx, &event.OrderPlaced{
+		if err := tx.Announce(ctx, &event.OrderPlaced{
 			Order: o.ID, Customer: o.Customer, Payment: f.Payment, Currency: o.Currency,
 			Total: o.Total, Parcels: parcels, ShipTo: *b.ShipTo, Contact: *b.Contact,
-		}, o.Seq+1)
+		}, o.Seq+1); err != nil {
+			return err
+		}
+		return closeEdit(ctx, tx, o, true, "")
 	})
 }
 
@@ -137,9 +140,12 @@ func (s *Service) expireOnDeadline(
 		if err != nil {
 			return err
 		}
-		return tx.Announce(ctx, &event.OrderExpired{
+		if err := tx.Announce(ctx, &event.OrderExpired{
 			Order: o.ID, Customer: o.Customer, Contact: contact,
-		}, o.Seq+1)
+		}, o.Seq+1); err != nil {
+			return err
+		}
+		return closeEdit(ctx, tx, o, false, "expired")
 	})
 }
 

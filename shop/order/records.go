@@ -21,6 +21,10 @@ import (
 //	<order>              return/<return> how far a return of it is: coming
 //	<order>              seen/<nn>      where a carrier saw a parcel last
 //	<order>              back           what came back, by SKU
+//	<order>              cancelled      what was cancelled of it, by SKU
+//	<order>              edit/<order>   what was added to it: edit
+//	<order>              note/<nnn>     what somebody wrote down about it: note
+//	<order>              notes          how many of those there are
 //	customer/<customer>  <time>#<order> that the customer has the order, by time of checkout
 //	cart/<customer>      <cart>         the order that the cart became
 //	~cart/<customer>     <cart>         what is in a cart that may still change: a note
@@ -107,6 +111,10 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 		applyCreated(tx, created, m.Sequence)
 		return nil
 	}
+	if noted, ok := f.(*event.OrderNoted); ok {
+		applyNoted(tx, noted)
+		return nil
+	}
 	id, cause := aboutOf(f)
 	if id == "" {
 		return nil
@@ -126,6 +134,10 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 		err = applyReturn(ctx, tx, o, f)
 	case *event.OrderTracked:
 		err = applyTracked(tx, o, f)
+	case *event.OrderReduced:
+		err = applyReduced(ctx, tx, o, f)
+	case *event.OrderEditBegun, *event.OrderEditClosed:
+		err = applyEdit(ctx, tx, o, f)
 	}
 	if err != nil {
 		return err
@@ -157,10 +169,16 @@ func aboutOf(f event.Fact) (shop.ID, string) {
 		return f.Order, ""
 	case *event.OrderTracked:
 		return f.Order, ""
+	case *event.OrderReduced:
+		return f.Order, f.Cause
+	case *event.OrderEditBegun:
+		return f.Order, ""
+	case *event.OrderEditClosed:
+		return f.Order, ""
 	case *event.OrderProgressed:
 		kind, _, _ := strings.Cut(f.Cause, "/")
 		switch kind {
-		case onRefunded, onCapFailed, onReturned, onDisputed, onSettled:
+		case onRefunded, onCapFailed, onReturned, onDisputed, onSettled, onFreed:
 			return f.Order, f.Cause
 		}
 		return f.Order, ""
@@ -179,7 +197,7 @@ func applyCreated(tx *room.Tx, f *event.OrderCreated, seq int64) {
 		ID: f.Order, Customer: f.Customer, Method: f.Method, Cart: f.Cart, Origin: f.Origin,
 		Currency: f.Currency, Items: f.Items, Shipping: f.Shipping, Tax: f.Tax, Total: f.Total,
 		Lines: len(f.Lines), Parcels: len(dealers), At: f.At, Deadline: f.Deadline,
-		Status: PendingPayment(), Cards: f.Cards, Seq: seq,
+		Status: PendingPayment(), Cards: f.Cards, Supplements: f.Supplements, Seq: seq,
 	})
 	for n := range chunks(len(f.Lines)) {
 		b := &body{Lines: f.Lines[n*maxChunk : min((n+1)*maxChunk, len(f.Lines))]}

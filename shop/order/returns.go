@@ -160,15 +160,11 @@ func (o *Order) returnAxis(ctx context.Context, tx *room.Tx) (string, error) {
 	case o.Returned == 0:
 		return NoReturn().String(), nil
 	}
-	b, err := loadBody(ctx, tx, o)
+	units, err := unitsOf(ctx, tx, o)
 	if err != nil {
 		return "", err
 	}
-	var units int64
-	for _, l := range b.Lines {
-		units += l.Quantity
-	}
-	if o.Returned < units {
+	if o.Returned < units-o.Cancelled {
 		return PartlyReturned().String(), nil
 	}
 	return Returned().String(), nil
@@ -202,7 +198,7 @@ func applyReturn(
 	return keepReturned(ctx, tx, o, f.Items)
 }
 
-// back is what came back of an order, by SKU.
+// back is what came back of an order, or was cancelled, by SKU.
 type back struct {
 	Items []event.ParcelLine `json:"items"`
 }
@@ -210,10 +206,17 @@ type back struct {
 func keepReturned(
 	ctx context.Context, tx *room.Tx, o *Order, items []event.ParcelLine,
 ) error {
+	return addTo(ctx, tx, backKey(o.ID), items)
+}
+
+// addTo adds units to a list by SKU.
+func addTo(
+	ctx context.Context, tx *room.Tx, key platform.Key, items []event.ParcelLine,
+) error {
 	if len(items) == 0 {
 		return nil
 	}
-	b, err := room.Get[back](ctx, tx, backKey(o.ID))
+	b, err := room.Get[back](ctx, tx, key)
 	if err != nil {
 		return err
 	}
@@ -230,7 +233,7 @@ next:
 		}
 		b.Items = append(b.Items, item)
 	}
-	room.Put(tx, backKey(o.ID), b)
+	room.Put(tx, key, b)
 	return nil
 }
 
@@ -239,7 +242,13 @@ func returnedOf(ctx context.Context, tx *room.Tx, o *Order) (map[shop.SKU]int64,
 	if o.Returned == 0 {
 		return nil, nil
 	}
-	b, err := room.Get[back](ctx, tx, backKey(o.ID))
+	return listOf(ctx, tx, backKey(o.ID))
+}
+
+func listOf(
+	ctx context.Context, tx *room.Tx, key platform.Key,
+) (map[shop.SKU]int64, error) {
+	b, err := room.Get[back](ctx, tx, key)
 	if err != nil || b == nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type View struct {
 	Tax              shop.Money    `json:"tax"`
 	Captured         shop.Money    `json:"captured"`
 	Refunded         shop.Money    `json:"refunded"`
+	Cancelled        shop.Money    `json:"cancelled" doc:"what cancelled units cost: not charged, or refunded; the total stays"`
 	Lines            int           `json:"lines" doc:"how many items there are"`
 	Parcels          int           `json:"parcels"`
 	Items            []LineView    `json:"items,omitempty" maxItems:"1200" doc:"not in a list"`
@@ -32,6 +33,8 @@ type View struct {
 	Deadline         time.Time     `json:"deadline" doc:"placed by then, or expired"`
 	CartID           shop.ID       `json:"cartId,omitempty"`
 	Version          int64         `json:"version"`
+	Supplements      shop.ID       `json:"supplements,omitempty" doc:"the order to which this one adds something"`
+	Edits            []EditView    `json:"edits,omitempty" maxItems:"20" doc:"what was added; not in a list"`
 	Tracking         []TrackedView `json:"tracking,omitempty" maxItems:"50" doc:"not in a list"`
 	Action           *ActionView   `json:"action,omitempty" doc:"what the customer must do, or no card is charged"`
 	ShipTo           *shop.Address `json:"shipTo,omitempty"`
@@ -53,6 +56,7 @@ type LineView struct {
 	UnitPrice int64    `json:"unitPrice" doc:"minor units of the order's currency"`
 	Amount    int64    `json:"amount" doc:"quantity times unitPrice"`
 	Returned  int64    `json:"returned,omitempty" doc:"units that came back"`
+	Cancelled int64    `json:"cancelled,omitempty" doc:"units that are not sent"`
 }
 
 // viewOf shows an order; without lines, as in a list.
@@ -63,8 +67,9 @@ func viewOf(o *Order, lines []event.OrderLine) View {
 		ReturnStatus: o.Returns.String(), Reason: o.Reason,
 		Total: o.money(o.Total), ItemsTotal: o.money(o.Items), Shipping: o.money(o.Shipping),
 		Tax: o.money(o.Tax), Captured: o.money(o.Captured), Refunded: o.money(o.Refunded),
-		Lines: o.Lines, Parcels: o.parcels(), CreatedAt: o.At, Deadline: o.Deadline, CartID: o.Cart,
-		Version: o.Seq,
+		Cancelled: o.money(o.CancelledFor),
+		Lines:     o.Lines, Parcels: o.parcels(), CreatedAt: o.At, Deadline: o.Deadline,
+		CartID: o.Cart, Version: o.Seq, Supplements: o.Supplements,
 	}
 	if o.Status == PendingPayment() && o.payment() == PaymentRequiresAction() {
 		v.Action = &ActionView{Until: o.Confirm.Until}

@@ -32,6 +32,8 @@ func paymentOf(f event.Fact) shop.ID {
 		return f.Payment
 	case *event.PaymentRefundReturned:
 		return f.Payment
+	case *event.PaymentReduced:
+		return f.Payment
 	case *event.PaymentCaseOpened:
 		return f.Payment
 	case *event.PaymentCaseClosed:

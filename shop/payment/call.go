@@ -246,10 +246,12 @@ func (s *Service) limit(u *unit, out Outcome) (until time.Time) {
 func (s *Service) followUp(ctx context.Context, u *unit, due event.PaymentCheckDue) error {
 	op := u.p.operation(due.Key)
 	switch {
-	case op.Kind == Capture && op.State == done && u.p.Closed:
+	case op.Kind == Capture && op.State == done && u.p.ended():
 		if back := u.p.giveBack(op.Shipment); back != nil {
 			return u.announce(ctx, back)
 		}
+	case op.Kind == Capture && op.State == done:
+		return u.announce(ctx, u.p.freeRest()...)
 	case op.State == action && !u.p.Closed && !u.tx.Now().Before(u.p.Until):
 		if u.p.another() { // another card may be tried while the order waits
 			return u.announce(ctx, u.p.giveUp(op, "")...)

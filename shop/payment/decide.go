@@ -74,7 +74,10 @@ func (p *Payment) planCapture(shipment shop.ID, amount shop.Money) (*event.Payme
 			shipment).WithHint("see the payment's open case, and ask the provider")
 	case amount.Currency != p.Currency || amount.Amount <= 0:
 		return nil, shop.Errorf(shop.Invalid, "capture a positive amount of %s", p.Currency)
-	case amount.Amount > p.Authorised-p.Captured-p.inFlight(Capture, ""):
+	case amount.Amount > p.most(shipment, amount.Amount):
+		return nil, shop.Errorf(shop.Conflict, "units of %s were cancelled: it costs %s",
+			shipment, p.money(p.most(shipment, amount.Amount)))
+	case amount.Amount > p.Authorised-p.Captured-p.inFlight(Capture, "")-p.freed():
 		return nil, shop.Errorf(shop.Conflict, "%s is more than what is left of the authorisation",
 			amount).WithHint("compare the shipments' amounts with the order's total")
 	case len(p.Operations) >= maxOperations:
@@ -101,9 +104,13 @@ func (p *Payment) captureAgain(key string) (event.Fact, error) {
 	if len(p.Operations) >= maxOperations {
 		return nil, p.full()
 	}
-	intent, err := p.planCapture(op.Shipment, p.money(op.Amount))
+	due := p.money(p.most(op.Shipment, op.Amount))
+	if due.Amount <= 0 {
+		return nil, nil // all of the parcel was cancelled since
+	}
+	intent, err := p.planCapture(op.Shipment, due)
 	if err != nil {
-		return p.refusal(op.Shipment, p.money(op.Amount), shop.CodeOf(err)), nil
+		return p.refusal(op.Shipment, due, shop.CodeOf(err)), nil
 	}
 	return intent, nil
 }

@@ -49,7 +49,7 @@ func (e Evidence) check() error {
 		return shop.Errorf(shop.Invalid, "evidence without an explanation is none; it was not kept")
 	}
 	for _, text := range e.texts() {
-		if looksLikeCard(text) {
+		if shop.LooksLikeCard(text) {
 			return shop.Errorf(shop.Invalid,
 				"the evidence holds what looks like a card number; it was not kept")
 		}
@@ -124,7 +124,7 @@ func (s *Service) hearDispute(
 				return err
 			}
 		}
-		if u.p.Closed { // what comes back of an ended order's money is not ours
+		if u.p.ended() { // what comes back of an ended order's money is not ours
 			if err := u.announce(ctx, u.p.planClose()...); err != nil {
 				return err
 			}

@@ -6,7 +6,7 @@ import "slices"
 func (p *Payment) Clone() any {
 	c := *p
 	c.Parts, c.Operations = slices.Clone(p.Parts), slices.Clone(p.Operations)
-	c.Disputes = slices.Clone(p.Disputes)
+	c.Disputes, c.Reductions = slices.Clone(p.Disputes), slices.Clone(p.Reductions)
 	for i := range c.Disputes {
 		c.Disputes[i].Moves = slices.Clone(c.Disputes[i].Moves)
 	}

@@ -33,6 +33,7 @@ type Payment struct {
 	Captures   int           `json:"captures,omitempty"` // how many are to be expected; 0 is one
 	Cards      int           `json:"cards,omitempty"`    // how many may be tried; 0 is one
 	Disputes   []Dispute     `json:"disputes,omitempty"`
+	Reductions []Reduction   `json:"reductions,omitempty"` // what is not taken any more
 	Seq        int64         `json:"seq"`
 }
 
@@ -97,7 +98,7 @@ func (p *Payment) Status() string {
 		return "refunded"
 	case p.Refunded > 0:
 		return "partially_refunded"
-	case p.Captured > 0 && p.Captured >= p.Due:
+	case p.Captured > 0 && p.Captured+p.freed() >= p.Due:
 		return "captured"
 	case p.Captured > 0:
 		return "partially_captured"
@@ -158,6 +159,8 @@ func (p *Payment) Apply(f event.Fact, seq int64) {
 		p.takeBack(f)
 	case *event.PaymentRefundFailed:
 		p.refuseRefund(f)
+	case *event.PaymentReduced:
+		p.reduce(f)
 	case *event.PaymentCaseOpened:
 		p.setCase(f.Key, true)
 	case *event.PaymentCaseClosed:

@@ -21,6 +21,7 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("payment.capture-on-packed", critical, s.captureOnPacked),
 		room.On("payment.capture-on-order-approved", critical, s.captureOnOrderApproved),
 		room.On("payment.refund-on-return-inspected", critical, s.refundOnReturnInspected),
+		room.On("payment.reduce-on-parcel-reduced", critical, s.reduceOnParcelReduced),
 		room.On("payment.void-on-order-cancelled", critical, s.voidOnOrderCancelled),
 		room.On("payment.void-on-order-expired", critical, s.voidOnOrderExpired),
 		room.On("payment.check-on-due", critical, s.checkOnDue).Calling(),

@@ -244,7 +244,7 @@ const maxWord = 64
 // word keeps a provider's word when it is one: letters, digits, '_' and '-', and nothing that looks
 // like a card. Whatever else a provider writes may hold what must never be stored.
 func word(s string) string {
-	if len(s) > maxWord || looksLikeCard(s) {
+	if len(s) > maxWord || shop.LooksLikeCard(s) {
 		return ""
 	}
 	if _, err := shop.ParseID(s); err != nil || s == tokenPrefix || isToken(s) {

@@ -305,7 +305,7 @@ func (s *Service) Notices(ctx context.Context) (map[string]int64, error) {
 }
 
 func clip(s string) string {
-	if len(s) > maxWord || looksLikeCard(s) {
+	if len(s) > maxWord || shop.LooksLikeCard(s) {
 		return "other"
 	}
 	return s

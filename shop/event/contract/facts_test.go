@@ -170,6 +170,7 @@ func mend(f event.Fact) event.Fact {
 	default:
 		mendStock(f)
 		mendReturn(f)
+		mendReduction(f)
 	}
 	return f
 }
@@ -204,6 +205,31 @@ func mendReturn(f event.Fact) {
 		if f.Amount.Amount == 0 {
 			f.Refund = ""
 		}
+	}
+}
+
+func mendReduction(f event.Fact) {
+	positive := func(lines []event.ParcelLine) {
+		for i := range lines {
+			lines[i].Quantity++
+		}
+	}
+	switch f := f.(type) {
+	case *event.OrderNoted:
+		f.Note, f.Audience = f.Note+1, []string{"staff", "customer"}[len(f.Audience)%2]
+	case *event.OrderEditClosed:
+		f.Done = f.Reason == ""
+	case *event.ShipmentReduced:
+		positive(f.Lines)
+	case *event.OrderReduced:
+		positive(f.Lines)
+		f.Units++
+	case *event.StockFreed:
+		for i := range f.Items {
+			f.Items[i].Quantity++
+		}
+	case *event.PaymentReduced:
+		f.Amount.Amount++
 	}
 }
 
