@@ -36,6 +36,8 @@ const (
 	termination
 	timers
 	secrecy
+	keptBack
+	shortages
 	lawCount
 )
 
@@ -74,6 +76,8 @@ func titles() [lawCount]title {
 		termination:     {"I29", "termination", orders},
 		timers:          {"I32", "timers", orders},
 		secrecy:         {"I34", "secrecy", secrets_},
+		keptBack:        {"I50", "kept-back", stock},
+		shortages:       {"I51", "shortages", stock},
 	}
 }
 
@@ -107,6 +111,8 @@ func (l law) unordered() string {
 		return "a parcel moves on hold only if the clocks tell so, by a minute"
 	case returns:
 		return "that the goods were delivered, and no unit claimed twice, at the end"
+	case keptBack, shortages:
+		return "what a fact says of the level is not compared; told is what is so at the end"
 	case timers:
 		return "a deadline or a window was the order's, before or after"
 	}
