@@ -24,6 +24,8 @@ const (
 	holdLifecycle
 	noOversell
 	ordersAndHolds
+	keptBack
+	shortages
 	arithmetic
 	frozenTotals
 	doubleEntry
@@ -36,8 +38,6 @@ const (
 	termination
 	timers
 	secrecy
-	keptBack
-	shortages
 	lawCount
 )
 
@@ -64,6 +64,8 @@ func titles() [lawCount]title {
 		holdLifecycle:   {"I16", "hold-lifecycle", stock},
 		noOversell:      {"I17", "no-oversell", stock},
 		ordersAndHolds:  {"I18", "orders-and-holds", stock},
+		keptBack:        {"I50", "kept-back", stock},
+		shortages:       {"I51", "shortages", stock},
 		arithmetic:      {"I20", "arithmetic", money},
 		frozenTotals:    {"I21", "frozen-totals", money},
 		doubleEntry:     {"I22", "double-entry", money},
@@ -76,8 +78,6 @@ func titles() [lawCount]title {
 		termination:     {"I29", "termination", orders},
 		timers:          {"I32", "timers", orders},
 		secrecy:         {"I34", "secrecy", secrets_},
-		keptBack:        {"I50", "kept-back", stock},
-		shortages:       {"I51", "shortages", stock},
 	}
 }
 

@@ -58,7 +58,7 @@ type StockCovered struct {
 	Take   shop.ID  `json:"take"`
 	Units  int64    `json:"units" doc:"that are not missing any more"`
 	Left   int64    `json:"left" doc:"that still are; 0 ends the shortage"`
-	By     string   `json:"by" doc:"stock: units came, or were found; release: orders ended"`
+	By     string   `json:"by" enum:"stock,release" doc:"units came or were found, or orders ended"`
 }
 
 // Type implements Fact.

@@ -128,7 +128,7 @@ func (s *Service) allotOnce(
 		return shop.Errorf(shop.Conflict, "%s has %d allotments already, and they only grow",
 			sku, p.Allotments)
 	}
-	care, err := room.Get[Care](ctx, tx, careKey(sku))
+	care, err := room.Get[Care](ctx, tx, CareKey(sku))
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ type Care struct {
 
 	Short int64   `json:"short,omitempty"` // units promised to orders that are not there
 	Take  shop.ID `json:"take,omitempty"`  // the stock-take that found so
+
+	Last *event.StockCounted `json:"last,omitempty"` // the last stock-take
 }
 
 // Shortage is an open one: units of a SKU that are promised to orders and were not found.
@@ -88,8 +90,8 @@ func (c *Care) ruled(dealer shop.ID, r Rules, onHand, reserved int64) *event.Sto
 		return nil
 	}
 	return &event.StockRuled{
-		SKU: c.SKU, Dealer: next.Dealer, Safety: next.Safety, Watched: next.Watched, LowAt: next.LowAt,
-		Low: next.Low, Aside: next.aside(),
+		SKU: c.SKU, Dealer: next.Dealer, Safety: next.Safety, Watched: next.Watched,
+		LowAt: next.LowAt, Low: next.Low, Aside: next.aside(),
 	}
 }
 
@@ -105,6 +107,7 @@ func (c *Care) apply(f event.Fact) {
 		c.Low = false
 	case *event.StockCounted:
 		c.owned(f.Dealer)
+		c.Last = f
 	case *event.StockShort:
 		c.Short, c.Take = f.Units, f.Take
 	case *event.StockCovered:

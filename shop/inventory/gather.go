@@ -176,7 +176,7 @@ func (s *Service) onShortage(
 }
 
 func (s *Service) hasCare(ctx context.Context, sku shop.SKU) (bool, error) {
-	_, err := s.desk.Store.Get(ctx, careKey(sku))
+	_, err := s.desk.Store.Get(ctx, CareKey(sku))
 	if errors.Is(err, platform.ErrNotFound) {
 		return false, nil
 	}

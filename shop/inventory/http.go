@@ -148,7 +148,7 @@ func onceOf(caller room.Caller, route, key string, request any) (room.Once, erro
 func (s *Service) count(
 	ctx context.Context, tx *room.Tx, sku shop.SKU, onHand int64,
 ) (Level, error) {
-	care, err := room.Get[Care](ctx, tx, careKey(sku))
+	care, err := room.Get[Care](ctx, tx, CareKey(sku))
 	if err != nil {
 		return Level{}, err
 	}

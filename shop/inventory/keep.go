@@ -19,7 +19,7 @@ type kept struct {
 // keeping reads a SKU's numbers and care, and ties the commit to them. A SKU without care has one
 // that asks for nothing; known says that it has one.
 func keeping(ctx context.Context, tx *room.Tx, sku shop.SKU) (k kept, known bool, err error) {
-	care, err := room.Get[Care](ctx, tx, careKey(sku))
+	care, err := room.Get[Care](ctx, tx, CareKey(sku))
 	if err != nil {
 		return k, false, err
 	}
@@ -28,7 +28,7 @@ func keeping(ctx context.Context, tx *room.Tx, sku shop.SKU) (k kept, known bool
 		return k, false, err
 	}
 	tx.Pin(StockKey(sku, 0))
-	tx.Pin(careKey(sku))
+	tx.Pin(CareKey(sku))
 	k = kept{care: care, onHand: counters[OnHand], reserved: counters[Reserved]}
 	if known = care != nil; !known {
 		k.care = &Care{SKU: sku}
@@ -54,7 +54,7 @@ func (k *kept) announce(ctx context.Context, tx *room.Tx, f event.Fact) error {
 	if err := tx.Announce(ctx, f, k.care.Seq+1); err != nil {
 		return err
 	}
-	care, err := room.Get[Care](ctx, tx, careKey(k.care.SKU))
+	care, err := room.Get[Care](ctx, tx, CareKey(k.care.SKU))
 	if err == nil {
 		k.care = care
 	}
@@ -75,7 +75,7 @@ func (k *kept) level() Level {
 func applyToCare(
 	ctx context.Context, tx *room.Tx, sku shop.SKU, f event.Fact, m room.Meta,
 ) error {
-	c, err := room.Get[Care](ctx, tx, careKey(sku))
+	c, err := room.Get[Care](ctx, tx, CareKey(sku))
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func applyToCare(
 	was := c.aside()
 	c.apply(f)
 	c.Seq = m.Sequence
-	room.Put(tx, careKey(sku), c)
+	room.Put(tx, CareKey(sku), c)
 	if more := c.aside() - was; more != 0 {
 		tx.Add(StockKey(sku, 0),
 			platform.Move{Counter: Available, Delta: -more, Floor: platform.NoFloor},

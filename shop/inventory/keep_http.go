@@ -41,7 +41,7 @@ func (s *Service) GetRules(ctx context.Context, in *GetRulesIn) (*RulesOut, erro
 		return nil, err
 	}
 	out := &RulesOut{}
-	care, err := room.Get[Care](ctx, s.desk.Begin(room.Cause{}), careKey(sku))
+	care, err := room.Get[Care](ctx, s.desk.Begin(room.Cause{}), CareKey(sku))
 	if err != nil {
 		return nil, err
 	}

@@ -161,7 +161,7 @@ func (s *Service) cared(
 	var list []caredItem
 	load := 0
 	for n, i := range f.Items {
-		care, err := room.Get[Care](ctx, tx, careKey(i.SKU))
+		care, err := room.Get[Care](ctx, tx, CareKey(i.SKU))
 		if err != nil {
 			return nil, err
 		}

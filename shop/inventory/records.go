@@ -79,7 +79,8 @@ const (
 	shortagesPart = "shortages"
 )
 
-func careKey(sku shop.SKU) platform.Key {
+// CareKey is the key of a SKU's Care.
+func CareKey(sku shop.SKU) platform.Key {
 	return platform.Key{Part: stockPart(sku), Sort: careSort}
 }
 
@@ -128,7 +129,7 @@ func consume(tx *room.Tx, items []event.StockItem) {
 
 func move(tx *room.Tx, sku shop.SKU, spread []int64) {
 	var floor int64
-	if room.Known[Care](tx, careKey(sku)) != nil {
+	if room.Known[Care](tx, CareKey(sku)) != nil {
 		floor = platform.NoFloor // it was decided from the numbers, and is tied to them
 	}
 	for i, n := range spread { // also where n is 0, so that every allotment has its record
@@ -142,7 +143,7 @@ func move(tx *room.Tx, sku shop.SKU, spread []int64) {
 // unlessCared has the commit refused if the SKU has a care that this unit of work does not know of.
 // A care is kept beside the first allotment, and a SKU with one has no other.
 func unlessCared(tx *room.Tx, sku shop.SKU, allotment int) {
-	if allotment == 0 && room.Known[Care](tx, careKey(sku)) == nil {
+	if allotment == 0 && room.Known[Care](tx, CareKey(sku)) == nil {
 		tx.Add(StockKey(sku, 0), platform.Move{Counter: Plain})
 	}
 }

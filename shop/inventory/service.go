@@ -142,7 +142,7 @@ func (s *Service) moveOnce(ctx context.Context, tx *room.Tx, m event.StockMoved)
 	if had != nil {
 		return had.same(m)
 	}
-	care, err := room.Get[Care](ctx, tx, careKey(m.SKU))
+	care, err := room.Get[Care](ctx, tx, CareKey(m.SKU))
 	if err != nil {
 		return err
 	}
