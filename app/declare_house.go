@@ -112,6 +112,7 @@ func doorplates() []doorplate {
 	return []doorplate{
 		{"/v1/products", "catalog"},
 		{"/v1/stock", "inventory"},
+		{"/v1/shortages", "inventory"},
 		{"/v1/carts", "order"},
 		{"/v1/orders", "order"},
 		{"/v1/orders/{id}/returns", "fulfilment"},

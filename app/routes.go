@@ -81,6 +81,19 @@ func (a *App) stockRoutes() []Route {
 		{put, "/v1/stock/{sku}", "putStock", "Set the stock to what was counted", counters, 200,
 			codes{shop.Conflict, shop.NotFound}, Carry, true,
 			answers[inventory.Level](named(a.Inventory.PutStock))},
+		{get, "/v1/stock/{sku}/rules", "getStockRules", "What is kept back, and when it is low",
+			counters, 200, codes{shop.NotFound}, Browse, false,
+			handle(named(a.Inventory.GetRules))},
+		{put, "/v1/stock/{sku}/rules", "putStockRules",
+			"Keep units back; say from how few on it is low", counters, 200,
+			codes{shop.Conflict, shop.NotFound}, Carry, false,
+			handle(named(a.Inventory.PutRules))},
+		{post, "/v1/stock/{sku}/counts", "postStockCount", "Announce a stock-take", counters, 201,
+			codes{shop.Conflict, shop.NotFound}, Carry, true,
+			answers[inventory.Take](named(a.Inventory.PostCount))},
+		{get, "/v1/shortages", "getShortages", "Units promised to orders that are not there",
+			[]room.Role{room.Dealer(), room.Admin(), room.ServiceRole()}, 200,
+			codes{shop.NotFound}, Browse, false, handle(a.Inventory.GetShortages)},
 	}
 }
 

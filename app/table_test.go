@@ -120,6 +120,8 @@ func goodBody(id string) string {
 		"postAttempt":       `{"payment":{"token":"tok_visa"}}`,
 		"postEvidence":      `{"explanation":"x"}`,
 		"putPreferences":    `{"off":[]}`,
+		"putStockRules":     `{"safety":1}`,
+		"postStockCount":    `{"counted":1}`,
 		"postEndpoint":      `{"url":"https://x.example"}`,
 		"patchEndpoint":     `{"enabled":true}`,
 		"postHookReplay":    `{"delivery":"x"}`,

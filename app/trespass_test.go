@@ -48,6 +48,7 @@ func TestThingsOfOthersAreNotThere(t *testing.T) {
 	}
 	bodies := map[string]string{
 		"patchProduct": `{"withdrawn":true}`, "putStock": `{"onHand":0}`,
+		"putStockRules": `{"safety":1}`, "postStockCount": `{"counted":0}`,
 		"putPayee":    `{"token":"ba_mine","schedule":"daily"}`,
 		"postAttempt": `{"payment":{"token":"tok_visa"}}`,
 	}

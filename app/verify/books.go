@@ -123,6 +123,7 @@ func (b *books) enter(it *item, l *life) {
 	b.labelled(it, l)
 	b.agree(it, l)
 	b.stock.enter(it, l)
+	b.stock.cared(it)
 	b.money.enter(it, l)
 	b.payouts.enter(it)
 	b.orders.enter(it, l)

@@ -24,6 +24,8 @@ const (
 	holdLifecycle
 	noOversell
 	ordersAndHolds
+	keptBack
+	shortages
 	arithmetic
 	frozenTotals
 	doubleEntry
@@ -63,6 +65,8 @@ func titles() [lawCount]title {
 		holdLifecycle:   {"I16", "hold-lifecycle", stock},
 		noOversell:      {"I17", "no-oversell", stock},
 		ordersAndHolds:  {"I18", "orders-and-holds", stock},
+		keptBack:        {"I50", "kept-back", stock},
+		shortages:       {"I51", "shortages", stock},
 		arithmetic:      {"I20", "arithmetic", money},
 		frozenTotals:    {"I21", "frozen-totals", money},
 		doubleEntry:     {"I22", "double-entry", money},
@@ -109,6 +113,8 @@ func (l law) unordered() string {
 		return "a parcel moves on hold only if the clocks tell so, by a minute"
 	case returns:
 		return "that the goods were delivered, and no unit claimed twice, at the end"
+	case keptBack, shortages:
+		return "what a fact says of the level is not compared; told is what is so at the end"
 	case timers:
 		return "a deadline or a window was the order's, before or after"
 	}

@@ -15,6 +15,8 @@ type stock struct {
 	*books
 	shelves map[shelf]*level
 	goods   map[shop.SKU]*good
+	cares   map[shop.SKU]*care
+	takes   takes
 }
 
 // shelf is one allotment of a SKU.
@@ -30,6 +32,7 @@ type level struct {
 
 	stored                                 bool
 	storedOnHand, storedReserved, storedOf int64
+	storedAside                            int64
 	kept                                   int64 // by the records of the open holds
 }
 
@@ -41,7 +44,10 @@ type good struct {
 }
 
 func newStock(b *books) stock {
-	return stock{books: b, shelves: make(map[shelf]*level), goods: make(map[shop.SKU]*good)}
+	return stock{
+		books: b, shelves: make(map[shelf]*level), goods: make(map[shop.SKU]*good),
+		cares: make(map[shop.SKU]*care), takes: make(takes),
+	}
 }
 
 // enter looks at one event.
@@ -119,6 +125,9 @@ func (s *stock) move(it *item, at shelf, onHand, reserved int64) {
 		v = &level{}
 		s.shelves[at] = v
 	}
+	if s.ordered {
+		s.due(it, at, reserved)
+	}
 	v.onHand += onHand
 	v.reserved += reserved
 	v.last = it.at
@@ -126,7 +135,7 @@ func (s *stock) move(it *item, at shelf, onHand, reserved int64) {
 		return // that is for the end to show
 	}
 	s.check(neverNegative)
-	if v.onHand < 0 || v.reserved < 0 || v.onHand < v.reserved {
+	if v.onHand < 0 || v.reserved < 0 || v.onHand+s.missing(at) < v.reserved {
 		s.broken(neverNegative, it.at, "there is less than nothing on a shelf",
 			"sku", at.sku, "allotment", at.allotment, "onHand", v.onHand, "reserved", v.reserved,
 			"available", v.onHand-v.reserved)
@@ -366,7 +375,7 @@ func (s *stock) oversold(it *item, sku shop.SKU) {
 
 func (s *stock) supplied(sku shop.SKU, g *good) {
 	s.check(noOversell)
-	if g.sold > g.supply {
+	if g.sold > g.supply+s.missing(shelf{sku, 0}) {
 		s.broken(noOversell, g.last, "more was sold than there ever was",
 			"sku", sku, "sold", g.sold, "supply", g.supply)
 	}

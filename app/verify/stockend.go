@@ -30,7 +30,7 @@ func (s *stock) record(rec *platform.Record) error {
 		for _, i := range kept.Items {
 			s.stored(shelf{i.SKU, i.Allotment}).kept += i.Quantity
 		}
-	case strings.HasPrefix(part, "stock/"):
+	case strings.HasPrefix(part, "stock/") && rec.Key.Sort != "care":
 		n, err := strconv.Atoi(rec.Key.Sort)
 		if err != nil {
 			return err
@@ -42,6 +42,7 @@ func (s *stock) record(rec *platform.Record) error {
 		v.storedOnHand = rec.Counters[inventory.OnHand]
 		v.storedReserved = rec.Counters[inventory.Reserved]
 		v.storedOf = rec.Counters[inventory.Available]
+		v.storedAside = rec.Counters[inventory.Aside]
 	}
 	return nil
 }
@@ -57,6 +58,7 @@ func (s *stock) stored(at shelf) *level {
 
 // finish compares the shelves with their records.
 func (s *stock) finish() {
+	s.finishCares()
 	if !s.ordered {
 		for _, sku := range slices.Sorted(maps.Keys(s.goods)) {
 			s.supplied(sku, s.goods[sku])
@@ -86,7 +88,10 @@ func (s *stock) finish() {
 		case v.storedReserved != v.kept:
 			s.broken(conservation, v.last, "reserved is not what the records of the holds keep",
 				append(pairs, "stored", v.storedReserved, "holds", v.kept)...)
-		case v.storedOf != v.storedOnHand-v.storedReserved:
+		case v.storedAside != s.asideOf(at):
+			s.broken(conservation, v.last, "aside is not what the rules keep back",
+				append(pairs, "stored", v.storedAside, "rules", s.asideOf(at))...)
+		case v.storedOf != v.storedOnHand-v.storedReserved-v.storedAside:
 			s.broken(conservation, v.last, "available is not what is on hand and not reserved",
 				append(pairs, "available", v.storedOf, "onHand", v.storedOnHand,
 					"reserved", v.storedReserved)...)
@@ -98,12 +103,13 @@ func (s *stock) finish() {
 // where no more can be said.
 func (s *stock) less(at shelf, v *level) {
 	s.check(neverNegative)
-	if v.onHand < 0 || v.reserved < 0 || v.onHand < v.reserved {
+	if v.onHand < 0 || v.reserved < 0 || v.onHand+s.missing(at) < v.reserved {
 		s.broken(neverNegative, v.last, "there is less than nothing on a shelf in the end",
 			"sku", at.sku, "allotment", at.allotment, "onHand", v.onHand, "reserved", v.reserved,
 			"available", v.onHand-v.reserved)
 	}
-	if v.storedOnHand < 0 || v.storedReserved < 0 || v.storedOf < 0 {
+	if v.storedOnHand < 0 || v.storedReserved < 0 ||
+		v.storedOf < -v.storedAside-s.missing(at) {
 		s.broken(neverNegative, v.last, "a shelf's counter is below zero",
 			"sku", at.sku, "allotment", at.allotment, "onHand", v.storedOnHand,
 			"reserved", v.storedReserved, "available", v.storedOf)

@@ -188,6 +188,7 @@ func (d *town) fill() {
 	}
 	d.must(d.app.Inventory.Adjust(d.admin(), "mov_adjust", skuOf(1), -7))
 	d.must(d.app.Inventory.Allot(d.admin(), "mov_split", skuOf(2), 4))
+	d.keep()
 	d.payees()
 	_, err := d.app.Catalog.Reprice(d.admin(), skuOf(3), shop.Money{Amount: 4711, Currency: "GBP"})
 	d.must(err)
@@ -529,7 +530,9 @@ func (d *town) live(orders int, calm func(when string)) {
 	calm("everybody has ordered")
 	d.buyMuch()
 	d.settle()
+	d.lose()
 	d.pack()
+	d.find()
 	calm("parcels are packed")
 	d.ship()
 	calm("parcels are delivered")

@@ -98,6 +98,9 @@ func unseenWithoutOrder() map[string]string {
 		"I1 positions come again": "there are no positions",
 		"I20 the market takes more than a dealer's terms say": "terms are about no order, so " +
 			"nothing puts them before one",
+		"I50 it was told to be low by another level": "the level at that moment is not known",
+		"I14 less was found than is promised, and nobody was told": "units came before the end, " +
+			"and I51 says it",
 		"I28 a parcel leaves on hold": "the clock stood still meanwhile, see TestClocksTell",
 	}
 }

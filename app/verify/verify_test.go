@@ -95,5 +95,5 @@ type corruption struct {
 func corruptions() []corruption {
 	return slices.Concat(corruptLog(), corruptEffects(), corruptStock(), corruptMoney(),
 		corruptLedger(), corruptPayouts(), corruptOrders(), corruptSecrets(),
-		corruptReturns())
+		corruptReturns(), corruptCares())
 }

@@ -21,12 +21,13 @@ import (
 type stockPage struct {
 	SKU shop.SKU `json:"sku"`
 	level
-	AsOf      *time.Time `json:"asOf,omitempty"`
-	Movements []movement `json:"movements"` // the last ones, oldest first
-	Earlier   int        `json:"earlier"`   // movements before those
+	Care      *inventory.Care `json:"care,omitempty"` // what is asked of it besides counting it
+	AsOf      *time.Time      `json:"asOf,omitempty"`
+	Movements []movement      `json:"movements"` // the last ones, oldest first
+	Earlier   int             `json:"earlier"`   // movements before those
 }
 
-// level is a stock at one moment, over all its allotments.
+// level is a stock at one moment, over all its allotments. Available is what orders can have.
 type level struct {
 	OnHand    int64 `json:"onHand"`
 	Reserved  int64 `json:"reserved"`
@@ -109,6 +110,7 @@ func (f *stockFold) take(ctx context.Context, e platform.Event) error {
 		return fmt.Errorf("event %s: %w", e.ID, err)
 	}
 	f.page.level = f.level()
+	f.page.Care = room.Value[inventory.Care](f.state, inventory.CareKey(f.page.SKU))
 	f.note(e, before)
 	return nil
 }
@@ -120,7 +122,11 @@ func (f *stockFold) level() level {
 		key := inventory.StockKey(f.page.SKU, n)
 		l.OnHand += f.state.Counter(key, inventory.OnHand)
 		l.Reserved += f.state.Counter(key, inventory.Reserved)
-		l.Available += f.state.Counter(key, inventory.Available)
+	}
+	l.Available = l.OnHand - l.Reserved
+	care := room.Value[inventory.Care](f.state, inventory.CareKey(f.page.SKU))
+	if care != nil {
+		l.Available = max(0, l.Available-care.Safety)
 	}
 	return l
 }
@@ -130,7 +136,8 @@ func (f *stockFold) note(e platform.Event, was level) {
 	now := f.page.level
 	change := level{now.OnHand - was.OnHand, now.Reserved - was.Reserved,
 		now.Available - was.Available}
-	if change == (level{}) && !strings.Contains(e.Type, ".moved.") {
+	if change == (level{}) && e.Subject != "stock/"+string(f.page.SKU) &&
+		!strings.Contains(e.Type, ".moved.") {
 		return
 	}
 	p := f.page
@@ -168,13 +175,14 @@ func (r *reading) until() string {
 func (p *stockPage) write(t *text) {
 	t.title("sku "+string(p.SKU), p.AsOf)
 	t.line("")
-	t.table([]string{"", ">"}, [][]string{
+	rows := [][]string{
 		{"on hand", strconv.FormatInt(p.OnHand, 10)},
 		{"reserved", strconv.FormatInt(p.Reserved, 10)},
 		{"available", strconv.FormatInt(p.Available, 10)},
-	})
+	}
+	t.table([]string{"", ">"}, append(rows, careRows(p.Care)...))
 	t.heading("movements" + earlierText(p.Earlier))
-	rows := make([][]string, len(p.Movements))
+	rows = make([][]string, len(p.Movements))
 	for i, m := range p.Movements {
 		rows[i] = []string{
 			timeText(m.Time), strings.TrimPrefix(m.Type, "souk.inventory."), m.Subject,
@@ -193,4 +201,20 @@ func earlierText(n int) string {
 		return ""
 	}
 	return fmt.Sprintf(", the last ones (%d before; --limit)", n)
+}
+
+// careRows says what is asked of a SKU besides counting it.
+func careRows(c *inventory.Care) [][]string {
+	if c == nil {
+		return nil
+	}
+	rows := [][]string{{"safety", strconv.FormatInt(c.Safety, 10)}}
+	if c.Watched {
+		rows = append(rows, []string{"low at", strconv.FormatInt(c.LowAt, 10)},
+			[]string{"is low", map[bool]string{true: "yes", false: "no"}[c.Low]})
+	}
+	if c.Short > 0 {
+		rows = append(rows, []string{"missing", strconv.FormatInt(c.Short, 10)})
+	}
+	return rows
 }

@@ -75,7 +75,7 @@ func kind[T any, P interface {
 func Kinds() []Kind {
 	var all []Kind
 	for _, kinds := range [][]Kind{
-		catalogKinds(), orderKinds(), inventoryKinds(), paymentKinds(),
+		catalogKinds(), orderKinds(), inventoryKinds(), stockKinds(), paymentKinds(),
 		fulfilmentKinds(), returnKinds(), labelKinds(), reductionKinds(), editKinds(), noteKinds(),
 		ledgerKinds(), notificationKinds(), webhookKinds(), workflowKinds(),
 	} {

@@ -128,6 +128,14 @@ func (s *Service) allotOnce(
 		return shop.Errorf(shop.Conflict, "%s has %d allotments already, and they only grow",
 			sku, p.Allotments)
 	}
+	care, err := room.Get[Care](ctx, tx, CareKey(sku))
+	if err != nil {
+		return err
+	}
+	if care != nil {
+		return shop.Errorf(shop.Conflict,
+			"%s has rules or was counted, and such stock is not split; nothing was done", sku)
+	}
 	if p == nil {
 		if err := s.roomForAnother(ctx); err != nil {
 			return err

@@ -21,6 +21,18 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 		room.Put(tx, policyKey(f.SKU), &policy{Allotments: f.Allotments})
 		move(tx, f.SKU, f.Spread)
 		return nil
+	case *event.StockRuled:
+		return applyToCare(ctx, tx, f.SKU, f, m)
+	case *event.StockLow:
+		return applyToCare(ctx, tx, f.SKU, f, m)
+	case *event.StockRecovered:
+		return applyToCare(ctx, tx, f.SKU, f, m)
+	case *event.StockCounted:
+		return applyToCare(ctx, tx, f.SKU, f, m)
+	case *event.StockShort:
+		return applyShort(ctx, tx, f, Shortage{f.SKU, f.Dealer, f.Take, f.Units}, m)
+	case *event.StockCovered:
+		return applyShort(ctx, tx, f, Shortage{f.SKU, f.Dealer, f.Take, f.Left}, m)
 	case *event.StockGathered:
 		room.Put(tx, chunkKey(f.Order, f.Chunk), &chunk{Items: f.Items})
 		reserve(tx, f.Items)

@@ -17,12 +17,34 @@ import (
 type books struct {
 	moved, consumed, open map[shop.SKU]int64
 	allotments            map[shop.SKU]int // of the split ones
+	cares                 map[shop.SKU]*saidOf
+}
+
+// saidOf is what the facts say of a SKU with a care.
+type saidOf struct {
+	rules event.StockRuled
+	low   bool
+	short int64
+}
+
+func (c *saidOf) aside() int64 {
+	if c.rules.Watched && !c.low {
+		return c.rules.Safety + c.rules.LowAt + 1
+	}
+	return c.rules.Safety
+}
+
+func (b *books) care(sku shop.SKU) *saidOf {
+	if b.cares[sku] == nil {
+		b.cares[sku] = &saidOf{}
+	}
+	return b.cares[sku]
 }
 
 func newBooks() *books {
 	return &books{
 		moved: map[shop.SKU]int64{}, consumed: map[shop.SKU]int64{}, open: map[shop.SKU]int64{},
-		allotments: map[shop.SKU]int{},
+		allotments: map[shop.SKU]int{}, cares: map[shop.SKU]*saidOf{},
 	}
 }
 
@@ -37,6 +59,17 @@ func (b *books) enter(f event.Fact) {
 		b.moved[f.SKU] += f.Quantity
 	case *event.StockAllotted:
 		b.allotments[f.SKU] = f.Allotments
+	case *event.StockRuled:
+		c := b.care(f.SKU)
+		c.rules, c.low = *f, f.Low
+	case *event.StockLow:
+		b.care(f.SKU).low = true
+	case *event.StockRecovered:
+		b.care(f.SKU).low = false
+	case *event.StockShort:
+		b.care(f.SKU).short = f.Units
+	case *event.StockCovered:
+		b.care(f.SKU).short = f.Left
 	case *event.StockGathered:
 		add(b.open, 1, f.Items)
 	case *event.StockHeld:
@@ -77,16 +110,22 @@ func (w *world) audit() {
 	}
 	w.compare(st)
 	w.compareHolds(st, b)
+	w.compareCares(st, b)
 }
 
 // agree checks one SKU after an event.
 func (b *books) agree(st *room.State, sku shop.SKU) error {
 	var onHand, reserved int64
+	said := b.cares[sku]
+	if said == nil {
+		said = &saidOf{}
+	}
 	for i := range max(1, b.allotments[sku]) {
 		key := StockKey(sku, i)
 		h, r, a := st.Counter(key, OnHand), st.Counter(key, Reserved), st.Counter(key, Available)
-		if h < 0 || r < 0 || a < 0 || a != h-r {
-			return fmt.Errorf("%s/%d: %d on hand, %d reserved, %d available", sku, i, h, r, a)
+		if h < 0 || r < 0 || h-r < -said.short || a != h-r-said.aside() {
+			return fmt.Errorf("%s/%d: %d on hand, %d reserved, %d available, care %+v", sku, i,
+				h, r, a, said)
 		}
 		onHand, reserved = onHand+h, reserved+r
 	}
@@ -151,6 +190,23 @@ func (w *world) compareHolds(st *room.State, b *books) {
 	for sku, n := range b.open {
 		if kept[sku] != n {
 			w.t.Errorf("the records keep %d of %s, the facts %d", kept[sku], sku, n)
+		}
+	}
+}
+
+// compareCares checks that every SKU is low, and short, exactly when it was told.
+func (w *world) compareCares(st *room.State, b *books) {
+	w.t.Helper()
+	for sku, said := range b.cares {
+		key := StockKey(sku, 0)
+		free := st.Counter(key, OnHand) - st.Counter(key, Reserved)
+		if missing := max(0, -free); said.short != missing {
+			w.t.Errorf("%s is told to lack %d units, and lacks %d", sku, said.short, missing)
+		}
+		r := said.rules
+		if low := r.Watched && free-r.Safety <= r.LowAt; low != said.low {
+			w.t.Errorf("%s is told to be low: %v, and has %d for orders of rules %+v", sku,
+				said.low, free-r.Safety, r)
 		}
 	}
 }

@@ -55,11 +55,11 @@ func plus(a, b int64) int64 {
 
 // nextGather decides the next fact of a hold that is not decided yet: everything at once if it fits
 // into one commit, which takes from at most most stock records, else the next chunk, else that it
-// is held. share says from which allotments a SKU's units are taken; h is nil before the first
-// fact.
+// is held. share says from which allotments a SKU's units are taken, and weight how much of a
+// commit that makes; h is nil before the first fact.
 func nextGather(
 	h *Hold, order shop.ID, want []event.StockItem, most int,
-	share func(event.StockItem) []event.StockItem,
+	weight func(shop.SKU, int) int, share func(event.StockItem) []event.StockItem,
 ) event.Fact {
 	if h == nil {
 		h = Begin(order)
@@ -68,10 +68,11 @@ func nextGather(
 		return &event.StockHeld{Order: order, Chunks: len(h.Chunks)}
 	}
 	takes := make([]event.StockItem, 0, min(len(want)-h.Taken, most))
-	next := h.Taken
+	next, load := h.Taken, 0
 	for ; next < len(want); next++ {
 		parts := share(want[next])
-		if len(takes)+len(parts) > most {
+		load += weight(want[next].SKU, len(parts))
+		if len(takes) > 0 && load > most {
 			break
 		}
 		takes = append(takes, parts...)

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,9 @@ const maxShortages = 32
 type gathering struct {
 	order shop.ID
 	want  []event.StockItem // sorted by SKU, each once
+	// cared are the SKUs that were found to have a care; careful: so have some that it gives back.
+	cared   map[shop.SKU]bool
+	careful bool
 	// seen is what the allotments of a split SKU had when one of them was found to be short.
 	seen map[shop.SKU][]int64
 }
@@ -53,18 +57,81 @@ func (s *Service) gatherStep(
 		case err != nil:
 			return err
 		case h == nil || h.State == Gathering():
-			f := nextGather(h, g.order, g.want, s.most, s.share(g))
-			_, held := f.(*event.StockHeld)
-			more = !held
-			return tx.Announce(ctx, f, h.next())
+			more, err = s.gatherNext(ctx, tx, h, g)
+			return err
 		case h.State == Releasing():
-			more, err = s.releaseNext(ctx, tx, h, g.order)
+			more, err = s.releaseNext(ctx, tx, h, g.order, g.careful)
 			return err
 		}
 		return nil // decided already
 	})
 	return more, err
 }
+
+// gatherNext announces the next fact of a hold, and what it means to the SKUs with a care that it
+// takes from. For these alone it is known before the commit whether they have enough.
+func (s *Service) gatherNext(
+	ctx context.Context, tx *room.Tx, h *Hold, g *gathering,
+) (more bool, err error) {
+	f := nextGather(h, g.order, g.want, s.most, g.weight, s.share(g))
+	held, last := f.(*event.StockHeld)
+	var items []event.StockItem
+	if last {
+		items = held.Items
+	} else {
+		items = f.(*event.StockGathered).Items
+	}
+	var cared []caredItem
+	for _, i := range items {
+		if !g.cared[i.SKU] {
+			continue
+		}
+		k, _, err := keeping(ctx, tx, i.SKU)
+		if err != nil {
+			return false, err
+		}
+		if have := k.care.offered(k.onHand, k.reserved); have < i.Quantity {
+			return false, &shortError{want: i, available: max(0, have)}
+		}
+		cared = append(cared, caredItem{k, i.Quantity})
+	}
+	if err := tx.Announce(ctx, f, h.next()); err != nil {
+		return false, err
+	}
+	for _, c := range cared {
+		if err := c.settle(ctx, tx, 0, c.quantity, ""); err != nil {
+			return false, err
+		}
+	}
+	return !last, nil
+}
+
+// caredItem is a quantity that is taken of a SKU with a care, or given back.
+type caredItem struct {
+	kept
+	quantity int64
+}
+
+// shortError says that a SKU with a care has too few units.
+type shortError struct {
+	want      event.StockItem
+	available int64
+}
+
+// Error implements error.
+func (e *shortError) Error() string { return "too few units of " + string(e.want.SKU) }
+
+// weight is how many items of a commit go with one SKU that is taken from so many stock records.
+func (g *gathering) weight(sku shop.SKU, parts int) int {
+	if g.cared[sku] {
+		return caredItems
+	}
+	return parts
+}
+
+// caredItems bounds what a commit holds of one SKU with a care: stock, care, two entries in lists
+// of shortages, two facts.
+const caredItems = 6
 
 // onShortage decides what a bound means. A SKU that is not split is simply short, and the bound
 // says what was available. One that is split is short only if all its allotments together were, at
@@ -73,6 +140,10 @@ func (s *Service) onShortage(
 	ctx context.Context, g *gathering, bound *platform.BoundError, c room.Cause,
 ) error {
 	sku := shop.SKU(strings.TrimPrefix(bound.Key.Part, stockPart("")))
+	if uncared(bound) {
+		g.careful = true
+		return nil
+	}
 	at, found := slices.BinarySearchFunc(g.want, sku, func(i event.StockItem, sku shop.SKU) int {
 		return strings.Compare(string(i.SKU), string(sku))
 	})
@@ -94,7 +165,40 @@ func (s *Service) onShortage(
 			return nil
 		}
 	}
+	has, err := s.hasCare(ctx, sku)
+	if err != nil {
+		return err
+	}
+	if has {
+		return s.lookForCares(ctx, g)
+	}
 	return s.reject(ctx, g.order, g.want[at], available, c)
+}
+
+func (s *Service) hasCare(ctx context.Context, sku shop.SKU) (bool, error) {
+	_, err := s.desk.Store.Get(ctx, CareKey(sku))
+	if errors.Is(err, platform.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// lookForCares finds out which SKUs of the order have a care, once one of them was found to: not
+// one by one, each by a commit that is refused.
+func (s *Service) lookForCares(ctx context.Context, g *gathering) error {
+	if g.cared != nil {
+		return nil
+	}
+	cared := make(map[shop.SKU]bool)
+	for _, i := range g.want {
+		has, err := s.hasCare(ctx, i.SKU)
+		if err != nil {
+			return err
+		}
+		cared[i.SKU] = has
+	}
+	g.cared = cared
+	return nil
 }
 
 func (g *gathering) see(sku shop.SKU, available []int64) {

@@ -125,10 +125,12 @@ func TestGatheringTakesEverythingOnce(t *testing.T) {
 		var h *Hold
 		var taken []event.StockItem
 		for h == nil || h.State == Gathering() {
-			f := nextGather(h, "ord_1", want, most, func(i event.StockItem) []event.StockItem {
+			weight := func(_ shop.SKU, parts int) int { return parts }
+			share := func(i event.StockItem) []event.StockItem {
 				parts, _ := shareOut(i, 1%allotments, spreadEvenly(i.Quantity, allotments))
 				return parts
-			})
+			}
+			f := nextGather(h, "ord_1", want, most, weight, share)
 			if h == nil {
 				h = Begin("ord_1")
 			}

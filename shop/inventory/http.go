@@ -73,13 +73,16 @@ func (s *Service) PutStock(ctx context.Context, in *PutStockIn) (*PutStockOut, e
 		return nil, err
 	}
 	caller := room.CallerOf(ctx)
-	if err := s.mayCount(ctx, caller, sku); err != nil {
+	if _, err := s.mayCount(ctx, caller, sku); err != nil {
 		return nil, err
 	}
 	if in.Body.OnHand < 0 || in.Body.OnHand > MaxUnits {
 		return nil, shop.Errorf(shop.Invalid, "onHand is 0 to %d, not %d", MaxUnits, in.Body.OnHand)
 	}
-	once, err := onceOf(caller, sku, in)
+	once, err := onceOf(caller, "PUT /v1/stock", in.IdempotencyKey, struct {
+		SKU  shop.SKU
+		Body CountBody
+	}{sku, in.Body})
 	if err != nil {
 		return nil, err
 	}
@@ -109,36 +112,34 @@ func (s *Service) PutStock(ctx context.Context, in *PutStockIn) (*PutStockOut, e
 	}, nil
 }
 
-// mayCount refuses whoever may not say what is on the shelf.
-func (s *Service) mayCount(ctx context.Context, caller room.Caller, sku shop.SKU) error {
+// mayCount refuses whoever may not say what is on the shelf, and returns whose it is.
+func (s *Service) mayCount(
+	ctx context.Context, caller room.Caller, sku shop.SKU,
+) (shop.ID, error) {
 	switch {
 	case caller == (room.Caller{}):
-		return shop.Errorf(shop.Unauthorised, "a dealer's or an admin's token is needed")
+		return "", shop.Errorf(shop.Unauthorised, "a dealer's or an admin's token is needed")
 	case !caller.May(room.Dealer(), room.Admin()):
-		return shop.Errorf(shop.Forbidden, "only dealers and admins set stock")
+		return "", shop.Errorf(shop.Forbidden, "only dealers and admins set stock")
 	}
 	owner, err := s.owners.Owner(ctx, sku)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if caller.May(room.Dealer()) && owner != caller.ID {
-		return shop.Errorf(shop.NotFound, "you have no listing %s", sku)
+		return "", shop.Errorf(shop.NotFound, "you have no listing %s", sku)
 	}
-	return nil
+	return owner, nil
 }
 
-func onceOf(caller room.Caller, sku shop.SKU, in *PutStockIn) (room.Once, error) {
-	if in.IdempotencyKey == "" {
+func onceOf(caller room.Caller, route, key string, request any) (room.Once, error) {
+	if key == "" {
 		return room.Once{}, shop.Errorf(shop.KeyMissing, "an Idempotency-Key header is required").
 			WithHint("send one new key a count, and the same one with every retry")
 	}
-	sum, err := room.Fingerprint(struct {
-		SKU  shop.SKU
-		Body CountBody
-	}{sku, in.Body})
+	sum, err := room.Fingerprint(request)
 	return room.Once{
-		Principal: string(caller.ID), Route: "PUT /v1/stock",
-		Key: in.IdempotencyKey, Fingerprint: sum,
+		Principal: string(caller.ID), Route: route, Key: key, Fingerprint: sum,
 	}, err
 }
 
@@ -147,6 +148,13 @@ func onceOf(caller room.Caller, sku shop.SKU, in *PutStockIn) (room.Once, error)
 func (s *Service) count(
 	ctx context.Context, tx *room.Tx, sku shop.SKU, onHand int64,
 ) (Level, error) {
+	care, err := room.Get[Care](ctx, tx, CareKey(sku))
+	if err != nil {
+		return Level{}, err
+	}
+	if care != nil {
+		return s.countCared(ctx, tx, sku, onHand)
+	}
 	available, err := availableIn(ctx, tx, sku)
 	if err != nil {
 		return Level{}, err
@@ -164,10 +172,7 @@ func (s *Service) count(
 	}
 	l.Available = onHand - l.Reserved
 	if l.Available < 0 {
-		return l, shop.Errorf(shop.Conflict,
-			"%d units of %s are reserved for orders, so %d cannot be on hand; nothing was changed",
-			l.Reserved, sku, onHand).
-			WithHint("cancel orders first, or count again after they were dispatched")
+		return l, tooFew(sku, onHand, l.Reserved)
 	}
 	if onHand == had {
 		return l, nil
@@ -183,4 +188,37 @@ func (s *Service) count(
 		f.Spread, _ = takeOut(-f.Quantity, available) // enough: onHand is not below reserved
 	}
 	return l, tx.Announce(ctx, f, 1)
+}
+
+// tooFew refuses a count of fewer units than are promised to orders.
+func tooFew(sku shop.SKU, onHand, reserved int64) error {
+	return shop.Errorf(shop.Conflict,
+		"%d units of %s are reserved for orders, so %d cannot be on hand; nothing was changed",
+		reserved, sku, onHand).
+		WithHint("cancel orders first, count again after they were dispatched, or announce a " +
+			"stock-take, which says what is short")
+}
+
+// countCared is count for a SKU with a care.
+func (s *Service) countCared(
+	ctx context.Context, tx *room.Tx, sku shop.SKU, onHand int64,
+) (Level, error) {
+	k, _, err := keeping(ctx, tx, sku)
+	if err != nil {
+		return Level{}, err
+	}
+	if onHand < k.reserved {
+		return k.level(), tooFew(sku, onHand, k.reserved)
+	}
+	change := onHand - k.onHand
+	if change == 0 {
+		return k.level(), nil
+	}
+	err = tx.Announce(ctx, &event.StockMoved{
+		Movement: s.desk.IDs.NewID("mov"), SKU: sku, Quantity: change, Reason: reasonCount,
+	}, 1)
+	if err == nil {
+		err = k.settle(ctx, tx, change, 0, byStock)
+	}
+	return k.level(), err
 }

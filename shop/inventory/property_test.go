@@ -11,6 +11,7 @@ import (
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/room"
 )
 
 // life is one order as the other rooms would live it, and the facts of it so far.
@@ -20,6 +21,7 @@ type life struct {
 	parcels     [][]event.StockItem
 	dispatched  int
 	placed, end bool
+	stuck       bool // a parcel left with units that a stock-take had not found
 	facts       []event.Fact
 }
 
@@ -87,7 +89,7 @@ func (h *history) deliver(f event.Fact, crash int64) bool {
 	h.serial++
 	err := h.w.deliver(f)
 	h.w.store.arm(0, false)
-	_, leaves := f.(*event.ShipmentDispatched)
+	left, leaves := f.(*event.ShipmentDispatched)
 	switch {
 	case err == nil:
 		return true
@@ -95,7 +97,10 @@ func (h *history) deliver(f event.Fact, crash int64) bool {
 		h.w.restart()
 	case errors.Is(err, platform.ErrNotYet):
 	case leaves && shop.CodeOf(err) == shop.Conflict:
-		return true // it left after its hold was given back and sold again: a person has to look
+		for _, l := range h.lives {
+			l.stuck = l.stuck || l.id == left.Order
+		}
+		return true // it left although its units were sold again, or not found: a person looks
 	default:
 		h.t.Fatalf("%s of %s: %v", f.Type(), f.Subject(), err)
 	}
@@ -112,6 +117,34 @@ func (h *history) supply() {
 		if err != nil {
 			h.t.Fatalf("adjust %s by %d: %v", sku, n, err)
 		}
+	}
+}
+
+// care sets rules, or counts, at random, perhaps with a crash.
+func (h *history) care() {
+	h.serial++
+	sku := rapid.SampledFrom(h.skus).Draw(h.t, "sku")
+	ann := as(room.Dealer(), "ann")
+	h.w.store.arm(max(0, rapid.Int64Range(-4, 1).Draw(h.t, "crash")), h.serial%2 == 0)
+	var err error
+	if rapid.Bool().Draw(h.t, "rules") {
+		in := &PutRulesIn{SKU: string(sku)}
+		in.Body.Safety = rapid.Int64Range(0, 3).Draw(h.t, "safety")
+		if at := rapid.Int64Range(-1, 4).Draw(h.t, "low at"); at >= 0 {
+			in.Body.LowAt = &at
+		}
+		_, err = h.w.s.PutRules(ann, in)
+	} else {
+		in := &PostCountIn{SKU: string(sku), IdempotencyKey: fmt.Sprint(h.serial)}
+		in.Body.Counted = rapid.Int64Range(0, 8).Draw(h.t, "counted")
+		_, err = h.w.s.PostCount(ann, in)
+	}
+	h.w.store.arm(0, false)
+	switch {
+	case errors.Is(err, errCrash):
+		h.w.restart()
+	case err != nil && shop.CodeOf(err) != shop.Conflict: // it is kept in allotments
+		h.t.Fatalf("care for %s: %v", sku, err)
 	}
 }
 
@@ -145,7 +178,7 @@ func (h *history) settled() {
 		case l.end:
 			ok = got == Released() || got == Rejected()
 		case gone:
-			ok = got == Consumed()
+			ok = got == Consumed() || l.stuck && got == Committed()
 		case l.placed:
 			ok = got == Committed()
 		default:
@@ -161,7 +194,7 @@ func (h *history) settled() {
 // process dies in between: no counter is ever negative, units are conserved at every prefix of the
 // log, the fold is the state, and every hold comes to where its order says. Method: random lives of
 // random orders over a few scarce SKUs, in chunks of at most three stock records, some of them
-// split.
+// split; in between rules are set and shelves counted.
 func TestAnyHistoryConserves(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -180,6 +213,10 @@ func TestAnyHistoryConserves(t *testing.T) {
 		for range rapid.IntRange(1, 40).Draw(rt, "steps") {
 			switch rapid.IntRange(0, 9).Draw(rt, "action") {
 			case 0:
+				if rapid.Bool().Draw(rt, "care") {
+					h.care()
+					continue
+				}
 				h.supply()
 			case 1, 2:
 				h.draw()

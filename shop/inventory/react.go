@@ -40,7 +40,13 @@ func (s *Service) holdOnOrderCreated(
 	for short := 0; short < maxShortages; {
 		more, err := s.gatherStep(ctx, &g, c)
 		bound, isBound := errors.AsType[*platform.BoundError](err)
+		few, isShort := errors.AsType[*shortError](err)
 		switch {
+		case isShort:
+			short++
+			if err := s.reject(ctx, f.Order, few.want, few.available, c); err != nil {
+				return err
+			}
 		case isBound:
 			short++
 			if err := s.onShortage(ctx, &g, bound, c); err != nil {
@@ -91,16 +97,19 @@ func (s *Service) releaseOnOrderExpired(
 // release gives back chunk after chunk. Nobody gathers any more once the first was given back, so
 // there are never more steps than chunks.
 func (s *Service) release(ctx context.Context, order shop.ID, c room.Cause) error {
-	for more := true; more; {
+	for more, careful := true, false; more; {
 		err := s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) error {
 			h, err := room.Get[Hold](ctx, tx, HoldKey(order))
 			if err != nil {
 				return err
 			}
-			more, err = s.releaseNext(ctx, tx, h, order)
+			more, err = s.releaseNext(ctx, tx, h, order, careful)
 			return err
 		})
-		if err != nil {
+		switch {
+		case uncared(err) && !careful:
+			careful, more = true, true
+		case err != nil:
 			return err
 		}
 	}
@@ -108,8 +117,9 @@ func (s *Service) release(ctx context.Context, order shop.ID, c room.Cause) erro
 }
 
 // releaseNext announces the next release of a hold, if there is one, and says whether more follow.
+// If it is careful it looks which SKUs have a care, and announces what it means to them.
 func (s *Service) releaseNext(
-	ctx context.Context, tx *room.Tx, h *Hold, order shop.ID,
+	ctx context.Context, tx *room.Tx, h *Hold, order shop.ID, careful bool,
 ) (bool, error) {
 	var kept chunk
 	if h != nil && !h.State.Ended() && len(h.Chunks) > 0 {
@@ -126,7 +136,54 @@ func (s *Service) releaseNext(
 	if f == nil {
 		return false, nil
 	}
-	return !f.Last, tx.Announce(ctx, f, h.next())
+	var cared []caredItem
+	if careful {
+		var err error
+		if cared, err = s.cared(ctx, tx, h, f); err != nil {
+			return false, err
+		}
+	}
+	if err := tx.Announce(ctx, f, h.next()); err != nil {
+		return false, err
+	}
+	for _, k := range cared {
+		if err := k.settle(ctx, tx, 0, -k.quantity, byRelease); err != nil {
+			return false, err
+		}
+	}
+	return !f.Last, nil
+}
+
+// cared finds the SKUs with a care in a release, and leaves out of it what does not fit into one
+// commit with them.
+func (s *Service) cared(
+	ctx context.Context, tx *room.Tx, h *Hold, f *event.StockReleased,
+) ([]caredItem, error) {
+	var list []caredItem
+	load := 0
+	for n, i := range f.Items {
+		care, err := room.Get[Care](ctx, tx, CareKey(i.SKU))
+		if err != nil {
+			return nil, err
+		}
+		if load++; care != nil {
+			load += caredItems - 1
+		}
+		if n > 0 && load > s.most {
+			f.Items = f.Items[:n]
+			f.Last = units(f.Items) == h.Units
+			break
+		}
+		if care == nil {
+			continue
+		}
+		k, _, err := keeping(ctx, tx, i.SKU)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, caredItem{k, i.Quantity})
+	}
+	return list, nil
 }
 
 // consumeOnDispatched takes what left in a parcel off the hold and off the shelf. A parcel that
@@ -144,6 +201,9 @@ func (s *Service) consumeOnDispatched(
 			done, loose, err = s.consumeNext(ctx, tx, f, want)
 			return err
 		})
+		if bound, ok := errors.AsType[*platform.BoundError](err); ok {
+			return tooMany(f, bound)
+		}
 		if err != nil {
 			return err
 		}
@@ -152,6 +212,17 @@ func (s *Service) consumeOnDispatched(
 		}
 	}
 	return nil
+}
+
+// tooMany says that a parcel has more units in it than are on hand. It is a stock-take that did not
+// find them, so a person has to look.
+func tooMany(f *event.ShipmentDispatched, bound *platform.BoundError) error {
+	return &shop.Error{
+		Code: shop.Conflict, Err: bound,
+		Message: "shipment " + string(f.Shipment) + " left with more units than were counted; " +
+			"nothing was taken off the shelf",
+		Hint: "count what is left on the shelf plus what is in the parcel, then redrive",
+	}
 }
 
 // restockOnReturnInspected puts units that came back on the shelf, once: the movement of each SKU

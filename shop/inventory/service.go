@@ -37,13 +37,17 @@ func New(desk *room.Desk, owners Owners) *Service {
 // Name implements room.Room.
 func (s *Service) Name() string { return "inventory" }
 
-// Level is how much there is of a SKU, over all its allotments. Available = OnHand - Reserved.
+// Level is how much there is of a SKU, over all its allotments. Available = OnHand - Reserved -
+// Safety, and 0 while that is less.
 type Level struct {
 	SKU        shop.SKU `json:"sku"`
 	OnHand     int64    `json:"onHand"`
 	Reserved   int64    `json:"reserved"`
-	Available  int64    `json:"available"`
+	Available  int64    `json:"available" doc:"units that orders can have"`
 	Allotments int      `json:"allotments"` // 0 when no unit of it was ever received
+	Safety     int64    `json:"safety,omitempty" doc:"units that are never promised to orders"`
+	Short      int64    `json:"short,omitempty" doc:"units promised to orders that are not there"`
+	Low        bool     `json:"low,omitempty" doc:"it was told that the SKU runs low"`
 }
 
 // Level returns how much there is of a SKU; all zero for one that was never received. While the
@@ -55,11 +59,19 @@ func (s *Service) Level(ctx context.Context, sku shop.SKU) (Level, error) {
 		return l, err
 	}
 	for _, r := range records {
+		if r.Key.Sort == careSort {
+			var c Care
+			if err := room.Decode(r.Value, &c); err != nil {
+				return l, shop.Errorf(shop.Internal, "decode the care of %s: %w", sku, err)
+			}
+			l.Safety, l.Short, l.Low = c.Safety, c.Short, c.Low
+			continue
+		}
+		l.Allotments++
 		l.OnHand += r.Counters[OnHand]
 		l.Reserved += r.Counters[Reserved]
-		l.Available += r.Counters[Available]
 	}
-	l.Allotments = len(records)
+	l.Available = max(0, l.OnHand-l.Reserved-l.Safety)
 	return l, nil
 }
 
@@ -130,6 +142,13 @@ func (s *Service) moveOnce(ctx context.Context, tx *room.Tx, m event.StockMoved)
 	if had != nil {
 		return had.same(m)
 	}
+	care, err := room.Get[Care](ctx, tx, CareKey(m.SKU))
+	if err != nil {
+		return err
+	}
+	if care != nil {
+		return moveCared(ctx, tx, m)
+	}
 	available, err := availableIn(ctx, tx, m.SKU)
 	if err != nil {
 		return err
@@ -148,6 +167,24 @@ func (s *Service) moveOnce(ctx context.Context, tx *room.Tx, m event.StockMoved)
 		}
 	}
 	return tx.Announce(ctx, &m, 1)
+}
+
+// moveCared moves units of a SKU with a care, and announces what that means to it. Whatever is not
+// promised to orders can be taken away, units that are kept back too.
+func moveCared(ctx context.Context, tx *room.Tx, m event.StockMoved) error {
+	k, _, err := keeping(ctx, tx, m.SKU)
+	if err != nil {
+		return err
+	}
+	if free := k.onHand - k.reserved; m.Quantity < 0 && free+m.Quantity < 0 {
+		return &platform.BoundError{
+			Key: StockKey(m.SKU, 0), Counter: Available, Have: free, Delta: m.Quantity,
+		}
+	}
+	if err := tx.Announce(ctx, &m, 1); err != nil {
+		return err
+	}
+	return k.settle(ctx, tx, m.Quantity, 0, byStock)
 }
 
 // same says whether a movement that happened is the one that is asked for.
@@ -177,9 +214,9 @@ func availableIn(ctx context.Context, tx *room.Tx, sku shop.SKU) ([]int64, error
 	return available, nil
 }
 
-// stock reads all allotments of a SKU.
+// stock reads all allotments of a SKU, and behind them its care if it has one.
 func (s *Service) stock(ctx context.Context, sku shop.SKU) ([]platform.Record, error) {
-	return s.desk.Store.List(ctx, platform.Query{Part: stockPart(sku), Limit: MaxAllotments})
+	return s.desk.Store.List(ctx, platform.Query{Part: stockPart(sku), Limit: MaxAllotments + 1})
 }
 
 // stockAtOnce reads all allotments of a SKU as they were at one moment: twice, until nothing

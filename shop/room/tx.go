@@ -119,6 +119,22 @@ func Get[T any](ctx context.Context, tx *Tx, key platform.Key) (*T, error) {
 	return v, nil
 }
 
+// Known is Get of what this unit of work has read or written already, and nil for what it has not:
+// it never reads the store. In a fold it is Get.
+func Known[T any](tx *Tx, key platform.Key) *T {
+	var e *entry
+	if tx.state != nil {
+		e = tx.state.entries[key]
+	} else {
+		e = tx.find(key)
+	}
+	if e == nil || !e.exists || e.deleted {
+		return nil
+	}
+	v, _ := e.value.(*T)
+	return v
+}
+
 // Kept is a record that is read again soon after it was written, so that the store keeps it decoded
 // as well, where it can. roomtest.CheckClone tests a Clone.
 type Kept interface {
@@ -156,13 +172,15 @@ func (tx *Tx) Add(key platform.Key, moves ...platform.Move) {
 	e.moves = merge(e.moves, moves)
 }
 
-// merge adds more to moves. A commit may move a counter once, so two moves of it become one.
+// merge adds more to moves. A commit may move a counter once, so two moves of it become one, which
+// has the higher floor of the two.
 func merge(moves, more []platform.Move) []platform.Move {
 next:
 	for _, m := range more {
 		for i := range moves {
-			if moves[i].Counter == m.Counter && moves[i].Floor == m.Floor {
+			if moves[i].Counter == m.Counter {
 				moves[i].Delta += m.Delta
+				moves[i].Floor = max(moves[i].Floor, m.Floor)
 				continue next
 			}
 		}

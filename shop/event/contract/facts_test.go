@@ -265,4 +265,23 @@ func mendStock(f event.Fact) {
 	case *event.StockConsumed:
 		positive(f.Items)
 	}
+	mendCare(f)
+}
+
+func mendCare(f event.Fact) {
+	switch f := f.(type) {
+	case *event.StockRuled:
+		f.Low = f.Low && f.Watched
+		if f.Aside = f.Safety; f.Watched && !f.Low {
+			f.Aside += f.LowAt + 1
+		}
+	case *event.StockLow:
+		f.LowAt += f.Available
+	case *event.StockRecovered:
+		f.Available += f.LowAt + 1
+	case *event.StockShort:
+		f.Units++
+	case *event.StockCovered:
+		f.Units++
+	}
 }

@@ -1,0 +1,88 @@
+package app_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop/inventory"
+	"github.com/souk-commerce/souk/shop/room"
+)
+
+// Goal: a dealer keeps units back, is told once that a SKU is low, takes stock below what is
+// promised, and sees the shortage until an order ends and units come; over HTTP. Method: one dealer,
+// another who sees nothing of it, two buyers, and the facts that the log has in the end.
+func TestDealerKeepsStock(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.list("dlr_1", "lamp", 10)
+	dealer, other := s.token("dlr_1", room.Dealer()), s.token("dlr_2", room.Dealer())
+	admin := s.token("adm_1", room.Admin())
+	var v inventory.RulesView
+	a := s.ask("PUT", "/v1/stock/lamp/rules", dealer, `{"safety":2,"lowAt":4}`)
+	a.decode(t, &v)
+	if a.status != 200 || v.Level.Available != 8 || v.Level.OnHand != 10 || v.Level.Low {
+		t.Fatalf("rules: %d %s", a.status, a.body)
+	}
+	buy := func(who, key string, units int) (id, status string) {
+		t.Helper()
+		var o struct{ ID, Status string }
+		a := s.ask("POST", "/v1/orders", who, checkout("lamp", units, "tok_visa"),
+			"Idempotency-Key", key, "Prefer", "wait=10")
+		a.decode(t, &o)
+		return o.ID, o.Status
+	}
+	ada, bob := s.token("cus_ada", room.Customer()), s.token("cus_bob", room.Customer())
+	first, status := buy(ada, "k1", 5)
+	if status != "placed" {
+		t.Fatalf("five of eight: %s", status)
+	}
+	if _, status := buy(bob, "k2", 4); status != "cancelled" {
+		t.Errorf("four of three that are not kept back: %s", status)
+	}
+	var take inventory.Take
+	for range 2 { // the second is a retry
+		a = s.ask("POST", "/v1/stock/lamp/counts", dealer, `{"counted":3}`,
+			"Idempotency-Key", "count")
+		a.decode(t, &take)
+		if a.status != 201 || take.Book != 10 || take.Difference != -7 || take.Short != 2 {
+			t.Fatalf("stock-take: %d %s", a.status, a.body)
+		}
+	}
+	want := []inventory.Shortage{{SKU: "lamp", Dealer: "dlr_1", Take: take.ID, Units: 2}}
+	for token, want := range map[string][]inventory.Shortage{
+		dealer: want, admin: want, other: nil,
+	} {
+		var page struct{ Items []inventory.Shortage }
+		s.ask("GET", "/v1/shortages", token, "").decode(t, &page)
+		if !slices.Equal(page.Items, want) {
+			t.Errorf("shortages %+v, want %+v", page.Items, want)
+		}
+	}
+	if a := s.ask("POST", "/v1/orders/"+first+"/cancel", ada, "", "Idempotency-Key",
+		"never mind"); a.status != 200 {
+		t.Fatalf("cancel: %d %s", a.status, a.body)
+	}
+	s.until("the ended order has covered the shortage", func() bool {
+		var page struct{ Items []inventory.Shortage }
+		s.ask("GET", "/v1/shortages", dealer, "").decode(t, &page)
+		return len(page.Items) == 0
+	})
+	s.ask("PUT", "/v1/stock/lamp", dealer, `{"onHand":20}`, "Idempotency-Key", "found")
+	s.ask("GET", "/v1/stock/lamp/rules", dealer, "").decode(t, &v)
+	if v.Level.Available != 18 || v.Level.Low || v.Safety != 2 || *v.LowAt != 4 {
+		t.Errorf("in the end: %+v", v)
+	}
+	var told []string
+	err := s.p.History().Log(t.Context(), "", func(_ string, e platform.Event) error {
+		if e.Subject == "stock/lamp" {
+			told = append(told, e.Type[len("souk.inventory."):])
+		}
+		return nil
+	})
+	if err != nil || !slices.Equal(told, []string{
+		"ruled.v1", "low.v1", "counted.v1", "short.v1", "covered.v1", "recovered.v1",
+	}) {
+		t.Errorf("told: %v %v", told, err)
+	}
+}
