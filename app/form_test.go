@@ -187,8 +187,8 @@ func TestPatterns(t *testing.T) {
 			rapid.StringMatching(`(tok_)?[A-Za-c0-9_-]{0,5}`), rapid.String(),
 			rapid.StringMatching(`[Xx]?[A-Ca-c]{0,70}\n?`),
 		).Draw(t, "text")
-		if got, want := p.takes(text), p.re.MatchString(text); got != want {
-			t.Fatalf("%s with %q: %v", p.re, text, got)
+		if got, want := p.takes(text), p.re().MatchString(text); got != want {
+			t.Fatalf("%s with %q: %v", p.re(), text, got)
 		}
 	})
 }

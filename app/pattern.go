@@ -4,12 +4,13 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"sync"
 )
 
 // pattern is a regular expression. Most of ours are some literal and then characters of one class
 // up to the end: of those, a text in ASCII is matched without the automaton.
 type pattern struct {
-	re     *regexp.Regexp
+	re     func() *regexp.Regexp // compiled when first needed, which is seldom
 	simple bool
 	prefix string
 	class  [128]bool
@@ -19,9 +20,12 @@ type pattern struct {
 
 // newPattern panics if expr is no regular expression: it stands in a tag.
 func newPattern(expr string) *pattern {
-	p := &pattern{re: regexp.MustCompile(expr)}
+	p := &pattern{re: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })}
 	tree, err := syntax.Parse(expr, syntax.Perl)
-	if err != nil || tree.Op != syntax.OpConcat {
+	if err != nil {
+		panic(err)
+	}
+	if tree.Op != syntax.OpConcat {
 		return p
 	}
 	parts := tree.Sub
@@ -58,7 +62,7 @@ func newPattern(expr string) *pattern {
 }
 
 // takes reports whether s matches.
-func (p *pattern) takes(s string) bool { return p.plainly(s) || p.re.MatchString(s) }
+func (p *pattern) takes(s string) bool { return p.plainly(s) || p.re().MatchString(s) }
 
 func (p *pattern) plainly(s string) bool {
 	rest, ok := strings.CutPrefix(s, p.prefix)

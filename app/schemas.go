@@ -39,9 +39,7 @@ func (currencySchema) Schema(huma.Registry) *huma.Schema {
 }
 
 func text(pattern string) *huma.Schema {
-	s := &huma.Schema{Type: huma.TypeString, Pattern: pattern}
-	s.PrecomputeMessages()
-	return s
+	return &huma.Schema{Type: huma.TypeString, Pattern: pattern}
 }
 
 // words makes the registry of schemas and teaches it the shop's language.

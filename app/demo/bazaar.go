@@ -44,6 +44,7 @@ func stalls() []stall {
 			{"LAMP-OIL", "Oil lamp, clay, as in the museum", 1290, plenty},
 			{"LAMP-WICK", "Wicks, a dozen", 350, plenty},
 			{flashSKU, flashTitle, flashPrice, flashUnits},
+			{twinSKU, "Desk lamp, one of a pair", 4200, followedUnits},
 		}},
 		{"dlr_spices", "The Saffron Scale, spices", []thing{
 			{"SPICE-SAFFRON", "Saffron, one gram in glass", 1195, plenty},
@@ -62,7 +63,7 @@ func stalls() []stall {
 			{"RUG-SADDLE", "Saddle bag, goat hair", 6400, scarce},
 			{"RUG-COASTER", "Four coasters that were a carpet", 1150, plenty},
 		}},
-		{"dlr_tea", "Samovar House, tea", []thing{
+		{teaDealer, "Samovar House, tea", []thing{
 			{"TEA-MINT", "Gunpowder tea with mint, 200 g", 680, plenty},
 			{"TEA-APPLE", "Apple tea, 100 g", 450, plenty},
 			{"TEA-SMOKED", "Smoked black tea, 125 g", 890, plenty},
@@ -70,6 +71,7 @@ func stalls() []stall {
 			{"TEA-POT", "Double teapot, enamel", 3480, plenty},
 			{"TEA-SUGAR", "Sugar loaf and its hammer", 975, plenty},
 			{"TEA-HIBISCUS", "Hibiscus flowers, 150 g", 540, plenty},
+			{chestSKU, "Tea chest, cedar, half a kilo", 3600, followedUnits},
 		}},
 		{"dlr_brass", "Hammer & Moon, brass", []thing{
 			{"BRASS-TRAY", "Engraved tray, forty centimetres", 5600, plenty},

@@ -30,6 +30,9 @@ func (d *demo) sum(ctx context.Context) (*Summary, error) {
 	if err := d.askBooks(ctx, s); err != nil {
 		return nil, err
 	}
+	if err := d.askTale(ctx, s); err != nil {
+		return nil, fmt.Errorf("ask for the order that was followed: %w", err)
+	}
 	if s.Checks, err = d.verify(ctx); err != nil {
 		return nil, fmt.Errorf("check the books: %w", err)
 	}

@@ -56,6 +56,7 @@ const (
 	clicksThree      // sends the same checkout three times at once
 	wantsRefund      // gets the parcel, and sends it back
 	cannotPay        // the card is good until the parcel is packed
+	isFollowed       // buys of two dealers, and sends a part of it back
 	rushes           // wants one unit of the flash sale
 )
 
@@ -100,6 +101,10 @@ func (s Script) cast() []shopper {
 			one.card = "tok_requires_action"
 		case cannotPay:
 			one.card = "tok_capture_declined"
+		case isFollowed:
+			one.items = []order.Item{
+				{SKU: twinSKU, Quantity: twins}, {SKU: chestSKU, Quantity: 1},
+			}
 		}
 		all = append(all, one)
 	}
@@ -129,7 +134,7 @@ func (s Script) plots() []plot {
 	deal(regretsSoon, 2)
 	deal(clicksThree, 4)
 	deal(wantsRefund, 1)
-	all = append(all, cannotPay)
+	all = append(all, cannotPay, isFollowed)
 	for len(all) < s.Shoppers {
 		all = append(all, buys)
 	}
@@ -141,7 +146,7 @@ func (s Script) plots() []plot {
 func (s Script) arrival(chance *rand.Rand, p plot) time.Duration {
 	last := 1.0
 	switch p {
-	case walksAway:
+	case walksAway, isFollowed:
 		last = 0.1
 	case unanswered, wantsRefund, cannotPay:
 		last = 0.6

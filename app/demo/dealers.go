@@ -176,7 +176,7 @@ func (s *seller) chores(ctx context.Context) (all []chore, err error) {
 
 // next is what is to be done with a shipment now, if anything, and whether that is all for today.
 func (s *seller) next(sh fulfilment.ShipmentView) (verb string, over bool) {
-	if s.held[sh.ID] {
+	if s.held[sh.ID] || followed(sh.Lines) {
 		return "", true
 	}
 	far, known := s.plan[sh.ID]

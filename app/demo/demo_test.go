@@ -26,7 +26,7 @@ import (
 )
 
 // returns is how long parcels may be returned.
-const returns = 200 * time.Millisecond
+const returns = time.Second
 
 // open starts an empty shop in memory, with the short patience that suits a demo.
 func open(t *testing.T) demo.Config {
@@ -114,6 +114,7 @@ func TestDayEndsInBalance(t *testing.T) {
 		if !told || s.Flash.Sold != 10 {
 			t.Errorf("a story is missing: %+v, %+v, %+v", o, s.Regrets, s.Flash)
 		}
+		wantTale(t, &s.Tale)
 	}
 	if c := s.DoubleClicks; c.Shoppers < 1 || c.Clicks != 3*c.Shoppers || c.Orders != c.Shoppers {
 		t.Errorf("double clicks: %+v", c)
@@ -130,6 +131,23 @@ func TestDayEndsInBalance(t *testing.T) {
 	}
 	if shown.Load() == 0 {
 		t.Error("nobody was shown anything")
+	}
+}
+
+// wantTale requires the order that is followed to have come to its end, and every amount to be what
+// the prices make it: nothing of it is left to chance.
+func wantTale(t *testing.T, have *demo.Tale) {
+	t.Helper()
+	var captured, shares int64
+	for _, p := range have.Parcels {
+		captured += p.Amount
+	}
+	for _, s := range have.Shares {
+		shares += s.Amount
+	}
+	if !have.Whole() || have.Total != 12000 || captured != have.Total || have.Refunded != 4200 ||
+		have.Left != 11 || shares != (12000-4200)*9/10 {
+		t.Errorf("the order that is followed: %+v", have)
 	}
 }
 

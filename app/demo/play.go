@@ -41,7 +41,10 @@ const tokenLife = 4 * time.Hour
 const (
 	Customer shop.ID = "cus_0001"
 	Dealer   shop.ID = "dlr_lamps"
-	Admin    shop.ID = "adm_souk"
+
+	teaDealer shop.ID = "dlr_tea"
+
+	Admin shop.ID = "adm_souk"
 )
 
 const marketOpen = "the market is open"
@@ -59,8 +62,12 @@ type demo struct {
 	mu     sync.Mutex // guards everything below
 	faults []string
 	first  map[shop.ID]bool // orders that the dealers see to before others
-	count  struct{ clickers, clicks, clicked, regrets, tooLate, refunds int }
-	rush   time.Duration // until the last shopper of the flash sale had an answer
+	tale   Tale
+	// taleReturn is the return of the order that is followed.
+	taleReturn shop.ID
+
+	count struct{ clickers, clicks, clicked, regrets, tooLate, refunds int }
+	rush  time.Duration // until the last shopper of the flash sale had an answer
 }
 
 // maxFaults bounds what is listed; one is enough to fail.

@@ -27,9 +27,21 @@ func (d *demo) sendBack(ctx context.Context, token string, id shop.ID) error {
 	if err != nil {
 		return err
 	}
+	if _, err := d.comeBack(ctx, token, d.admin, id, parcel, sh.Lines); err != nil {
+		return err
+	}
+	d.with(func() { d.count.refunds++ })
+	return nil
+}
+
+// comeBack sends lines of a delivered parcel back. Whoever has the dealer's token takes them in and
+// finds them as good as new.
+func (d *demo) comeBack(
+	ctx context.Context, token, dealer string, id, parcel shop.ID, lines []event.ParcelLine,
+) (r fulfilment.ReturnView, err error) {
 	var wishes []fulfilment.Wish
 	var units []event.InspectedUnits
-	for _, l := range sh.Lines {
+	for _, l := range lines {
 		wishes = append(wishes, fulfilment.Wish{
 			SKU: l.SKU, Quantity: l.Quantity, Reason: "not_as_described",
 		})
@@ -37,31 +49,29 @@ func (d *demo) sendBack(ctx context.Context, token string, id shop.ID) error {
 			SKU: l.SKU, Quantity: l.Quantity, Verdict: fulfilment.Restock,
 		})
 	}
-	var r fulfilment.ReturnView
 	err = d.tell(ctx, request{
 		method: "POST", path: "/v1/orders/" + string(id) + "/returns", token: token,
 		key: "return-" + string(id), body: map[string]any{"shipment": parcel, "lines": wishes},
 	}, &r)
 	if err != nil {
-		return err
+		return r, err
 	}
 	for _, step := range []struct {
 		verb string
 		body any
 	}{
-		{"approve", nil}, {"receive", map[string]any{"items": sh.Lines}},
+		{"approve", nil}, {"receive", map[string]any{"items": lines}},
 		{"inspect", map[string]any{"units": units}},
 	} {
 		err := d.tell(ctx, request{
 			method: "POST", path: "/v1/returns/" + string(r.ID) + "/" + step.verb,
-			token: d.admin, key: step.verb + "-" + string(r.ID), body: step.body,
+			token: dealer, key: step.verb + "-" + string(r.ID), body: step.body,
 		}, &r)
 		if err != nil {
-			return err
+			return r, err
 		}
 	}
-	d.with(func() { d.count.refunds++ })
-	return nil
+	return r, nil
 }
 
 // tell sends a request that must succeed, and reads its answer.

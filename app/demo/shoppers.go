@@ -141,7 +141,7 @@ func (d *demo) after(ctx context.Context, s *shopper, token string, o order.View
 	switch s.plot {
 	case regrets, regretsSoon:
 		return d.regret(ctx, s, token, o)
-	case wantsRefund, cannotPay:
+	case wantsRefund, cannotPay, isFollowed:
 		if o.Status != order.Placed().String() {
 			return nil // on a machine that is too slow for the order's deadline; the books tell
 		}
@@ -150,6 +150,8 @@ func (d *demo) after(ctx context.Context, s *shopper, token string, o order.View
 	switch s.plot {
 	case wantsRefund:
 		return d.sendBack(ctx, token, o.ID)
+	case isFollowed:
+		return d.follow(ctx, token, o.ID)
 	case cannotPay:
 		return d.until(ctx, token, o.ID, "on hold", func(v order.View) bool {
 			return v.Status == order.OnHold().String()

@@ -187,6 +187,14 @@ func parcelStep(f event.Fact) (shop.ID, Step) {
 	switch f := f.(type) {
 	case *event.ShipmentRequested:
 		return f.Order, Step{Word: "shipment", Tone: Plain}
+	case *event.ShipmentSplit:
+		return f.Order, Step{Word: "split", Tone: Odd}
+	case *event.ReturnRequested:
+		return f.Order, Step{Word: "sent back", Tone: Odd}
+	case *event.ReturnReceived:
+		return f.Order, Step{Word: "received", Tone: Plain}
+	case *event.ReturnClosed:
+		return f.Order, Step{Word: "settled", Tone: Good}
 	case *event.ShipmentPacked:
 		return f.Order, Step{Word: "packed", Tone: Plain}
 	case *event.ShipmentDispatched:

@@ -33,6 +33,8 @@ type Summary struct {
 	Latency      Placing      `json:"placing"`
 	Payouts      Payouts      `json:"payouts"`
 
+	Tale Tale `json:"tale"`
+
 	Books []ledger.TrialBalance `json:"books"`
 
 	Checks   *verify.Report `json:"checks"`
@@ -191,6 +193,7 @@ func (s *Summary) Write(out io.Writer, colour bool) error {
 		grouped(int64(s.Events.Messages)))
 	p.row("placed in", "P50 %s, P95 %s, P99 %s ms over HTTP, a disk sync in %s ms",
 		short(s.Latency.P50), short(s.Latency.P95), short(s.Latency.P99), short(s.Latency.Fsync))
+	p.tale(&s.Tale)
 	p.money(s.Money)
 	p.trial(s.Books)
 	p.verdict(s)

@@ -20,7 +20,10 @@ func newLiar(t *testing.T, w world) *liar {
 	w.clock = platformtest.NewClock(platformtest.Start())
 	l := &liar{}
 	var err error
-	w.bank, err = sandbox.Open(sandbox.Options{Clock: w.clock, Secret: secret()})
+	w.bank, err = sandbox.Open(sandbox.Options{
+		Clock: w.clock, Secret: secret(),
+		Sink: func(_ context.Context, hook sandbox.Webhook) error { return l.m.hook(hook) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,12 +31,12 @@ func newLiar(t *testing.T, w world) *liar {
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.w, l.client = w, &client{t: t, m: m}
 	t.Cleanup(func() {
-		if err := m.close(); err != nil {
+		if err := l.m.close(); err != nil {
 			t.Error(err)
 		}
 	})
-	l.client = &client{t: t, m: m}
 	if err := l.list("lamp", 10); err != nil {
 		t.Fatal(err)
 	}

@@ -156,10 +156,13 @@ func (m *market) audit() {
 // verify runs the checker over the whole history.
 func (m *market) verify(quiescent bool) {
 	m.t.Helper()
+	if m.contracts == nil {
+		m.contracts = compiled(m.t)
+	}
 	report, err := verify.Run(context.Background(), verify.Input{
 		History: m.p.History(), Delivery: m.p.Delivery(), Rooms: m.app.Rooms(),
 		Catalogue: m.cat, Quiescent: quiescent, Provider: m.provided, Payouts: m.paid,
-		LedgerOf: sandbox.Name,
+		LedgerOf: sandbox.Name, Contracts: m.contracts,
 	})
 	if err != nil {
 		m.t.Errorf("verify: %v", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/souk-commerce/souk/app/verify"
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/platform/embedded/crashtest"
 	"github.com/souk-commerce/souk/platform/platformtest"
@@ -36,23 +37,25 @@ type outside struct {
 // run again.
 func TestCrashAtEveryWrite(t *testing.T) {
 	t.Parallel()
+	contracts := compiled(t)
 	for _, s := range scripts() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			crashAll(t, s)
+			crashAll(t, s, contracts)
 		})
 	}
 }
 
 // crashAll crashes a script at every n-th write, or at all of them in slices that fit into memory.
-func crashAll(t *testing.T, s script) {
+func crashAll(t *testing.T, s script, contracts verify.Contracts) {
 	t.Helper()
 	every, percents := 15, []int{0}
 	if s.name == "longest" {
 		every = 100
 	}
 	base, books, now := s.base(t)
-	want := s.calm(t, base, books, now)
+	first := &campaign{t: t, script: s, books: books, now: now, contracts: contracts}
+	want := first.calm(t, base)
 	if s.old {
 		likeNew(t, want)
 	}
@@ -64,7 +67,9 @@ func crashAll(t *testing.T, s script) {
 		}
 	}
 	for _, offset := range offsets {
-		c := &campaign{t: t, script: s, want: want, books: books, now: now}
+		c := &campaign{
+			t: t, script: s, want: want, books: books, now: now, contracts: contracts,
+		}
 		o := crashtest.Options{
 			Every: every, Offset: offset, Percents: percents, Seed: uint64(offset),
 			Beside: c.beside,
@@ -87,6 +92,8 @@ type campaign struct {
 	clock *platformtest.Clock
 	bank  *sandbox.Sandbox
 	payer *payer.Sandbox
+
+	contracts verify.Contracts // of all campaigns
 }
 
 // base is the file system, the provider's books and the time when the faults begin.
@@ -118,11 +125,8 @@ func (s script) base(t *testing.T) (*vfs.MemFS, []sandbox.Entry, time.Time) {
 }
 
 // calm runs the script without a fault and returns where it leads.
-func (s script) calm(
-	t *testing.T, base *vfs.MemFS, books []sandbox.Entry, now time.Time,
-) string {
+func (c *campaign) calm(t *testing.T, base *vfs.MemFS) string {
 	t.Helper()
-	c := &campaign{t: t, script: s, books: books, now: now}
 	c.play(t, base.CrashClone(vfs.CrashCloneCfg{}), &crashtest.Log{})
 	if t.Failed() {
 		t.Fatal("the script fails without a fault")
@@ -136,7 +140,9 @@ func (c *campaign) play(t *testing.T, fs vfs.FS, log *crashtest.Log) {
 	t.Helper()
 	c.clock = platformtest.NewClock(c.now)
 	c.bank, c.payer = reopenBank(t, c.clock, c.books), reopenPayer(t, c.clock, nil)
-	m, err := openMarket(t, world{fs: fs, clock: c.clock, bank: c.bank, payer: c.payer})
+	m, err := openMarket(t, world{
+		fs: fs, clock: c.clock, bank: c.bank, payer: c.payer, contracts: c.contracts,
+	})
 	if err != nil {
 		t.Errorf("open: %v", err)
 		return
@@ -208,6 +214,7 @@ func (c *campaign) recover(
 	bank := reopenBank(t, clock, out.ledger)
 	m, err := openMarket(t, world{
 		fs: fs, dir: dir, clock: clock, bank: bank, payer: reopenPayer(t, clock, out.paid),
+		contracts: c.contracts,
 	})
 	if err != nil {
 		t.Errorf("open after the crash: %v", err)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/souk-commerce/souk/app/verify"
 	"github.com/souk-commerce/souk/platform/embedded/crashtest"
 	"github.com/souk-commerce/souk/platform/platformtest"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
@@ -17,6 +18,7 @@ import (
 // again, and the script is run again. The provider lives on.
 func TestEveryFileOperationFails(t *testing.T) {
 	t.Parallel()
+	contracts := compiled(t)
 	for _, reads := range []bool{false, true} {
 		t.Run(map[bool]string{false: "writes", true: "all"}[reads], func(t *testing.T) {
 			t.Parallel()
@@ -24,7 +26,7 @@ func TestEveryFileOperationFails(t *testing.T) {
 			if soak() {
 				o.Every, o.Offset = 1, 0
 			}
-			b := &broken{t: t}
+			b := &broken{t: t, contracts: contracts}
 			b.want = calmPlace(t)
 			crashtest.FailingSome(t, o, b.play, b.check)
 		})
@@ -56,6 +58,8 @@ type broken struct {
 
 	clock *platformtest.Clock
 	bank  *sandbox.Sandbox
+
+	contracts verify.Contracts // of all campaigns
 }
 
 // play tries to sell something. What fails is tolerated; what is acknowledged is kept.
@@ -78,7 +82,9 @@ func (b *broken) play(fs vfs.FS, log *crashtest.Log) {
 // check tries again on what a power cut after the failure leaves.
 func (b *broken) check(t *testing.T, crash crashtest.Crash) {
 	t.Helper()
-	m, err := openMarket(t, world{fs: crash.FS, clock: b.clock, bank: b.bank})
+	m, err := openMarket(t, world{
+		fs: crash.FS, clock: b.clock, bank: b.bank, contracts: b.contracts,
+	})
 	if err != nil {
 		t.Errorf("open again: %v", err)
 		return

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/souk-commerce/souk/app/verify"
 	"github.com/souk-commerce/souk/platform/platformtest"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/payment"
@@ -20,6 +21,7 @@ import (
 // sold and given back, and with SOUK_SOAK also sold, cancelled once it is known, cancelled at once.
 func TestEveryLieOfTheProvider(t *testing.T) {
 	t.Parallel()
+	contracts := compiled(t)
 	for _, token := range sandbox.Tokens() {
 		for name, story := range stories() {
 			if !soak() && name != "given back" { // which most of the others are a part of
@@ -27,7 +29,7 @@ func TestEveryLieOfTheProvider(t *testing.T) {
 			}
 			t.Run(token.Token+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				tell(t, token, story)
+				tell(t, contracts, token, story)
 			})
 		}
 	}
@@ -60,12 +62,13 @@ type liar struct {
 	*client
 	token sandbox.Token
 	heard int // webhooks that were taken
+	w     world
 
 	bought int // orders of buy
 }
 
 // tell tells one story with one token.
-func tell(t *testing.T, token sandbox.Token, s story) {
+func tell(t *testing.T, contracts verify.Contracts, token sandbox.Token, s story) {
 	t.Helper()
 	clock := platformtest.NewClock(platformtest.Start())
 	l := &liar{token: token}
@@ -76,7 +79,7 @@ func tell(t *testing.T, token sandbox.Token, s story) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := openMarket(t, world{clock: clock, bank: bank})
+	m, err := openMarket(t, world{clock: clock, bank: bank, contracts: contracts})
 	if err != nil {
 		t.Fatal(err)
 	}

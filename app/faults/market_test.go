@@ -16,11 +16,13 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/souk-commerce/souk/app"
+	"github.com/souk-commerce/souk/app/verify"
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/platform/embedded"
 	"github.com/souk-commerce/souk/platform/platformtest"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
+	"github.com/souk-commerce/souk/shop/event/contract"
 	"github.com/souk-commerce/souk/shop/fulfilment"
 	post "github.com/souk-commerce/souk/shop/fulfilment/sandbox"
 	"github.com/souk-commerce/souk/shop/ledger"
@@ -47,6 +49,8 @@ type market struct {
 	bank  *sandbox.Sandbox
 	payer *payer.Sandbox // of dealers
 	dir   string
+
+	contracts verify.Contracts // nil until it is verified
 }
 
 // world is what a market is opened in.
@@ -63,6 +67,19 @@ type world struct {
 	pay func(*payment.Options)
 	// dress stands in front of the platform; nil is the platform itself.
 	dress func(platform.Platform) platform.Platform
+	// contracts are those of whoever opens many markets; nil makes them when they are needed, which
+	// takes longer than most stories.
+	contracts verify.Contracts
+}
+
+// compiled are the contracts of this build.
+func compiled(t testing.TB) verify.Contracts {
+	t.Helper()
+	c, err := contract.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // secret signs the bank's webhooks.
@@ -76,6 +93,7 @@ func openMarket(t testing.TB, w world) (*market, error) {
 	}
 	m := &market{
 		t: t, cat: event.NewCatalogue(), clock: w.clock, bank: w.bank, payer: w.payer,
+		contracts: w.contracts,
 	}
 	dir := w.dir
 	if dir == "" && w.fs != nil {

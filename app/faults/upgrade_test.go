@@ -179,7 +179,8 @@ func likeNew(t *testing.T, want string) {
 			continue
 		}
 		base, books, now := s.base(t)
-		if fresh := s.calm(t, base, books, now); fresh != want {
+		c := &campaign{t: t, script: s, books: books, now: now}
+		if fresh := c.calm(t, base); fresh != want {
 			t.Errorf("the upgrade leads to\n%s\nand today's Souk alone to\n%s", want, fresh)
 		}
 		return

@@ -49,6 +49,7 @@ type life struct {
 	hold    hold
 	purse   purse
 	returns []comeback
+	wishes  []wish // of banks, that their customers confirm
 
 	stickers []sticker
 	parcels  []parcel       // as placed, the n-th at n-1; behind them those that were split
@@ -69,11 +70,14 @@ type parcel struct {
 	undone   int64 // refunds that came back
 	booked   int64 // captured, by the ledger
 	returned int64 // refunded, by the ledger
+	disputed int64 // taken by disputes, and not given back
+	contests int64 // the same, by the ledger
 	earned   int64 // by the dealer, of what is booked
 	taken    place // of the capture
 	matured  bool
-	told     bool // the customer knows that it left
-	absent   bool // only a number: others were split into theirs
+	told     bool    // the customer knows that it left
+	absent   bool    // only a number: others were split into theirs
+	rest     shop.ID // that was split from it
 }
 
 func newBooks(r *run) *books {
@@ -114,6 +118,7 @@ func (b *books) enter(it *item, l *life) {
 	}()
 	b.comes(it, l)
 	b.labelled(it, l)
+	b.agree(it, l)
 	b.stock.enter(it, l)
 	b.money.enter(it, l)
 	b.payouts.enter(it)

@@ -36,6 +36,20 @@ func corruptStops() []corruption {
 				})
 			})
 		}},
+		{"I28", "an order shows its customer until another moment than the bank", func(tp *tape) {
+			edit(tp, func(f *event.OrderProgressed) bool {
+				asks := f.Confirm.Attempt > 0
+				f.Confirm.Until = f.Confirm.Until.Add(time.Hour)
+				return asks
+			})
+		}},
+		{"I28", "an order asks its customer for what no bank wants", func(tp *tape) {
+			edit(tp, func(f *event.OrderProgressed) bool {
+				none := f.Confirm.Attempt == 0
+				f.Confirm.Attempt = 1
+				return none
+			})
+		}},
 		{"I28", "parcels are stopped by no hold", func(tp *tape) {
 			edit(tp, func(f *event.ParcelsStopped) bool { f.Round++; return true })
 		}},

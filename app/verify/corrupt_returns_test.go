@@ -113,6 +113,31 @@ func corruptAxis() []corruption {
 				drop(tp, func(m *event.OrderReturnMoved) bool { return m.Order == f.Order })
 			}
 		}},
+		{"I41", "a return ends with more goods than arrived", func(tp *tape) {
+			edit(tp, func(f *event.ReturnClosed) bool {
+				if len(f.Items) == 0 {
+					return false
+				}
+				f.Items[0].Quantity++
+				return true
+			})
+		}},
+		{"I41", "another order's payment is to pay for a return", func(tp *tape) {
+			edit(tp, func(f *event.ReturnInspected) bool { f.Payment += "x"; return true })
+		}},
+		{"I20", "a return is paid in another currency", func(tp *tape) {
+			edit(tp, func(f *event.ReturnClosed) bool { f.Refunded.Currency = "EUR"; return true })
+		}},
+		{"I32", "a timer names another parcel than its return", func(tp *tape) {
+			edit(tp, func(f *event.ReturnDue) bool { f.Shipment += "1"; return true })
+		}},
+		{"I32", "goods are waited for that nobody let come", func(tp *tape) {
+			edit(tp, func(f *event.ReturnDue) bool {
+				was := f.Stage == "answer"
+				f.Stage = "arrival"
+				return was
+			})
+		}},
 		{"I29", "a return waits beyond its time", func(tp *tape) {
 			drop(tp, func(f *event.ReturnClosed) bool { return f.Reason == "nothing_arrived" })
 		}},
@@ -152,6 +177,13 @@ func corruptSplits() []corruption {
 			edit(tp, func(f *event.ShipmentRequested) bool {
 				f.Lines[0].Quantity++
 				return f.Shipment == s.Rest
+			})
+		}},
+		{"I28", "a parcel leaves and does not know of its rest", func(tp *tape) {
+			edit(tp, func(f *event.ShipmentDispatched) bool {
+				was := f.Rest != ""
+				f.Rest = ""
+				return was
 			})
 		}},
 		{"I12", "a parcel is split into another's number", func(tp *tape) {

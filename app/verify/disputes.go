@@ -95,10 +95,20 @@ func (m *money) disputeMoved(it *item, l *life, f *event.PaymentDisputeMoved) {
 			"dispute", f.Dispute, "movement", f.Movement)
 	}
 	d.moves = append(d.moves, f.Movement)
+	sign := int64(1)
 	if f.Back {
-		d.taken -= f.Amount.Amount
-	} else {
-		d.taken += f.Amount.Amount
+		sign = -1
+	}
+	d.taken += sign * f.Amount.Amount
+	p.fees += sign * f.Fee
+	for _, share := range f.Shares {
+		q, _ := l.parcel(share.Shipment)
+		if q == nil {
+			m.broken(bounds, it.at, "a dispute takes the money of a parcel that there is not",
+				"order", l.id, "dispute", f.Dispute, "shipment", share.Shipment)
+			continue
+		}
+		q.disputed += sign * share.Amount
 	}
 	if d.taken < 0 {
 		m.broken(bounds, it.at, "a dispute gives back more than it took", "order", l.id,

@@ -20,6 +20,8 @@ type late struct {
 	halts   []halting
 	moves   []moving
 	total   *naming // another total than that of the order
+
+	reminders []reminder
 }
 
 // question is one time that a provider was to be asked again.
@@ -61,6 +63,9 @@ func (b *books) judge(l *life) {
 	b.judgeTimers(l)
 	for i := range l.returns {
 		b.judgeReturn(l, &l.returns[i])
+	}
+	for i := range l.late.reminders {
+		b.judgeReminder(l, &l.late.reminders[i])
 	}
 	for i := range l.late.moves {
 		b.judgeMove(l, &l.late.moves[i])

@@ -48,6 +48,8 @@ func (m *money) posted(it *item, l *life, f *event.LedgerPosted) {
 			p.memo += e.Amount
 		case ledger.Receivable:
 			p.receivable += e.Amount
+		case ledger.Fees, ledger.Disputed:
+			p.borne += e.Amount
 		}
 	}
 	if f.Cause == "" || f.Cause != it.e.Causation {
@@ -58,7 +60,7 @@ func (m *money) posted(it *item, l *life, f *event.LedgerPosted) {
 		m.broken(doubleEntry, it.at, "a transaction of no order, or in another currency",
 			"transaction", f.Transaction, "order", l.id, "currency", f.Currency)
 	}
-	if m.ordered && (p.memo < 0 || p.receivable < 0) {
+	if m.ordered && (p.memo < 0 || p.receivable+p.borne < 0) {
 		m.broken(doubleEntry, it.at, "an account that only holds what is owed to us is below zero",
 			"transaction", f.Transaction, "order", l.id, "authorised", p.memo,
 			"receivable", p.receivable)
@@ -95,8 +97,15 @@ func (m *money) shares(it *item, l *life, f *event.LedgerPosted) {
 		case "refund_return":
 			q.returned -= s.Amount
 			q.earned += s.Amount - s.Tax - s.Commission
+		case "dispute":
+			q.contests += s.Amount
+			q.earned -= s.Amount - s.Tax - s.Commission
+		case "dispute_return":
+			q.contests -= s.Amount
+			q.earned += s.Amount - s.Tax - s.Commission
 		}
-		if q.booked > q.captured || q.returned > q.refunded+q.undone {
+		if q.booked > q.captured || q.returned > q.refunded+q.undone ||
+			q.booked < q.returned+q.contests && m.ordered {
 			m.broken(doubleEntry, it.at, "the books have more of a parcel than was moved",
 				"transaction", f.Transaction, "shipment", s.Shipment,
 				"booked", q.booked, "captured", q.captured,
@@ -116,9 +125,16 @@ func (m *money) booked(l *life) {
 		m.owed(doubleEntry, l, "the books have another authorisation than payment",
 			"books", p.memo, "payment", memo, "last", p.lastLedger.id)
 	}
-	if taken := p.captured - p.refunded; p.receivable != taken {
+	taken := p.captured - p.refunded - p.contested("") - p.fees
+	if p.receivable != taken {
 		m.owed(doubleEntry, l, "the books have other money than payment",
 			"books", p.receivable, "payment", taken, "last", p.lastLedger.id)
+	}
+	for i := range l.parcels {
+		if q := &l.parcels[i]; q.contests != q.disputed {
+			m.owed(doubleEntry, l, "the books have other disputes of a parcel than payment",
+				"parcel", i+1, "books", q.contests, "payment", q.disputed)
+		}
 	}
 }
 

@@ -198,6 +198,7 @@ func (o *orders) progressed(it *item, l *life, f *event.OrderProgressed) {
 	was := *h
 	kind, ref, _ := strings.Cut(f.Cause, "/")
 	o.once(it, l, kind, ref, f)
+	o.confirms(it, l, f)
 	h.captured, h.refunded, h.deadline = f.Captured, f.Refunded, f.Deadline
 	v := o.order(l)
 	back := f.Captured < was.captured ||

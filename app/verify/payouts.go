@@ -242,7 +242,7 @@ func (p *payouts) statement(it *item, f *event.LedgerPosted) {
 	switch {
 	case f.At.IsZero():
 	case f.Kind == "capture", f.Kind == "refund", f.Kind == "refund_return",
-		f.Kind == "maturity":
+		f.Kind == "dispute", f.Kind == "dispute_return", f.Kind == "maturity":
 		for _, s := range f.Splits {
 			l := p.lane(s.Dealer, f.Currency)
 			l.at = it.at
@@ -262,7 +262,7 @@ func (p *payouts) statement(it *item, f *event.LedgerPosted) {
 		l.at = it.at
 		if kind == "payable" {
 			switch f.Kind {
-			case "maturity":
+			case "maturity", "refund_return", "dispute_return":
 				l.matured -= e.Amount
 			case bookedOut, bookedBack:
 				l.out += e.Amount

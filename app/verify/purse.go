@@ -30,6 +30,8 @@ type purse struct {
 
 	memo       int64 // of the books: what is authorised and not taken or given back
 	receivable int64 // of the books: what is taken and not given back
+	borne      int64 // of the books: what disputes cost the market itself
+	fees       int64 // of disputes, by payment
 	receipts   int   // refunds that the books know
 	refunds    int   // refunds that were announced
 	lastLedger place

@@ -17,8 +17,10 @@ import (
 type comeback struct {
 	id       shop.ID
 	shipment shop.ID
-	stage    string // "requested", "approved" or "over"
-	by       time.Time
+	stage    string    // "requested", "approved" or "over"
+	by       time.Time // of the two below, the one that it waits for
+	answerBy time.Time
+	arriveBy time.Time // zero until it is approved
 	lines    []backLine
 	sums     []repayment
 	restocks []restock
@@ -57,7 +59,7 @@ func (b *books) comes(it *item, l *life) {
 		b.returnAsked(it, l, f)
 	case *event.ReturnApproved:
 		if r := b.returnOf(it, l, f.Return, "requested"); r != nil {
-			r.stage, r.by = "approved", f.ArriveBy
+			r.stage, r.by, r.arriveBy = "approved", f.ArriveBy, f.ArriveBy
 		}
 	case *event.ReturnDeclined:
 		b.returnOver(it, l, f.Return, "requested")
@@ -85,20 +87,16 @@ func (b *books) comes(it *item, l *life) {
 // returnOf finds a return that must be in one of some stages.
 func (b *books) returnOf(it *item, l *life, id shop.ID, stages ...string) *comeback {
 	b.check(returns)
-	for i := range l.returns {
-		r := &l.returns[i]
-		if r.id != id {
-			continue
-		}
-		if !slices.Contains(stages, r.stage) {
-			b.broken(returns, it.at, "a return goes a way that there is not",
-				"return", id, "stage", r.stage, "type", it.e.Type)
-		}
-		return r
+	r := l.comeback(id)
+	switch {
+	case r == nil:
+		b.broken(returns, it.at, "nobody asked for this return", "return", id, "order", l.id,
+			"type", it.e.Type)
+	case !slices.Contains(stages, r.stage):
+		b.broken(returns, it.at, "a return goes a way that there is not",
+			"return", id, "stage", r.stage, "type", it.e.Type)
 	}
-	b.broken(returns, it.at, "nobody asked for this return", "return", id, "order", l.id,
-		"type", it.e.Type)
-	return nil
+	return r
 }
 
 func (b *books) returnOver(it *item, l *life, id shop.ID, from ...string) {
@@ -111,7 +109,8 @@ func (b *books) returnOver(it *item, l *life, id shop.ID, from ...string) {
 // not say what was before, when all of the order was seen.
 func (b *books) returnAsked(it *item, l *life, f *event.ReturnRequested) {
 	r := comeback{
-		id: f.Return, shipment: f.Shipment, stage: "requested", by: f.AnswerBy, at: it.at,
+		id: f.Return, shipment: f.Shipment, stage: "requested", at: it.at,
+		by: f.AnswerBy, answerBy: f.AnswerBy,
 	}
 	for _, line := range f.Lines {
 		r.lines = append(r.lines, backLine{

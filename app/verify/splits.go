@@ -56,6 +56,7 @@ func (b *books) split(it *item, l *life, f *event.ShipmentSplit) {
 	l.parcels[next-1].absent = false
 	l.plan[next-1] = rest
 	l.plan[n-1].Lines, l.plan[n-1].Amount = f.Lines, f.Amount.Amount
+	l.parcels[n-1].rest = f.Rest
 }
 
 func unitsOf(lines []event.ParcelLine) int64 {

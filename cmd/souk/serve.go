@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 	"strings"
 	"sync"
@@ -62,6 +63,7 @@ func (c *serveCommand) Run(e *env) (err error) {
 	if err != nil {
 		return errors.Join(err, w.close())
 	}
+	debug.FreeOSMemory() // what drawing up the doors and their document took
 	e.log.Info("serving", "api", s.api, "admin", s.admin, "data", c.Data)
 	if !e.json {
 		operators := ""

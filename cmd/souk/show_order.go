@@ -221,7 +221,9 @@ func (r *reading) derived(ctx context.Context, o *order.Order) ([]string, error)
 		}
 		return nil
 	}
-	for _, kind := range []string{"authorisation", "capture", "refund", "void", "maturity"} {
+	for _, kind := range []string{
+		"authorisation", "capture", "refund", "return", "dispute", "void", "maturity",
+	} {
 		part := "transaction/txn_" + kind + "_" + name
 		if err := add("ledger", part, "transaction/"); err != nil {
 			return nil, err

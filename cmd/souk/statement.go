@@ -133,7 +133,8 @@ func writeStatement(t *text, p *ledger.StatementPage) {
 	})
 	t.line("")
 	t.table([]string{"", ">"}, [][]string{
-		{"sales", money(n.Sales)}, {"refunds", money(-n.Refunds)}, {"tax", money(-n.Tax)},
+		{"sales", money(n.Sales)}, {"refunds", money(-n.Refunds)},
+		{"disputes", money(-n.Disputes)}, {"tax", money(-n.Tax)},
 		{"commission", money(-n.Commission)}, {"payouts", money(-n.Payouts)},
 		{"lines", strconv.FormatInt(n.Lines, 10)},
 	})

@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,13 +85,26 @@ func Kinds() []Kind {
 }
 
 // Catalogue finds kinds by type. It is immutable and safe for concurrent use.
-type Catalogue struct{ kinds map[string]Kind }
+type Catalogue struct {
+	kinds    map[string]Kind
+	versions map[string][]string // of every type those that become it, itself among them
+}
 
 // NewCatalogue indexes Kinds.
 func NewCatalogue() *Catalogue {
-	c := &Catalogue{kinds: make(map[string]Kind)}
-	for _, k := range Kinds() {
+	c := &Catalogue{kinds: make(map[string]Kind), versions: make(map[string][]string)}
+	all := Kinds()
+	for _, k := range all {
 		c.kinds[k.Type] = k
+	}
+	for _, k := range all {
+		c.versions[k.Type] = append(c.versions[k.Type], k.Type)
+		if k.Upcast == nil {
+			continue
+		}
+		if newest := c.Upcast(k.New()).Type(); newest != k.Type {
+			c.versions[newest] = append(c.versions[newest], k.Type)
+		}
 	}
 	return c
 }
@@ -148,15 +162,7 @@ func Types(facts ...Fact) []string {
 }
 
 // Versions returns every type whose facts upcast to typ, oldest first, typ itself last.
-func (c *Catalogue) Versions(typ string) []string {
-	var types []string
-	for _, k := range Kinds() {
-		if k.Type == typ || k.Upcast != nil && c.Upcast(k.New()).Type() == typ {
-			types = append(types, k.Type)
-		}
-	}
-	return types
-}
+func (c *Catalogue) Versions(typ string) []string { return slices.Clone(c.versions[typ]) }
 
 // Source is the CloudEvents source of a type: "/souk/order" for "souk.order.placed.v2".
 func Source(typ string) string { return "/souk/" + Room(typ) }

@@ -35,7 +35,7 @@ type LedgerPostedV1 struct {
 // LedgerPosted says that a transaction was written into the books: of an order, or of a payout.
 type LedgerPosted struct {
 	Transaction shop.ID       `json:"transaction"`
-	Kind        string        `json:"kind" doc:"authorisation, capture, refund, void, maturity, payout, payout_paid, payout_reversal"`
+	Kind        string        `json:"kind" doc:"authorisation, capture, refund, refund_return, dispute, dispute_return, void, maturity, payout, payout_paid, payout_reversal"`
 	Order       shop.ID       `json:"order,omitempty" doc:"none of a payout"`
 	Payout      shop.ID       `json:"payout,omitempty" doc:"none of an order"`
 	Dealer      shop.ID       `json:"dealer,omitempty" doc:"who is paid; an order's dealers are in its splits"`

@@ -58,7 +58,8 @@ type Parcel struct {
 	Order    shop.ID           `json:"order"`
 	Currency shop.Currency     `json:"currency"`
 	Captured event.ParcelSplit `json:"captured"`
-	Reversed event.ParcelSplit `json:"reversed"` // of Captured, by refunds so far
+	Reversed event.ParcelSplit `json:"reversed"`           // of Captured, by refunds and disputes so far
+	Disputed int64             `json:"disputed,omitempty"` // of Reversed, by disputes
 	Matured  bool              `json:"matured,omitempty"`
 }
 
@@ -125,36 +126,18 @@ func capture(
 	}, nil
 }
 
-// refund books money that went back. What is reversed of each share is the difference between two
-// allocations: of everything refunded so far, and of that before. So the shares always sum to the
-// refund, do not depend on the order of the refunds, and are gone exactly when all is refunded; the
-// price is that rounding may give a party one unit back in a refund. It refuses more than is left
-// of the capture.
+// refund books money that went back. It refuses more than is left of the capture.
 func refund(p *Parcel, f *event.PaymentRefunded) (*event.LedgerPosted, error) {
 	left := p.Captured.Amount - p.Reversed.Amount
 	if err := within(f.Amount, p.Currency, left, "refund of "+string(f.Shipment)); err != nil {
 		return nil, err
 	}
-	after, err := part(p.Captured, p.Reversed.Amount+f.Amount.Amount)
+	back, err := reverse(p, f.Amount.Amount)
 	if err != nil {
 		return nil, err
 	}
-	back := minus(after, p.Reversed)
-	owed := Pending(back.Dealer)
-	if p.Matured {
-		owed = Payable(back.Dealer)
-	}
-	return &event.LedgerPosted{
-		Transaction: transactionID(kindRefund, p.Order, refundName(p.Order, f.Refund)),
-		Kind:        kindRefund, Order: p.Order, Currency: p.Currency,
-		Splits: []event.ParcelSplit{back},
-		Entries: entries(
-			event.Entry{Account: Receivable, Amount: -back.Amount},
-			event.Entry{Account: owed, Amount: earned(back)},
-			event.Entry{Account: Commission, Amount: back.Commission},
-			event.Entry{Account: TaxPayable, Amount: back.Tax},
-		),
-	}, nil
+	id := transactionID(kindRefund, p.Order, refundName(p.Order, f.Refund))
+	return reversal(p, kindRefund, id, back, false), nil
 }
 
 // void books that the rest of an authorisation was given back.
@@ -201,6 +184,10 @@ func (p *Parcel) follow(kind string, s event.ParcelSplit) {
 		p.Reversed = plus(p.Reversed, s)
 	case kindReturn:
 		p.Reversed = minus(p.Reversed, s)
+	case kindDispute:
+		p.Reversed, p.Disputed = plus(p.Reversed, s), p.Disputed+s.Amount
+	case kindDisputeReturn:
+		p.Reversed, p.Disputed = minus(p.Reversed, s), p.Disputed-s.Amount
 	case kindMaturity:
 		p.Matured = true
 	}

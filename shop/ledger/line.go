@@ -13,7 +13,7 @@ import (
 type Line struct {
 	At          time.Time `json:"at"`
 	Transaction shop.ID   `json:"transaction"`
-	Kind        string    `json:"kind" enum:"capture,refund,maturity,payout,payout_reversal"`
+	Kind        string    `json:"kind" enum:"capture,refund,refund_return,dispute,dispute_return,maturity,payout,payout_reversal"`
 	Order       shop.ID   `json:"order,omitempty" doc:"none of a payout"`
 	Shipment    shop.ID   `json:"shipment,omitempty"`
 	Payout      shop.ID   `json:"payout,omitempty"`
@@ -52,15 +52,15 @@ func linesOf(p *event.LedgerPosted) []dealerLine {
 	switch p.Kind {
 	case kindPayout, kindReversal:
 		return []dealerLine{line(p.Dealer)}
-	case kindCapture, kindRefund, kindReturn, kindMaturity:
+	case kindCapture, kindRefund, kindReturn, kindDispute, kindDisputeReturn, kindMaturity:
 		all := make([]dealerLine, 0, len(p.Splits))
 		for _, s := range p.Splits { // one, of one dealer
 			l := line(s.Dealer)
 			l.Shipment = s.Shipment
 			switch p.Kind {
-			case kindCapture, kindReturn:
+			case kindCapture, kindReturn, kindDisputeReturn:
 				l.Gross, l.Tax, l.Commission = s.Amount, s.Tax, s.Commission
-			case kindRefund:
+			case kindRefund, kindDispute:
 				l.Gross, l.Tax, l.Commission = -s.Amount, -s.Tax, -s.Commission
 			}
 			all = append(all, l)
@@ -70,13 +70,14 @@ func linesOf(p *event.LedgerPosted) []dealerLine {
 	return nil
 }
 
-// The counters of a day. In sales, refunds and payouts what is counted is above zero; tax and
-// commission are less what refunds took back.
+// The counters of a day. In sales, refunds, disputes and payouts what is counted is above zero; tax
+// and commission are less what refunds and disputes took back.
 const (
 	countPending    = "pending"
 	countAvailable  = "available"
 	countSales      = "sales"
 	countRefunds    = "refunds"
+	countDisputes   = "disputes"
 	countTax        = "tax"
 	countCommission = "commission"
 	countPayouts    = "payouts"
@@ -99,6 +100,8 @@ func (l *Line) moves() []platform.Move {
 		add(countSales, l.Gross)
 	case kindRefund, kindReturn: // what comes back was no refund
 		add(countRefunds, -l.Gross)
+	case kindDispute, kindDisputeReturn:
+		add(countDisputes, -l.Gross)
 	case kindPayout, kindReversal:
 		add(countPayouts, -l.Available)
 	}
@@ -109,12 +112,13 @@ func (l *Line) moves() []platform.Move {
 }
 
 // Totals is what the lines of a period add up to, in minor units. What the dealer's balance changed
-// by is sales less refunds, tax, commission and payouts.
+// by is sales less refunds, disputes, tax, commission and payouts.
 type Totals struct {
 	Sales      int64 `json:"sales" doc:"taken from customers"`
 	Refunds    int64 `json:"refunds" doc:"given back to them"`
-	Tax        int64 `json:"tax" doc:"of sales less refunds"`
-	Commission int64 `json:"commission" doc:"of sales less refunds"`
+	Disputes   int64 `json:"disputes" doc:"taken back by banks, less what they reinstated"`
+	Tax        int64 `json:"tax" doc:"of sales less refunds and disputes"`
+	Commission int64 `json:"commission" doc:"of sales less refunds and disputes"`
 	Payouts    int64 `json:"payouts" doc:"less those that came back"`
 	Lines      int64 `json:"lines"`
 }
@@ -123,6 +127,7 @@ type Totals struct {
 func (t *Totals) add(day map[string]int64) {
 	t.Sales += day[countSales]
 	t.Refunds += day[countRefunds]
+	t.Disputes += day[countDisputes]
 	t.Tax += day[countTax]
 	t.Commission += day[countCommission]
 	t.Payouts += day[countPayouts]

@@ -20,15 +20,17 @@ const (
 )
 
 // Reactions implements room.Room. Refunds of one payment are taken in their order, so that the same
-// refunds always make the same transactions.
+// refunds always make the same transactions; so are the movements of its disputes.
 func (s *Service) Reactions() []room.Reaction {
 	const class = platform.Standard
 	refunds := room.On("ledger.refund-on-payment-refunded", class, s.refundOnPaymentRefunded)
 	refunds.Ordered = true
+	disputes := room.On("ledger.move-on-payment-dispute-moved", class, s.moveOnPaymentDisputeMoved)
+	disputes.Ordered = true
 	return []room.Reaction{
 		room.On("ledger.authorise-on-order-placed", class, s.authoriseOnOrderPlaced),
 		room.On("ledger.capture-on-payment-captured", class, s.captureOnPaymentCaptured),
-		refunds,
+		refunds, disputes,
 		room.On("ledger.return-on-payment-refund-returned", class, s.returnOnPaymentRefundReturned),
 		room.On("ledger.void-on-payment-voided", class, s.voidOnPaymentVoided),
 		room.On("ledger.mature-on-order-completed", class, s.matureOnOrderCompleted),
@@ -100,6 +102,10 @@ func (s *Service) refundOnPaymentRefunded(
 		}
 		if p == nil {
 			return notYet("the capture of", f.Shipment)
+		}
+		left := p.Captured.Amount - p.Reversed.Amount
+		if f.Amount.Amount > left && f.Amount.Amount <= left+p.Disputed {
+			return notYet("what a dispute gave back before the refund of", f.Shipment)
 		}
 		booked, err := refund(p, f)
 		if err != nil {
@@ -186,12 +192,15 @@ func matureSome(
 			return false, notYet("the capture of", split.Shipment)
 		}
 		for _, p := range parcels {
-			booked := mature(p)
-			if booked == nil {
-				continue
-			}
 			if tx.Items() > matureItems {
 				return true, nil
+			}
+			booked := mature(p)
+			if booked == nil {
+				if err := closeEmpty(ctx, tx, p); err != nil {
+					return false, err
+				}
+				continue
 			}
 			if err := post(ctx, tx, booked, c); err != nil {
 				return false, err
@@ -227,8 +236,25 @@ func (s *Service) noteUnplaced(ctx context.Context, order shop.ID, c room.Cause)
 	})
 }
 
-// post books a transaction unless it is booked already.
+// closeEmpty remembers that a parcel of which all was reversed would have matured, in case some of
+// it comes back.
+func closeEmpty(ctx context.Context, tx *room.Tx, p *Parcel) error {
+	if p.Matured || p.Reversed.Amount == 0 {
+		return nil
+	}
+	tx.Pin(parcelKey(p.Shipment))
+	known, err := room.Get[mark](ctx, tx, closedKey(p.Shipment))
+	if err == nil && known == nil {
+		room.Put(tx, closedKey(p.Shipment), &mark{})
+	}
+	return err
+}
+
+// post books a transaction unless it is booked already, or there is none.
 func post(ctx context.Context, tx *room.Tx, f *event.LedgerPosted, c room.Cause) error {
+	if f == nil {
+		return nil
+	}
 	known, err := room.Get[Transaction](ctx, tx, transactionKey(f.Transaction))
 	if err != nil || known != nil {
 		return err

@@ -30,6 +30,7 @@ import (
 // and, outside the domain state:
 //
 //	~unplaced/<order>            mark           the order ended before it was placed
+//	~closed/<shipment>           mark           it would have matured, had anything been left
 //	~bank/<dealer>               <destination>  a sealed token
 //	~call/<payout>               mark           the provider was called, or was about to be
 //	~once/<principal>            …              answers to requests
@@ -98,6 +99,10 @@ func openKey(payout shop.ID) platform.Key {
 
 func unplacedKey(order shop.ID) platform.Key {
 	return platform.Key{Part: room.AuxPrefix + "unplaced/" + string(order), Sort: "mark"}
+}
+
+func closedKey(shipment shop.ID) platform.Key {
+	return platform.Key{Part: room.AuxPrefix + "closed/" + string(shipment), Sort: "mark"}
 }
 
 func bankKey(dealer, destination shop.ID) platform.Key {
