@@ -86,10 +86,15 @@ func TestDeployMachines(t *testing.T) {
 	if logging["Level"] != "ALL" || logging["IncludeExecutionData"] != false {
 		t.Errorf("it is logged as %v", logging)
 	}
-	said := compact(t, machine["Definition"])
+	var definition any
+	written := machine["DefinitionString"].(string)
+	if err := json.Unmarshal([]byte(written), &definition); err != nil {
+		t.Fatal(err)
+	}
+	said := compact(t, definition)
 	for _, want := range []string{
 		`"Resource":"${FulfilmentBuy}"`, `"FunctionName":"${FulfilmentLook}"`,
-		`"TimeoutSeconds":3600`, `"BackoffRate":1.5`, `"StartAt":"Buy"`,
+		`"TimeoutSeconds":3600`, `"BackoffRate":1.5`, `"StartAt":"Buy"`, `"ResultPath":null`,
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("its definition does not say %s: %s", want, said)

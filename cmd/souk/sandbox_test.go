@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -116,5 +117,28 @@ func TestCarrierKnocks(t *testing.T) {
 	refuses = true
 	if err := postWord(t.Context(), market.Client(), market.URL, word); err == nil {
 		t.Error("what the shop refused was taken")
+	}
+}
+
+// Goal: the command serves until it is told to stop, closes its ledgers, and says what is wrong.
+// Method: one that is told to stop at once, twice on the same directory; an address that is none.
+func TestSandboxCommandEnds(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	said := &strings.Builder{}
+	e := &env{ctx: ctx, err: said}
+	c := &sandboxCommand{Data: t.TempDir(), Listen: "127.0.0.1:0", Shop: "http://127.0.0.1:1/"}
+	for range 2 {
+		if err := c.Run(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(said.String(), "the sandboxes are at http://127.0.0.1:"); n != 2 {
+		t.Errorf("it said %q", said)
+	}
+	c.Listen = "nowhere:x"
+	if err := c.Run(e); err == nil || !strings.Contains(err.Error(), "listen on nowhere:x") {
+		t.Errorf("an address that is none: %v", err)
 	}
 }

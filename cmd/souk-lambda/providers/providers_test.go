@@ -101,7 +101,8 @@ func TestWhoPaysAndCarries(t *testing.T) {
 		t.Errorf("the depot is %+v, %v", d, e.Err())
 	}
 	for _, bad := range []string{"Ours; York; GB", "Ours; 1 Road; York; YO1 1AA; Britain"} {
-		if e := env("SOUK_DEPOT", bad); providers.Parcels(e).Depot.Country == "GB" || e.Err() == nil {
+		e := env("SOUK_DEPOT", bad)
+		if providers.Parcels(e).Depot.Country == "GB" || e.Err() == nil {
 			t.Errorf("%q is a depot", bad)
 		}
 	}

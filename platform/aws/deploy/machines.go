@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -52,13 +53,14 @@ func (h House) checkMachines() error {
 }
 
 // defined reads a machine's definition, and lists the functions that it calls by the names that
-// CloudFormation substitutes: its own are letters and digits.
-func (h House) defined(m Machine) (definition any, calls map[string]string, err error) {
+// CloudFormation substitutes: its own are letters and digits. The definition stays text, since a
+// template may hold no null.
+func (h House) defined(m Machine) (definition string, calls map[string]string, err error) {
 	d := json.NewDecoder(strings.NewReader(m.Definition))
 	d.UseNumber()
 	var raw map[string]any
 	if err := d.Decode(&raw); err != nil {
-		return nil, nil, fmt.Errorf("its definition is no JSON object: %w", err)
+		return "", nil, fmt.Errorf("its definition is no JSON object: %w", err)
 	}
 	calls = make(map[string]string)
 	var wrong error
@@ -68,7 +70,7 @@ func (h House) defined(m Machine) (definition any, calls map[string]string, err 
 		}
 	}
 	named := placeholders()
-	definition = walk(raw, func(key, s string) string {
+	changed := walk(raw, func(key, s string) string {
 		if key == "Resource" && s != invoke && s != invokeToken &&
 			named.FindString(s) != s {
 			refuse("its role does not know what the resource %q takes", s)
@@ -89,7 +91,15 @@ func (h House) defined(m Machine) (definition any, calls map[string]string, err 
 			return "${" + logical(name) + "}"
 		})
 	})
-	return definition, calls, wrong
+	if wrong != nil {
+		return "", nil, wrong
+	}
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err = enc.Encode(changed)
+	return strings.TrimSpace(text.String()), calls, err
 }
 
 func (h House) subscribed(name string) bool {
@@ -145,7 +155,7 @@ func (p *part) machine(m Machine) {
 	p.machineRole(id, m, functions)
 	props := obj{
 		"StateMachineName": h.named(m.Name), "StateMachineType": "STANDARD",
-		"RoleArn": att(id + "Role.Arn"), "Definition": definition,
+		"RoleArn": att(id + "Role.Arn"), "DefinitionString": definition,
 		"TracingConfiguration": obj{"Enabled": true},
 		"LoggingConfiguration": obj{"Level": "ALL", "IncludeExecutionData": false,
 			"Destinations": list{obj{"CloudWatchLogsLogGroup": obj{

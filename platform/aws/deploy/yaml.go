@@ -96,8 +96,23 @@ func (w *yaml) under(v any, depth int) {
 		}
 		w.out.WriteByte('\n')
 		w.items(v, depth)
+	case string:
+		if strings.Contains(v, "\n") {
+			w.block(v, depth)
+			return
+		}
+		w.out.WriteString(" " + w.text(v) + "\n")
 	default:
 		w.out.WriteString(" " + w.scalar(v) + "\n")
+	}
+}
+
+// block writes text of several lines as it is.
+func (w *yaml) block(text string, depth int) {
+	w.out.WriteString(" |-\n")
+	for line := range strings.SplitSeq(text, "\n") {
+		w.indent(depth)
+		w.out.WriteString(line + "\n")
 	}
 }
 
