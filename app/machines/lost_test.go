@@ -103,7 +103,8 @@ func (m *market) refunded(parcel string) {
 
 // Goal: a parcel that the carrier loses is asked about and its money goes back once; what a machine
 // does shows at the doors. Method: the whole shop with a carrier that loses parcels; somebody who
-// first waits and then refunds; every door of executions; the checker at the end.
+// first waits and then refunds; every door of executions; the checker at the end, and again when
+// the execution was removed.
 func TestLostParcelIsRefunded(t *testing.T) {
 	t.Parallel()
 	m, err := openMarket(t, newOutside(t, platformtest.Start(), nil, nil), nil, nil)
@@ -141,6 +142,11 @@ func TestLostParcelIsRefunded(t *testing.T) {
 	if n := len(page.Items); int64(n) != v.Records || page.Items[n-1].Type != "ExecutionSucceeded" {
 		t.Errorf("%d records of %d", n, v.Records)
 	}
+	m.verify()
+	m.clock.Advance(89 * 24 * time.Hour)
+	m.through("the execution is removed after ninety days", func() bool {
+		return m.ask("adm_1", "GET /v1/ops/executions/"+v.Execution, "", "").status == 404
+	})
 	m.verify()
 }
 
