@@ -1,6 +1,7 @@
 package machines_test
 
 import (
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -251,9 +252,9 @@ type beside struct {
 }
 
 // Goal: the power may go at any write between the carrier's word and the end: the execution goes on
-// where it was, and the money goes back once. Method: a sample of the writes; before each the file
-// system as a crash would leave it, with the bank's books of that moment; then the shop is opened
-// again, and the story told to its end.
+// where it was, and the money goes back once. Method: a sample of the writes (with SOUK_SOAK all of
+// them); before each the file system as a crash would leave it, with the bank's books of that
+// moment; then the shop is opened again, and the story told to its end.
 func TestLostParcelCrashes(t *testing.T) {
 	t.Parallel()
 	mem := vfs.NewCrashableMem()
@@ -271,8 +272,12 @@ func TestLostParcelCrashes(t *testing.T) {
 	now, books := o.clock.Now(), o.books(t)
 	m.close()
 	base := mem.CrashClone(vfs.CrashCloneCfg{})
+	every := 18
+	if os.Getenv("SOUK_SOAK") != "" {
+		every = 1
+	}
 	crashtest.Over(t, base, crashtest.Options{
-		Every: 6, Percents: []int{0},
+		Every: every, Percents: []int{0},
 		Beside: func() any { return beside{o.clock.Now(), o.books(t), parcel} },
 	}, func(fs vfs.FS, _ *crashtest.Log) {
 		o = newOutside(t, now, books, nil)

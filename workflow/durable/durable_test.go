@@ -348,8 +348,8 @@ func TestAwait(t *testing.T) {
 	}
 }
 
-// Goal: an execution that has ended is removed when it was kept for long enough, and not before; its
-// name stays taken, and its history is told. One that runs stays. Method: an hour of retention.
+// Goal: an execution that has ended is removed when it was kept for long enough, and not before;
+// its name stays taken, and its history is told. Method: an hour of retention.
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	w := begin(t, `{"StartAt": "A", "States": {
