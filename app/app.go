@@ -67,6 +67,7 @@ type Policy struct {
 	Waiters     int            // streams and waiting checkouts at once; 10,000
 	Connections int            // of one listener at once; 16,384
 	Workers     int            // that take orders from the purchase queue; 8
+	Executions  time.Duration  // that ended executions are kept; 90 days; < 0 for ever
 	OpenMeters  bool           // /metrics is for everybody, not only for admins and services
 }
 
@@ -82,6 +83,9 @@ func (p Policy) withDefaults() Policy {
 	}
 	if p.Order == (order.Policy{}) {
 		p.Order = order.DefaultPolicy()
+	}
+	if p.Executions == 0 {
+		p.Executions = 90 * 24 * time.Hour // as Step Functions does
 	}
 	if p.Patience == 0 {
 		p.Patience = defaultPatience
@@ -219,6 +223,7 @@ func (a *App) openMachines() (err error) {
 	}
 	a.Machines, err = machines.Open(machines.Config{
 		Platform: a.cfg.Platform, Clock: a.cfg.Clock, Catalogue: a.cfg.Catalogue, Rooms: a.Row,
+		Retention: a.cfg.Policy.Executions,
 	})
 	return err
 }

@@ -1,6 +1,7 @@
 package machines_test
 
 import (
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -103,7 +104,8 @@ func (m *market) refunded(parcel string) {
 
 // Goal: a parcel that the carrier loses is asked about and its money goes back once; what a machine
 // does shows at the doors. Method: the whole shop with a carrier that loses parcels; somebody who
-// first waits and then refunds; every door of executions; the checker at the end.
+// first waits and then refunds; every door of executions; the checker at the end, and again when
+// the execution was removed.
 func TestLostParcelIsRefunded(t *testing.T) {
 	t.Parallel()
 	m, err := openMarket(t, newOutside(t, platformtest.Start(), nil, nil), nil, nil)
@@ -141,6 +143,11 @@ func TestLostParcelIsRefunded(t *testing.T) {
 	if n := len(page.Items); int64(n) != v.Records || page.Items[n-1].Type != "ExecutionSucceeded" {
 		t.Errorf("%d records of %d", n, v.Records)
 	}
+	m.verify()
+	m.clock.Advance(89 * 24 * time.Hour)
+	m.through("the execution is removed after ninety days", func() bool {
+		return m.ask("adm_1", "GET /v1/ops/executions/"+v.Execution, "", "").status == 404
+	})
 	m.verify()
 }
 
@@ -245,9 +252,9 @@ type beside struct {
 }
 
 // Goal: the power may go at any write between the carrier's word and the end: the execution goes on
-// where it was, and the money goes back once. Method: a sample of the writes; before each the file
-// system as a crash would leave it, with the bank's books of that moment; then the shop is opened
-// again, and the story told to its end.
+// where it was, and the money goes back once. Method: a sample of the writes (with SOUK_SOAK all of
+// them); before each the file system as a crash would leave it, with the bank's books of that
+// moment; then the shop is opened again, and the story told to its end.
 func TestLostParcelCrashes(t *testing.T) {
 	t.Parallel()
 	mem := vfs.NewCrashableMem()
@@ -265,8 +272,12 @@ func TestLostParcelCrashes(t *testing.T) {
 	now, books := o.clock.Now(), o.books(t)
 	m.close()
 	base := mem.CrashClone(vfs.CrashCloneCfg{})
+	every := 18
+	if os.Getenv("SOUK_SOAK") != "" {
+		every = 1
+	}
 	crashtest.Over(t, base, crashtest.Options{
-		Every: 6, Percents: []int{0},
+		Every: every, Percents: []int{0},
 		Beside: func() any { return beside{o.clock.Now(), o.books(t), parcel} },
 	}, func(fs vfs.FS, _ *crashtest.Log) {
 		o = newOutside(t, now, books, nil)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/souk-commerce/souk/app/rooms"
 	"github.com/souk-commerce/souk/platform"
@@ -15,12 +16,14 @@ import (
 	"github.com/souk-commerce/souk/workflow/jsonata"
 )
 
-// Config is what the machines stand on. All of it is required.
+// Config is what the machines stand on. All but Retention is required.
 type Config struct {
 	Platform  platform.Platform
 	Clock     platform.Clock
 	Catalogue *event.Catalogue
 	Rooms     *rooms.Row // all of them
+	// Retention is how long executions that have ended are kept; 0 is for ever.
+	Retention time.Duration
 }
 
 // Machines are the shop's state machines on one platform. Safe for concurrent use.
@@ -47,7 +50,7 @@ func Open(c Config) (*Machines, error) {
 	m.engine, err = durable.New(durable.Options{
 		Platform: c.Platform, Clock: c.Clock, Tasks: m.resources(),
 		Pure:      true, // use cases read and commit; payment calls the bank, by its own reactions
-		Evaluator: jsonata.New(jsonata.Limits{}),
+		Evaluator: jsonata.New(jsonata.Limits{}), Retention: c.Retention,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the state machines: %w", err)

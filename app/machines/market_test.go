@@ -26,6 +26,7 @@ import (
 	"github.com/souk-commerce/souk/shop/event"
 	"github.com/souk-commerce/souk/shop/fulfilment"
 	post "github.com/souk-commerce/souk/shop/fulfilment/sandbox"
+	"github.com/souk-commerce/souk/shop/order"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 	"github.com/souk-commerce/souk/shop/room"
@@ -134,7 +135,7 @@ func openMarket(t *testing.T, o *outside, fs vfs.FS, f *platformtest.Faults) (*m
 	}
 	m.app, err = app.Open(app.Config{
 		Platform: p, Catalogue: m.cat, Clock: now, Machines: true,
-		Policy: app.Policy{Patience: -1, Workers: 1},
+		Policy: app.Policy{Patience: -1, Workers: 1, Order: patient()},
 		Payment: payment.Options{
 			Name: sandbox.Name, Provider: o.bank, Describe: sandbox.Describe,
 			Secrets: [][]byte{secret()},
@@ -153,6 +154,13 @@ func openMarket(t *testing.T, o *outside, fs vfs.FS, f *platformtest.Faults) (*m
 		return nil, errors.Join(err, m.p.Close())
 	}
 	return m, nil
+}
+
+// patient is a policy under which no order lapses while a slow machine lets the time pass.
+func patient() order.Policy {
+	p := order.DefaultPolicy()
+	p.TTL = 60 * 24 * time.Hour
+	return p
 }
 
 func (m *market) close() {
@@ -206,7 +214,7 @@ func (a answer) decode(t *testing.T, v any) {
 // attempt.
 func (m *market) until(what string, done func() bool) {
 	m.t.Helper()
-	m.look(what, done, func(int) { m.clock.AdvanceToNext(2 * time.Second) })
+	m.look(what, done, func(int) { m.clock.AdvanceToNext(time.Minute) })
 }
 
 // through is until for what takes hours: the carrier speaks, and time moves on.

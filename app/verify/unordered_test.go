@@ -51,7 +51,7 @@ func TestNothingIsFoundInAnyOrder(t *testing.T) {
 				t.Errorf("when %s, seed %d:\n%s", when, seed, r)
 			}
 			for _, i := range r.Invariants {
-				if i.Checked == 0 && stages > 3 {
+				if i.Checked == 0 && stages > 3 && !triedApart(i.ID) {
 					t.Errorf("when %s, %s %s was never put to the test", when, i.ID, i.Name)
 				}
 			}

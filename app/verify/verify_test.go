@@ -43,7 +43,7 @@ func TestEveryCorruptionIsCaught(t *testing.T) {
 		caught[c.law]++
 	}
 	for _, i := range tp.verify(t, nil).Invariants {
-		if caught[i.ID] < 3 {
+		if caught[i.ID] < 3 && !triedApart(i.ID) {
 			t.Errorf("%s %s is tried with %d corruptions, at least 3 are wanted",
 				i.ID, i.Name, caught[i.ID])
 		}
@@ -78,7 +78,7 @@ func TestNothingIsFoundInAHealthyTown(t *testing.T) {
 			t.Errorf("when %s:\n%s", when, r)
 		}
 		for _, i := range r.Invariants {
-			if i.Checked == 0 && stages > 3 {
+			if i.Checked == 0 && stages > 3 && !triedApart(i.ID) {
 				t.Errorf("when %s, %s %s was never put to the test", when, i.ID, i.Name)
 			}
 		}

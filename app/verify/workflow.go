@@ -25,6 +25,7 @@ type running struct {
 	sequence int64           // of its last event
 	records  int64           // number of its last record
 	ended    string          // type of the record that ended it; empty while it runs
+	removed  bool            // it was kept for long enough
 	open     map[string]bool // attempts that were scheduled and not answered
 	answered map[string]bool // those that were
 	stored   *standing       // its record; nil if there is none
@@ -100,7 +101,7 @@ func (x *executions) record(it *item, id string, r *running, h *event.WorkflowRe
 		x.broken(executionsSound, it.at,
 			"an execution's history does not begin once, with its start", "execution", id,
 			"record", h.Number, "type", h.Type)
-	case r.ended != "" && h.Type != "ExecutionRedriven":
+	case r.removed, r.ended != "" && h.Type != "ExecutionRedriven" && h.Type != "ExecutionRemoved":
 		x.broken(executionsSound, it.at, "something happens to an execution after its end",
 			"execution", id, "record", h.Number, "type", h.Type, "ended", r.ended)
 	case h.Type == "ExecutionRedriven" && (r.ended == "" || r.ended == "ExecutionSucceeded"):
@@ -108,6 +109,12 @@ func (x *executions) record(it *item, id string, r *running, h *event.WorkflowRe
 			"execution", id, "record", h.Number)
 	}
 	switch h.Type {
+	case "ExecutionRemoved":
+		r.removed = true
+		if r.ended == "" {
+			x.broken(executionsSound, it.at, "an execution is removed that has not ended",
+				"execution", id, "record", h.Number)
+		}
 	case "ExecutionRedriven":
 		r.ended = ""
 	case "ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted":

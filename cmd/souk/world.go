@@ -46,6 +46,7 @@ type policyFlags struct {
 	TaxBPS    int64         `name:"tax-bps" default:"0" help:"Tax, in 1/10,000 of items and shipping."`
 	MinPayout int64         `default:"100" help:"The least that is paid out to a dealer, in minor units."`
 	Patience  time.Duration `default:"20ms" help:"How far behind the shop may be before browsing is shed; new orders at twice that."`
+	Kept      time.Duration `name:"executions" default:"2160h" help:"How long ended executions of state machines are kept; negative for ever."`
 	OpenMeter bool          `name:"open-metrics" help:"Serve /metrics on the API without a token."`
 
 	// Of webhooks, read by serve; none makes a random one, which nobody can sign with.
@@ -70,6 +71,7 @@ func (f policyFlags) policy() app.Policy {
 	orders.Charges = order.Charges{ShippingPerParcel: f.Shipping, TaxBPS: f.TaxBPS}
 	return app.Policy{
 		Issuer: tokenIssuer, Order: orders, Patience: f.Patience, OpenMeters: f.OpenMeter,
+		Executions: f.Kept,
 	}
 }
 

@@ -218,7 +218,7 @@ func (e *Engine) onDue(ctx context.Context, event platform.Event) error {
 		) error {
 			attempt := st.due(env.Now)
 			if more = attempt != ""; !more {
-				return errNothing
+				return st.remove(e.o.Retention, env.Now, o)
 			}
 			return advance(workflow.Event{Kind: workflow.Woken, ID: attempt})(st, m, env, o)
 		})

@@ -347,3 +347,41 @@ func TestAwait(t *testing.T) {
 		t.Errorf("await in vain: %v", err)
 	}
 }
+
+// Goal: an execution that has ended is removed when it was kept for long enough, and not before;
+// its name stays taken, and its history is told. Method: an hour of retention.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	w := begin(t, `{"StartAt": "A", "States": {
+		"A": {"Type": "Task", "Resource": "${step}", "Next": "W"},
+		"W": {"Type": "Wait", "Seconds": 60, "End": true}}}`, setup{keep: time.Hour})
+	ctx := t.Context()
+	id := w.start("one")
+	ended := w.until(id, ended).Stopped
+	var err error
+	platformtest.Poll(t, func() bool {
+		w.clock.AdvanceToNext(10 * time.Minute)
+		_, err = w.e.Describe(ctx, id)
+		return err != nil
+	}, func() string { return "it is kept for ever" })
+	if !errors.Is(err, platform.ErrNotFound) || w.clock.Now().Before(ended.Add(time.Hour)) {
+		t.Errorf("at %s, ended at %s: %v", w.clock.Now(), ended, err)
+	}
+	if list, _, err := w.e.List(ctx, durable.Query{Machine: "m"}); err != nil || len(list) != 0 {
+		t.Errorf("%d are listed: %v", len(list), err)
+	}
+	if err := w.e.Redrive(ctx, id); !errors.Is(err, workflow.ErrNotRedrivable) {
+		t.Errorf("redriven: %v", err)
+	}
+	if again := w.start("one"); again != id {
+		t.Errorf("the same start is %s", again)
+	}
+	_, err = w.e.Start(ctx, durable.Start{Machine: "m", Name: "one", Input: "other"})
+	if !errors.Is(err, durable.ErrExists) {
+		t.Errorf("another start of the name: %v", err)
+	}
+	if h := w.history(id); !strings.Contains(strings.Join(h, " "), "ExecutionRemoved") {
+		t.Errorf("the history is %v", h)
+	}
+	w.noDead()
+}

@@ -65,6 +65,10 @@ type Options struct {
 	// each only reads, and commits. Then a call need not wait until the commit that announced it is
 	// on disk, since what it commits comes later in the log; see platform.Subscription.
 	Pure bool
+	// Retention is how long an execution that has ended is kept; 0 is for ever. Then its input,
+	// output and state are gone, and it is in no list. Its name stays taken, and its history is in
+	// the log.
+	Retention time.Duration
 	// Retry is how a call of unknown outcome is repeated. The zero value is the platform's default.
 	Retry platform.Retry
 }

@@ -87,7 +87,7 @@ func (e *Engine) start(ctx context.Context, id string, s Start) error {
 	st := &state{
 		Execution: x, Version: r.Version, Definition: r.Definition, Chain: s.Correlation,
 	}
-	o := &outcome{because: s.Event}
+	o := &outcome{because: s.Event, keep: e.o.Retention}
 	st.take(workflow.Event{}, p, o)
 	b, err := st.batch(platform.Absent, o)
 	if err != nil {
@@ -110,7 +110,7 @@ func (e *Engine) same(ctx context.Context, id string, s Start) (bool, error) {
 		return false, err
 	}
 	e.kept.put(id, version, st)
-	if workflow.Text(st.Execution.Input.Value) != workflow.Text(s.Input) ||
+	if st.inputSum() != sumOf(s.Input) ||
 		s.Version != 0 && s.Version != st.Version {
 		return false, fmt.Errorf("start %s: %w", id, ErrExists)
 	}
@@ -136,6 +136,9 @@ func (e *Engine) Redrive(ctx context.Context, id string) error {
 	return e.step(ctx, id, cause{}, func(
 		st *state, m *workflow.Machine, env workflow.Env, o *outcome,
 	) error {
+		if st.Removed {
+			return fmt.Errorf("execution %s was removed: %w", id, workflow.ErrNotRedrivable)
+		}
 		p, err := m.Redrive(st.Execution, env)
 		if err != nil {
 			return err
@@ -193,6 +196,10 @@ func (e *Engine) Describe(ctx context.Context, id string) (*Description, error) 
 	if err != nil {
 		return nil, err
 	}
+	if st.Removed {
+		return nil, fmt.Errorf("execution %s ended and was removed; its history is in the log: %w",
+			id, platform.ErrNotFound)
+	}
 	defer e.kept.put(id, version, st)
 	x := st.Execution
 	d := &Description{
@@ -228,12 +235,16 @@ func summaryOf(st *state) Summary {
 // listed is the line of an execution in its machine's list, which is in the order of their starts.
 func listed(st *state) (platform.Write, error) {
 	s := summaryOf(st)
-	raw, err := encode(s)
-	return platform.Write{
-		Kind: platform.Put, Expect: platform.Any, Value: raw, Key: platform.Key{
-			Part: "list/" + s.Machine, Sort: s.Started.UTC().Format(sortable) + "/" + s.Name,
-		},
-	}, err
+	w := platform.Write{Kind: platform.Put, Expect: platform.Any, Key: platform.Key{
+		Part: "list/" + s.Machine, Sort: s.Started.UTC().Format(sortable) + "/" + s.Name,
+	}}
+	if st.Removed {
+		w.Kind = platform.Delete
+		return w, nil
+	}
+	var err error
+	w.Value, err = encode(s)
+	return w, err
 }
 
 // sortable is a time whose text sorts as the time does.

@@ -34,6 +34,9 @@ type state struct {
 	Calls      map[string]*pending  `json:"calls,omitempty"`
 	Alarms     map[string]time.Time `json:"alarms,omitempty"`
 	Timer      time.Time            `json:"timer,omitzero"` // that is set
+	// Removed says that it was kept for long enough: only what its name needs is left.
+	Removed bool   `json:"removed,omitempty"`
+	Sum     string `json:"sum,omitempty"` // SHA-256 of the input that was removed
 }
 
 // pending is a call whose answer is awaited.
@@ -89,6 +92,7 @@ type outcome struct {
 	tokens   []string // to be made
 	answered []string // tokens to be forgotten
 	because  string   // the event that the step follows from; empty for a request from outside
+	keep     time.Duration
 }
 
 // take brings a state up to date after an event, and collects what the commit needs besides.
@@ -176,7 +180,7 @@ func (st *state) batch(version int64, o *outcome) (platform.Batch, error) {
 	if err := st.announce(&b, o); err != nil {
 		return b, err
 	}
-	st.retime(&b)
+	st.retime(&b, o.keep)
 	for _, id := range o.tokens {
 		raw, err := encode(tokenRecord{Execution: x.ID, ID: id})
 		if err != nil {
@@ -223,9 +227,9 @@ func (o *outcome) redrives() bool {
 	})
 }
 
-// retime sets the one timer of an execution to the next of its alarms.
-func (st *state) retime(b *platform.Batch) {
-	var next time.Time
+// retime sets the one timer of an execution to the next of its alarms, or to its removal.
+func (st *state) retime(b *platform.Batch, keep time.Duration) {
+	next := st.removal(keep)
 	for _, at := range st.Alarms {
 		if next.IsZero() || at.Before(next) {
 			next = at

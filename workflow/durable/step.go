@@ -102,7 +102,7 @@ func (e *Engine) try(ctx context.Context, id string, works []*work) ([]platform.
 	if err != nil {
 		return nil, err
 	}
-	o, changed := &outcome{}, false
+	o, changed := &outcome{keep: e.o.Retention}, false
 	for _, w := range works {
 		w.err = w.decide(st, m, e.env(w.why.at), o)
 		if w.err == nil && !changed {

@@ -194,7 +194,10 @@ func (st *state) encode() ([]byte, error) {
 	if !st.Timer.IsZero() {
 		b = appendTime(append(b, `,"timer":`...), st.Timer)
 	}
-	return append(b, '}'), nil
+	if st.Removed {
+		b = append(b, `,"removed":true`...)
+	}
+	return append(appendOptional(b, "sum", st.Sum), '}'), nil
 }
 
 func appendTime(b []byte, t time.Time) []byte {

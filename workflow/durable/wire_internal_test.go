@@ -16,7 +16,7 @@ func TestStateEncodes(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	full := &state{
 		Execution: &workflow.Execution{ID: "m/n", Input: workflow.Data{Value: "x"}}, Version: 3,
-		Definition: "d\"", Chain: "c", Sequence: 4, Records: 5, Timer: at,
+		Definition: "d\"", Chain: "c", Sequence: 4, Records: 5, Timer: at, Removed: true, Sum: "s",
 		Calls: map[string]*pending{
 			"1.0": {Kind: workflow.Call, Resource: "r", State: "S \\", Token: "t", Handed: true},
 			"2.0": {},

@@ -129,6 +129,7 @@ type setup struct {
 	tasks  map[string]durable.Task
 	clock  *platformtest.Clock
 	pure   bool
+	keep   time.Duration
 }
 
 // open opens a world that does not deliver yet.
@@ -157,7 +158,7 @@ func open(t *testing.T, s setup) *world {
 		w.p = platformtest.Wrap(p, *s.faults)
 	}
 	w.e, err = durable.New(durable.Options{
-		Platform: w.p, Clock: w.clock, Tasks: s.tasks, Pure: s.pure,
+		Platform: w.p, Clock: w.clock, Tasks: s.tasks, Pure: s.pure, Retention: s.keep,
 	})
 	if err != nil {
 		t.Fatal(err)
