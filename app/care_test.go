@@ -4,8 +4,12 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/souk-commerce/souk/app"
 	"github.com/souk-commerce/souk/platform"
+	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/inventory"
+	"github.com/souk-commerce/souk/shop/notification"
+	"github.com/souk-commerce/souk/shop/notification/webhook"
 	"github.com/souk-commerce/souk/shop/room"
 )
 
@@ -84,5 +88,41 @@ func TestDealerKeepsStock(t *testing.T) {
 		"ruled.v1", "low.v1", "counted.v1", "short.v1", "covered.v1", "recovered.v1",
 	}) {
 		t.Errorf("told: %v %v", told, err)
+	}
+}
+
+// Goal: what becomes of a dealer's stock reaches the dealer's endpoint and no other dealer's.
+// Method: receivers on loopback for two dealers; an order and a stock-take of one's SKU, then an
+// order of the other's, which must have arrived while nothing of the first one's had.
+func TestStockReachesItsDealer(t *testing.T) {
+	t.Parallel()
+	s := openWith(t, func(c *app.Config) {
+		c.Notification = notification.Options{
+			Poster: webhook.New(webhook.Options{Private: true}), PublicURL: "https://shop.example",
+		}
+	})
+	mine, theirs := openInbox(t), openInbox(t)
+	buyer := s.token("cus_1", room.Customer())
+	for dealer, box := range map[string]*inbox{"dlr_1": mine, "dlr_2": theirs} {
+		token := s.token(shop.ID(dealer), room.Dealer())
+		s.list(shop.ID(dealer), dealer+"-lamp", 10)
+		s.ask("POST", "/v1/endpoints", token, `{"url":"`+box.URL+`"}`, "Idempotency-Key", dealer)
+		s.ask("PUT", "/v1/stock/"+dealer+"-lamp/rules", token, `{"safety":0,"lowAt":9}`)
+	}
+	for _, dealer := range []string{"dlr_1", "dlr_2"} {
+		s.ask("POST", "/v1/orders", buyer, checkout(dealer+"-lamp", 2, "tok_visa"),
+			"Idempotency-Key", dealer, "Prefer", "wait=10")
+		if dealer == "dlr_1" {
+			s.ask("POST", "/v1/stock/dlr_1-lamp/counts", s.token("dlr_1", room.Dealer()),
+				`{"counted":1}`, "Idempotency-Key", "count")
+		}
+	}
+	s.until("all were told", func() bool {
+		return mine.has("souk.inventory.low.v1", `"available":8`) &&
+			mine.has("souk.inventory.short.v1", `"units":1`) &&
+			theirs.has("souk.inventory.low.v1", "dlr_2-lamp")
+	})
+	if theirs.has("dlr_1-lamp") || mine.has("dlr_2-lamp") {
+		t.Error("a dealer was told of another's stock")
 	}
 }

@@ -77,6 +77,7 @@ var errCrash = errors.New("crash")
 type tap struct {
 	platform.Store
 	commits atomic.Int64
+	reads   atomic.Int64
 	crashAt atomic.Int64 // the commit at which it crashes; 0 never
 	effect  atomic.Bool  // the commit happens all the same
 	// interlude is done once, between what the next unit of work read and its commit.
@@ -96,6 +97,16 @@ func (t *tap) Commit(ctx context.Context, b platform.Batch) error {
 		}
 	}
 	return errCrash
+}
+
+func (t *tap) Get(ctx context.Context, key platform.Key) (platform.Record, error) {
+	t.reads.Add(1)
+	return t.Store.Get(ctx, key)
+}
+
+func (t *tap) List(ctx context.Context, q platform.Query) ([]platform.Record, error) {
+	t.reads.Add(1)
+	return t.Store.List(ctx, q)
 }
 
 // arm makes the nth commit from now crash; 0 disarms.

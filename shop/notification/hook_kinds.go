@@ -34,6 +34,10 @@ func hookKinds() []hookKind {
 		{&event.ShipmentDispatched{}, "shipment order lines tracking", true},
 		{&event.ShipmentDelivered{}, "shipment order dealer", true},
 		{&event.ShipmentCancelled{}, "shipment order", true},
+		{&event.StockLow{}, "sku dealer lowAt available", true},
+		{&event.StockRecovered{}, "sku dealer lowAt available", true},
+		{&event.StockShort{}, "sku dealer take units", true},
+		{&event.StockCovered{}, "sku dealer take units left by", true},
 		{&event.OrderPlaced{}, "order customer payment currency total parcels", false},
 		{&event.OrderCancelled{}, "order customer reason from", false},
 		{&event.OrderExpired{}, "order customer", false},
@@ -77,7 +81,8 @@ func hookKindsByType() map[string]hookKind {
 	return kinds
 }
 
-// shipmentOf names the parcel that a fact for dealers is about, and its dealer where it says so.
+// shipmentOf names the parcel that a fact for dealers is about, and its dealer where it says so; of
+// a fact about stock only its dealer.
 func shipmentOf(f event.Fact) (shipment, dealer shop.ID) {
 	switch f := f.(type) {
 	case *event.ShipmentRequested:
@@ -93,7 +98,22 @@ func shipmentOf(f event.Fact) (shipment, dealer shop.ID) {
 	case *event.ShipmentCancelled:
 		return f.Shipment, ""
 	}
-	return "", ""
+	return "", stockOf(f)
+}
+
+// stockOf names the dealer whose stock a fact is about, "" if it is about something else.
+func stockOf(f event.Fact) shop.ID {
+	switch f := f.(type) {
+	case *event.StockLow:
+		return f.Dealer
+	case *event.StockRecovered:
+		return f.Dealer
+	case *event.StockShort:
+		return f.Dealer
+	case *event.StockCovered:
+		return f.Dealer
+	}
+	return ""
 }
 
 // MaxHookBody bounds the body of a webhook, in bytes. What is larger is sent without its lists.
