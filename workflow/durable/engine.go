@@ -144,6 +144,11 @@ func (e *Engine) Define(ctx context.Context, machine string, definition []byte) 
 		return 0, fmt.Errorf("define machine %s: %s: %w",
 			machine, strings.Join(missing, ", "), ErrUnknownTask)
 	}
+	// What is there already is not written again: a full disk must keep no program from starting.
+	if version, have, err := e.Definition(ctx, machine, 0); err == nil &&
+		bytes.Equal(have, definition) {
+		return version, nil
+	}
 	digest, err := e.files.Put(ctx, bytes.NewReader(definition))
 	if err != nil {
 		return 0, fmt.Errorf("store the definition of %s: %w", machine, err)
