@@ -27,6 +27,8 @@ type Declared struct {
 	Doors         []DeclaredDoor // in the table's order
 	Sizes         []DeclaredSize
 	Settings      []DeclaredSetting
+	Machines      []DeclaredMachine
+	Tasks         []DeclaredTask // that machines call
 }
 
 // DeclaredRoom is an owner of records: every key of them begins with its name and "/".
@@ -82,6 +84,7 @@ type DeclaredSetting struct {
 	Rooms     []string // whose functions need it
 	Roles     []string // and every function of these roles
 	Role      string   // the only role of those rooms' functions that needs it; "" is all
+	Without   string   // a role of those rooms' functions that does not need it; "" is none
 }
 
 // DeclaredDoor is one route.
@@ -113,6 +116,7 @@ func Declarations() (Declared, error) {
 	d := Declared{
 		Rooms: declaredRooms(), Seams: declaredSeams(), Timers: declaredTimers(),
 		Sizes: declaredSizes(), Settings: declaredSettings(), Queues: b.queues,
+		Machines: declaredMachines(), Tasks: declaredTasks(),
 	}
 	for _, s := range b.subscriptions {
 		d.Subscriptions = append(d.Subscriptions, declare(s))

@@ -7,8 +7,8 @@ func declaredSettings() []DeclaredSetting {
 }
 
 // vendorSettings are about who takes money, who pays it out and who carries parcels. What is secret
-// goes to the functions that need it and to no others: a door that only keeps Stripe's tokens is
-// told that there is a key, and not the key.
+// goes to the functions that need it and to no others: a door that only keeps Stripe's tokens, and a task of
+// machines, whose refund payment's workers carry out, are told that there is a key, and not the key.
 func vendorSettings() []DeclaredSetting {
 	const money = "payment"
 	return []DeclaredSetting{
@@ -24,9 +24,9 @@ func vendorSettings() []DeclaredSetting {
 			About: "What the provider of payment signs its notices with."},
 		{Env: "SOUK_STRIPE_SECRET", Parameter: "StripeSecret", Pattern: stripeSecret,
 			About: "Name of the secret with Stripe's key and webhook_secrets; empty: none.",
-			Roles: []string{"api"}},
+			Roles: []string{"api"}, Rooms: []string{money}, Role: "task"},
 		{Env: "SOUK_STRIPE_KEY", Parameter: "StripeSecret", Field: "key", Pattern: stripeSecret,
-			About: "Stripe's secret key.", Rooms: []string{money}},
+			About: "Stripe's secret key.", Rooms: []string{money}, Without: "task"},
 		{Env: "SOUK_STRIPE_WEBHOOK_SECRETS", Parameter: "StripeSecret", Field: "webhook_secrets",
 			Pattern: stripeSecret, Rooms: []string{money}, Role: "api",
 			About: "Secrets of Stripe's webhook endpoint, newest first, separated by spaces."},
@@ -68,7 +68,7 @@ func messageSettings() []DeclaredSetting {
 // return window.
 func shopSettings() []DeclaredSetting {
 	const whole, share, span = "^[0-9]{1,7}$", "^[0-9]{1,5}$", "^([0-9]{1,5}(h|m|s)){1,3}$"
-	everybody := []string{"api", "worker", "purchases"}
+	everybody := []string{"api", "worker", "task", "purchases"}
 	return []DeclaredSetting{
 		{Env: "SOUK_COMMISSION_BPS", Parameter: "CommissionBps", Default: "1000", Pattern: share,
 			About: "The market's share of a new listing's price, in 1/10,000.", Roles: everybody},

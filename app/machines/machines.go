@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/souk-commerce/souk/app/machines/tasks"
 	"github.com/souk-commerce/souk/app/rooms"
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
@@ -29,7 +30,6 @@ type Config struct {
 // Machines are the shop's state machines on one platform. Safe for concurrent use.
 type Machines struct {
 	engine    *durable.Engine
-	rooms     *rooms.Row
 	catalogue *event.Catalogue
 	tasks     map[string]durable.Task
 }
@@ -44,8 +44,10 @@ func Open(c Config) (*Machines, error) {
 		return nil, shop.Errorf(shop.Invalid,
 			"the state machines need every room in their process; nothing was opened")
 	}
-	m := &Machines{rooms: c.Rooms, catalogue: c.Catalogue}
-	m.tasks = m.registry()
+	m := &Machines{catalogue: c.Catalogue, tasks: make(map[string]durable.Task)}
+	for _, t := range tasks.All() {
+		m.tasks[t.Name] = t.Of(c.Rooms)
+	}
 	var err error
 	m.engine, err = durable.New(durable.Options{
 		Platform: c.Platform, Clock: c.Clock, Tasks: m.resources(),
@@ -66,13 +68,14 @@ func Open(c Config) (*Machines, error) {
 // Definition is a machine of the shop's.
 type Definition struct {
 	Name string
+	Room string // that owns it
 	ASL  []byte
 }
 
 // Definitions lists the machines that the rooms own.
 func Definitions() []Definition {
 	return []Definition{
-		{"lost-shipment", fulfilment.LostShipment()},
+		{"lost-shipment", "fulfilment", fulfilment.LostShipment()},
 	}
 }
 

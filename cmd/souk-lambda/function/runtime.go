@@ -161,14 +161,25 @@ func fault(err error) slog.Attr {
 	return slog.String("cause", err.Error())
 }
 
+// Failure is an error of an invocation that its caller can tell by its type: a state machine catches
+// it by that. All other errors are souk.failed: what was asked may have been done or not.
+type Failure struct{ Type, Message string }
+
+// Error implements error.
+func (f *Failure) Error() string { return f.Type + ": " + f.Message }
+
 // describe is an error as the Runtime API takes it.
 func describe(err error) []byte {
 	kind := "souk.failed"
 	if errors.Is(err, errPanic) {
 		kind = "souk.panicked"
 	}
+	text := err.Error()
+	if f, ok := errors.AsType[*Failure](err); ok {
+		kind, text = f.Type, f.Message
+	}
 	raw, fault := json.Marshal(map[string]string{
-		"errorType": kind, "errorMessage": err.Error(),
+		"errorType": kind, "errorMessage": text,
 	})
 	if fault != nil {
 		panic("function: two strings have no JSON: " + fault.Error())

@@ -1,5 +1,5 @@
-// Command worker is the function that runs one subscription: it opens the room whose reaction it
-// is, and no other.
+// Command worker is the function that runs one subscription, or answers one task of state machines:
+// it opens the room whose it is, and no other.
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 	"github.com/souk-commerce/souk/cmd/souk-lambda/providers"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/settings"
 	"github.com/souk-commerce/souk/cmd/souk-lambda/world"
+	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/event"
 )
@@ -24,6 +25,9 @@ import (
 func main() { os.Exit(function.Main(function.Worker, os.Getenv, os.Stderr, open)) }
 
 func open(ctx context.Context, s function.Start) (function.Opened, error) {
+	if task := s.Env.Text("SOUK_TASK", ""); task != "" {
+		return openTask(ctx, s, task)
+	}
 	name := s.Env.Need("SOUK_SUBSCRIPTION", "the name of the subscription that this worker runs")
 	if name == "" {
 		return function.Opened{}, nil // the environment is wrong, and is reported as a whole
@@ -32,29 +36,7 @@ func open(ctx context.Context, s function.Start) (function.Opened, error) {
 	if err != nil {
 		return function.Opened{}, misnamed(err)
 	}
-	cfg := rooms.Config{
-		Catalogue: event.NewCatalogue(), Clock: function.Clock{},
-		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
-		Catalog: settings.Catalog(s.Env), Order: settings.Order(s.Env),
-	}
-	switch room {
-	case "payment":
-		cfg.Payment = providers.Payment(s.Env)
-	case "ledger":
-		cfg.Ledger = providers.Payouts(s.Env)
-	case "fulfilment":
-		cfg.Fulfilment = providers.Parcels(s.Env)
-	case "notification":
-		if cfg.Notification, err = carriers.Options(ctx, s.Env); err != nil {
-			return function.Opened{}, err
-		}
-	}
-	p, err := world.OpenPlatform(ctx, s, rooms.Check(cfg.Catalogue))
-	if err != nil {
-		return function.Opened{}, err
-	}
-	cfg.Platform = p
-	row, err := rooms.Open(cfg, room)
+	row, p, err := openRoom(ctx, s, room)
 	if err != nil {
 		return function.Opened{}, err
 	}
@@ -72,6 +54,35 @@ func open(ctx context.Context, s function.Start) (function.Opened, error) {
 		},
 		Close: p.Close,
 	}, nil
+}
+
+// openRoom opens one room on the platform, with whom it calls.
+func openRoom(
+	ctx context.Context, s function.Start, room string,
+) (*rooms.Row, platform.Platform, error) {
+	var err error
+	cfg := rooms.Config{
+		Catalogue: event.NewCatalogue(), Clock: function.Clock{},
+		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
+		Catalog: settings.Catalog(s.Env), Order: settings.Order(s.Env),
+	}
+	switch room {
+	case "payment":
+		cfg.Payment = providers.Payment(s.Env)
+	case "ledger":
+		cfg.Ledger = providers.Payouts(s.Env)
+	case "fulfilment":
+		cfg.Fulfilment = providers.Parcels(s.Env)
+	case "notification":
+		if cfg.Notification, err = carriers.Options(ctx, s.Env); err != nil {
+			return nil, nil, err
+		}
+	}
+	if cfg.Platform, err = world.OpenPlatform(ctx, s, rooms.Check(cfg.Catalogue)); err != nil {
+		return nil, nil, err
+	}
+	row, err := rooms.Open(cfg, room)
+	return row, cfg.Platform, err
 }
 
 // misnamed says what the subscription could be.

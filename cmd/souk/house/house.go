@@ -51,6 +51,7 @@ func Of() (deploy.House, error) {
 	for _, t := range d.Timers {
 		h.Timers = append(h.Timers, deploy.Timer{Room: t.Room, Keys: []string{t.Key, t.Subject}})
 	}
+	h.Machines, h.Tasks = machinesOf(d), tasksOf(d)
 	for _, s := range d.Settings {
 		h.Settings = append(h.Settings, deploy.Setting(s))
 	}
@@ -74,6 +75,36 @@ func subscriptionOf(s app.DeclaredSubscription) deploy.Subscription {
 		Ordered: s.Ordered, Follows: s.Follows, Calls: s.Calls,
 		Most: s.Retry.Attempts, NotYet: s.Retry.NotYet, Wait: s.Retry.Most,
 	}
+}
+
+func machinesOf(d app.Declared) (list []deploy.Machine) {
+	for _, m := range d.Machines {
+		functions := make(map[string]string)
+		for _, t := range m.Tasks {
+			functions[t] = t // a task's function is called as the machine has it
+		}
+		list = append(list, deploy.Machine{
+			Name: m.Room + "." + m.Name, Room: m.Room, Definition: m.Definition,
+			Functions: functions,
+		})
+	}
+	return list
+}
+
+// tasksOf lists the tasks. What is nobody's stands beside the first machine that calls it.
+func tasksOf(d app.Declared) (list []deploy.Task) {
+	for _, t := range d.Tasks {
+		stack := t.Room
+		for _, m := range d.Machines {
+			if stack == "" && slices.Contains(m.Tasks, t.Name) {
+				stack = m.Room
+			}
+		}
+		list = append(list, deploy.Task{
+			Name: t.Name, Room: t.Room, Stack: stack, Reads: t.Reads, Asks: t.Asks,
+		})
+	}
+	return list
 }
 
 func sizeOf(d app.Declared, role string, class platform.Class) deploy.Size {

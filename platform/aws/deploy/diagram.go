@@ -118,7 +118,7 @@ func (h House) drawRooms(d *drawing, top int) int {
 		ends[i] = top
 	}
 	names := h.heard()
-	slices.SortStableFunc(names, func(a, b string) int { return len(h.of(b)) - len(h.of(a)) })
+	slices.SortStableFunc(names, func(a, b string) int { return h.lines(b) - h.lines(a) })
 	for _, room := range names {
 		i := slices.Index(ends[:], slices.Min(ends[:]))
 		ends[i] += h.drawRoom(d, room, 32+i*(width+gap), ends[i], width) + gap
@@ -126,9 +126,14 @@ func (h House) drawRooms(d *drawing, top int) int {
 	return slices.Max(ends[:]) - gap
 }
 
+// lines is how many a room's card has.
+func (h House) lines(room string) int {
+	return len(h.of(room)) + len(h.tasksIn(room)) + len(h.machinesOf(room))
+}
+
 func (h House) drawRoom(d *drawing, room string, x, y, width int) int {
 	subs := h.of(room)
-	height := 62 + 22*len(subs)
+	height := 62 + 22*h.lines(room)
 	kind := "plain"
 	if h.tableOf(room) != shared {
 		kind = "apart"
@@ -143,6 +148,17 @@ func (h House) drawRoom(d *drawing, room string, x, y, width int) int {
 			d.end(x+width-14, line, "small", mark)
 		}
 	}
+	line := y + 70 + 22*len(subs)
+	for _, t := range h.tasksIn(room) {
+		d.text(x+32, line, "code", strings.TrimPrefix(t.Name, room+"."))
+		d.end(x+width-14, line, "small", "task")
+		line += 22
+	}
+	for _, m := range h.machinesOf(room) {
+		d.text(x+32, line, "code", strings.TrimPrefix(m.Name, room+"."))
+		d.end(x+width-14, line, "small", "state machine")
+		line += 22
+	}
 	return height
 }
 
@@ -155,6 +171,16 @@ func (s Subscription) mark() string {
 		return "in order"
 	}
 	return ""
+}
+
+// questions is how many of the tasks are answered by a person, which an alarm tells.
+func (h House) questions() (n int) {
+	for _, t := range h.Tasks {
+		if t.Asks {
+			n++
+		}
+	}
+	return n
 }
 
 // drawWatch draws what stands beside everything.
@@ -178,7 +204,7 @@ func (h House) drawWatch(d *drawing) {
 		{"CloudTrail and Config", []string{"every use of what is apart, every file;",
 			fmt.Sprintf("%d promises watched", len(configRules()))}},
 		{"CloudWatch", []string{fmt.Sprintf("%d alarms: age, dead letters",
-			2*(queues+len(h.tables()))), "logs with an end, by mail to a person"}},
+			2*(queues+len(h.tables())+len(h.Machines))+h.questions()), "logs with an end, by mail to a person"}},
 	} {
 		d.card(card{x: 1076, y: y, w: 284, h: 86, kind: "watch", title: c.title, lines: c.lines})
 		y += 97

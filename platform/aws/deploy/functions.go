@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 type function struct {
 	name  string // "api", "relay", or a subscription's or a queue's name
 	role  string // which binary
+	as    string // under which settings are given, if not as its role
 	rooms []string
 	size  Size
 	env   obj
@@ -166,17 +168,21 @@ func (p *part) function(f function) {
 // environment is how a function finds what it needs, and learns which part of the house it is.
 func (p *part) environment(f function) obj {
 	h := p.house
-	env := obj{
-		"SOUK_ROLE": f.role, "SOUK_ROOMS": h.roomsByTable(), "SOUK_TABLE": h.named(shared),
-		"SOUK_FILES": h.bucket(files), "SOUK_ARCHIVE": h.bucket(archive),
+	env := obj{"SOUK_ROLE": f.role}
+	if len(f.rooms) > 0 {
+		maps.Copy(env, obj{
+			"SOUK_ROOMS": h.roomsByTable(), "SOUK_TABLE": h.named(shared),
+			"SOUK_FILES": h.bucket(files), "SOUK_ARCHIVE": h.bucket(archive),
+		})
 	}
 	if slices.Contains(f.domains(), "people") {
 		env["SOUK_PEOPLE_KEY"] = p.key("people")
 	}
 	maps.Copy(env, f.env)
-	if f.role != "relay" && f.role != "sweeper" { // they do not look into what they carry
+	// A relay and a sweeper do not look into what they carry.
+	if f.role != "relay" && f.role != "sweeper" && len(f.rooms) > 0 {
 		for _, s := range h.Settings {
-			if s.givenTo(f.role, f.rooms...) {
+			if s.givenTo(cmp.Or(f.as, f.role), f.rooms...) {
 				env[s.Env] = h.setting(s)
 			}
 		}

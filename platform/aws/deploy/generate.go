@@ -73,6 +73,9 @@ func (h House) stack(room string) *Template {
 		p.subscription(s)
 	}
 	p.letBusSend(subs)
+	for _, t := range h.tasksIn(room) {
+		p.task(t)
+	}
 	for _, m := range h.machinesOf(room) {
 		p.machine(m)
 	}

@@ -18,6 +18,7 @@ type House struct {
 	Roles         []string // that a caller may have
 	Settings      []Setting
 	Machines      []Machine
+	Tasks         []Task // that machines call
 	API           Size
 	Relay         Size
 	Sweeper       Size
@@ -102,6 +103,7 @@ type Setting struct {
 	Rooms     []string // whose functions are given it
 	Roles     []string // and every function of these roles
 	Role      string   // the only role of those rooms' functions that needs it; "" is all
+	Without   string   // a role of those rooms' functions that does not need it; "" is none
 }
 
 // givenTo reports whether a function that acts in the name of these rooms is given the setting.
@@ -109,7 +111,7 @@ func (s Setting) givenTo(role string, rooms ...string) bool {
 	if slices.Contains(s.Roles, role) {
 		return true
 	}
-	return (s.Role == "" || s.Role == role) && slices.ContainsFunc(rooms, func(r string) bool {
+	return (s.Role == "" || s.Role == role) && (s.Without == "" || s.Without != role) && slices.ContainsFunc(rooms, func(r string) bool {
 		return slices.Contains(s.Rooms, r)
 	})
 }
@@ -145,16 +147,18 @@ func (h House) check() error {
 			return fmt.Errorf("the subscription %q has %d types and class %d; "+
 				"nothing was generated", s.Name, len(s.Types), s.Class)
 		}
-		longest := len(h.Name) + 1 + maxStage + 1 + len(dashed(s.Name))
-		if longest > maxFunctionName {
-			return fmt.Errorf("the subscription %q makes a function's name of %d characters, "+
-				"at most %d: shorten it; nothing was generated", s.Name, longest, maxFunctionName)
+		if err := h.nameable(s.Name, seen); err != nil {
+			return err
 		}
-		if other := seen[logical(s.Name)]; other != "" {
-			return fmt.Errorf("%q and %q are one name to CloudFormation; nothing was generated",
-				other, s.Name)
+	}
+	for _, t := range h.Tasks {
+		if len(h.of(t.Stack)) == 0 {
+			return fmt.Errorf("the task %q belongs to a room without a stack; "+
+				"nothing was generated", t.Name)
 		}
-		seen[logical(s.Name)] = s.Name
+		if err := h.nameable(t.Name, seen); err != nil {
+			return err
+		}
 	}
 	for _, s := range h.Seams {
 		if _, ok := h.room(s.Answerer); !ok {
@@ -163,6 +167,21 @@ func (h House) check() error {
 		}
 	}
 	return h.checkMachines()
+}
+
+// nameable refuses a name that no function may have, or that another has.
+func (h House) nameable(name string, seen map[string]string) error {
+	longest := len(h.Name) + 1 + maxStage + 1 + len(dashed(name))
+	if longest > maxFunctionName {
+		return fmt.Errorf("%q makes a function's name of %d characters, at most %d: shorten it; "+
+			"nothing was generated", name, longest, maxFunctionName)
+	}
+	if other := seen[logical(name)]; other != "" {
+		return fmt.Errorf("%q and %q are one name to CloudFormation; nothing was generated",
+			other, name)
+	}
+	seen[logical(name)] = name
+	return nil
 }
 
 func (h House) room(name string) (Room, bool) {

@@ -15,7 +15,7 @@ type Machine struct {
 	Name       string // "<room>.<what>"
 	Room       string
 	Definition string            // JSON, with a ${placeholder} for every function that it calls
-	Functions  map[string]string // by placeholder, the subscription whose function it is
+	Functions  map[string]string // by placeholder, the task or subscription whose function it is
 }
 
 // The resources of tasks that a machine's role can be worked out for: a function by a placeholder,
@@ -81,7 +81,7 @@ func (h House) defined(m Machine) (definition string, calls map[string]string, e
 		return named.ReplaceAllStringFunc(s, func(p string) string {
 			name := p[2 : len(p)-1]
 			of, ok := m.Functions[name]
-			if !ok || !h.subscribed(of) {
+			if !ok || !h.answers(of) {
 				refuse("%s stands for no function", p)
 			}
 			if other, ok := calls[logical(name)]; ok && other != of {
@@ -102,8 +102,11 @@ func (h House) defined(m Machine) (definition string, calls map[string]string, e
 	return strings.TrimSpace(text.String()), calls, err
 }
 
-func (h House) subscribed(name string) bool {
-	return slices.ContainsFunc(h.Subscriptions, func(s Subscription) bool { return s.Name == name })
+// answers reports whether a function has that name.
+func (h House) answers(name string) bool {
+	task := func(t Task) bool { return t.Name == name }
+	return slices.ContainsFunc(h.Tasks, task) ||
+		slices.ContainsFunc(h.Subscriptions, func(s Subscription) bool { return s.Name == name })
 }
 
 // walk copies a value and gives every text in it, with the key that it stands under, to change.

@@ -320,5 +320,10 @@ func (h House) keysOf(room string) []string {
 			names = with(names, k)
 		}
 	}
+	for _, t := range h.tasksIn(room) {
+		for _, k := range h.answerer(t, Size{}).domains() {
+			names = with(names, k)
+		}
+	}
 	return names
 }

@@ -1,6 +1,9 @@
 package deploy
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // parameter describes one.
 func parameter(about, kind string, more obj) obj {
@@ -151,7 +154,7 @@ func (p *part) shared() {
 	r, _ := p.house.room(p.name)
 	need["MailDomain"] = r.Tells
 	for _, s := range p.house.Settings {
-		if !s.givenTo("worker", p.name) {
+		if !s.givenTo("worker", p.name) && !p.givesTasks(s) {
 			continue
 		}
 		need[s.Parameter] = true
@@ -174,6 +177,13 @@ func (p *part) shared() {
 	if r.Tells {
 		p.Conditions["Mails"] = obj{"Fn::Not": list{equals("MailDomain", "")}}
 	}
+}
+
+// givesTasks reports whether a task in this room's stack is given the setting.
+func (p *part) givesTasks(s Setting) bool {
+	return slices.ContainsFunc(p.house.tasksIn(p.name), func(t Task) bool {
+		return t.Room != "" && s.givenTo(asTask, t.Room)
+	})
 }
 
 // rooms nests the rooms' stacks.

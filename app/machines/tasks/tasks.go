@@ -1,9 +1,10 @@
-package machines
+package tasks
 
 import (
 	"context"
 	"encoding/json"
 
+	"github.com/souk-commerce/souk/app/rooms"
 	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/room"
@@ -11,15 +12,38 @@ import (
 	"github.com/souk-commerce/souk/workflow/durable"
 )
 
-// registry is the whole list of what a machine may call: ${fulfilment.parcel} and so on. Each
-// either only reads, or has its effect once for a key.
-func (m *Machines) registry() map[string]durable.Task {
-	return map[string]durable.Task{
-		"fulfilment.parcel":  use(m.parcel),
-		"payment.refundable": use(m.refundable),
-		"payment.refund":     use(m.refund),
-		"payment.settled":    use(m.settled),
-		"operator.ask":       ask,
+// Task is a use case that machines may call.
+type Task struct {
+	Name  string // as a machine has it: ${payment.refund}
+	Room  string // whose use case it is; "" is nobody's
+	Reads bool   // it changes nothing; otherwise it has its effect once for a key
+	Asks  bool   // a person answers, by the call's token
+	of    func(r *rooms.Row) durable.Task
+}
+
+// Of is the task as it is done in rooms that are open; Room must be one of them.
+func (t Task) Of(r *rooms.Row) durable.Task { return t.of(r) }
+
+// All is the whole list of what a machine may call, wherever the machine runs.
+func All() []Task {
+	const parcels, money = "fulfilment", "payment"
+	return []Task{
+		{"fulfilment.parcel", parcels, true, false, by(parcel)},
+		{"payment.refundable", money, true, false, by(refundable)},
+		{"payment.refund", money, false, false, by(refund)},
+		{"payment.settled", money, true, false, by(settled)},
+		{"operator.ask", "", true, true, func(*rooms.Row) durable.Task { return ask }},
+	}
+}
+
+// by is a task of a use case of rooms.
+func by[I, O any](
+	do func(ctx context.Context, r *rooms.Row, in I, key string) (O, error),
+) func(r *rooms.Row) durable.Task {
+	return func(r *rooms.Row) durable.Task {
+		return use(func(ctx context.Context, in I, key string) (O, error) {
+			return do(ctx, r, in, key)
+		})
 	}
 }
 
@@ -52,8 +76,8 @@ type parcelState struct {
 }
 
 // parcel tells how a parcel stands.
-func (m *Machines) parcel(ctx context.Context, in ofShipment, _ string) (parcelState, error) {
-	sh, err := m.rooms.Fulfilment.Get(ctx, room.CallerOf(ctx), in.Shipment)
+func parcel(ctx context.Context, r *rooms.Row, in ofShipment, _ string) (parcelState, error) {
+	sh, err := r.Fulfilment.Get(ctx, room.CallerOf(ctx), in.Shipment)
 	if err != nil {
 		return parcelState{}, err
 	}
@@ -65,8 +89,8 @@ func (m *Machines) parcel(ctx context.Context, in ofShipment, _ string) (parcelS
 
 // refundable tells what may still go back of a parcel's money. Somebody else may refund meanwhile,
 // so the refund itself may still be refused.
-func (m *Machines) refundable(ctx context.Context, in ofShipment, _ string) (shop.Money, error) {
-	p, err := m.rooms.Payment.Payment(ctx, in.Payment)
+func refundable(ctx context.Context, r *rooms.Row, in ofShipment, _ string) (shop.Money, error) {
+	p, err := r.Payment.Payment(ctx, in.Payment)
 	if err != nil {
 		return shop.Money{}, err
 	}
@@ -93,13 +117,13 @@ type wanted struct {
 }
 
 // refund gives money of a parcel back. Whether the provider does it shows settled.
-func (m *Machines) refund(
-	ctx context.Context, in wanted, key string,
+func refund(
+	ctx context.Context, r *rooms.Row, in wanted, key string,
 ) (payment.Accepted, error) {
 	var a payment.Accepted
 	ask := &payment.PostRefundIn{ID: string(in.Payment), Key: key}
 	ask.Body.Shipment, ask.Body.Amount, ask.Body.Reason = in.Shipment, in.Amount, in.Reason
-	out, err := m.rooms.Payment.PostRefund(ctx, ask)
+	out, err := r.Payment.PostRefund(ctx, ask)
 	if err != nil {
 		return a, err
 	}
@@ -115,10 +139,10 @@ type ofRefund struct {
 // settled tells that a refund has gone back; before that it fails with RefundPending, and with
 // RefundRefused while the provider will not: payment has opened a case then, and the same refund
 // may be tried again.
-func (m *Machines) settled(
-	ctx context.Context, in ofRefund, _ string,
+func settled(
+	ctx context.Context, r *rooms.Row, in ofRefund, _ string,
 ) (payment.OperationView, error) {
-	p, err := m.rooms.Payment.Payment(ctx, in.Payment)
+	p, err := r.Payment.Payment(ctx, in.Payment)
 	if err != nil {
 		return payment.OperationView{}, err
 	}
