@@ -94,8 +94,8 @@ func optional(role string) []string {
 	case function.Relay:
 		return []string{"SOUK_BUS_NAME", "SOUK_TOPIC"}
 	case function.Worker:
-		return append(vendors, "SOUK_SANDBOX_URL", "SOUK_STRIPE_RETURN", "SOUK_DEPOT",
-			"SOUK_MAIL_FROM", "SOUK_SMS_SENDER", "SOUK_PUBLIC_URL")
+		return append(vendors, "SOUK_SANDBOX_URL", "SOUK_STRIPE_RETURN", "SOUK_STRIPE_SECRET",
+			"SOUK_DEPOT", "SOUK_MAIL_FROM", "SOUK_SMS_SENDER", "SOUK_PUBLIC_URL")
 	case function.Purchases:
 		return decided
 	}
@@ -131,7 +131,7 @@ func TestDeployedFunctions(t *testing.T) {
 
 // Goal: a template gives each function what its binary must have, and nothing that it does not
 // read. Method: every function's binary with nothing but its role, and a worker with its
-// subscription: what it says is missing, against the names in the template.
+// subscription or its task: what it says is missing, against the names in the template.
 func templatesGiveWhatFunctionsRead(t *testing.T, dir string) {
 	list, err := templatesWith(t, map[string]string{
 		"SandboxUrl": "http://sandbox.test", "StripeSecret": "ours",
@@ -144,13 +144,20 @@ func templatesGiveWhatFunctionsRead(t *testing.T, dir string) {
 		given := variables(f)
 		role := given["SOUK_ROLE"].(string)
 		sub, _ := given["SOUK_SUBSCRIPTION"].(string)
-		room, _, _ := strings.Cut(sub, ".")
-		if asked[role+room] == nil {
-			asked[role+room] = missing(t.Context(), t, filepath.Join(dir, role), role, sub)
-		}
-		must := append([]string{"SOUK_ROLE"}, asked[role+room]...)
-		if sub != "" {
+		task, _ := given["SOUK_TASK"].(string)
+		must := []string{"SOUK_ROLE"}
+		switch {
+		case sub != "":
 			must = append(must, "SOUK_SUBSCRIPTION")
+		case task != "":
+			must = append(must, "SOUK_TASK")
+		}
+		if task != "operator.ask" { // which opens nothing, and so misses nothing
+			room, _, _ := strings.Cut(sub+task, ".")
+			if asked[role+room] == nil {
+				asked[role+room] = missing(t.Context(), t, filepath.Join(dir, role), role, sub, task)
+			}
+			must = append(must, asked[role+room]...)
 		}
 		for _, name := range must {
 			if given[name] == nil {
@@ -197,10 +204,11 @@ func TestSweepersComeAsDeclared(t *testing.T) {
 }
 
 // missing is what a binary says is not set.
-func missing(ctx context.Context, t *testing.T, binary, role, sub string) (names []string) {
+func missing(ctx context.Context, t *testing.T, binary, role, sub, task string) (names []string) {
 	t.Helper()
 	f := &lambdatest.Function{Binary: binary, Timeout: timeout,
-		Env: lambdatest.Environment("SOUK_ROLE", role, "SOUK_SUBSCRIPTION", sub)}
+		Env: lambdatest.Environment("SOUK_ROLE", role, "SOUK_SUBSCRIPTION", sub,
+			"SOUK_TASK", task)}
 	defer f.Close()
 	_, err := f.Invoke(ctx, []byte(`{}`))
 	report, ok := errors.AsType[*lambdatest.FunctionError](err)

@@ -33,6 +33,7 @@ func TestFunctions(t *testing.T) {
 		"the end of a process":                endOfProcess,
 		"a purchase from the queue":           purchaseFromTheQueue,
 		"a sweep":                             sweep,
+		"a lost parcel's machine":             lostParcel,
 		"packages are small":                  packagesAreSmall,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -172,6 +173,8 @@ func wrongEnvironments(t *testing.T, dir string) {
 			"SOUK_SUBSCRIPTION", "app.watch-orders"}, []string{"the rooms are catalog"}},
 		{function.Worker, []string{"SOUK_ROLE", "worker", "SOUK_REMOTE", "x",
 			"SOUK_SUBSCRIPTION", "order.typo"}, []string{"order.expire-on-deadline"}},
+		{function.Worker, []string{"SOUK_ROLE", "worker", "SOUK_REMOTE", "x",
+			"SOUK_TASK", "payment.typo"}, []string{"payment.refundable"}},
 		{function.Purchases, []string{"SOUK_ROLE", "purchases", "SOUK_REMOTE", "x",
 			"SOUK_DEADLINE", "soon", "SOUK_TAX_BPS", "-1"},
 			[]string{"SOUK_DEADLINE", "as in 10m", "SOUK_TAX_BPS"}},
