@@ -7,8 +7,9 @@ func declaredSettings() []DeclaredSetting {
 }
 
 // vendorSettings are about who takes money, who pays it out and who carries parcels. What is secret
-// goes to the functions that need it and to no others: a door that only keeps Stripe's tokens, and a task of
-// machines, whose refund payment's workers carry out, are told that there is a key, and not the key.
+// goes to the functions that need it and to no others: a door that only keeps Stripe's tokens, and
+// a task of machines, whose refund payment's workers carry out, are told that there is a key, and
+// not the key.
 func vendorSettings() []DeclaredSetting {
 	const money = "payment"
 	return []DeclaredSetting{

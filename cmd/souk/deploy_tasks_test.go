@@ -93,7 +93,9 @@ func TestDeployEveryDeclaredMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range d.Machines {
-		i := slices.IndexFunc(templates(t), func(tpl *deploy.Template) bool { return tpl.Name == m.Room })
+		i := slices.IndexFunc(templates(t), func(tpl *deploy.Template) bool {
+			return tpl.Name == m.Room
+		})
 		var doc struct {
 			Resources map[string]struct {
 				Type       string

@@ -161,8 +161,8 @@ func fault(err error) slog.Attr {
 	return slog.String("cause", err.Error())
 }
 
-// Failure is an error of an invocation that its caller can tell by its type: a state machine catches
-// it by that. All other errors are souk.failed: what was asked may have been done or not.
+// Failure is an error of an invocation that its caller can tell by its type: a state machine
+// catches it by that. All other errors are souk.failed: what was asked may have been done or not.
 type Failure struct{ Type, Message string }
 
 // Error implements error.

@@ -155,7 +155,8 @@ func templatesGiveWhatFunctionsRead(t *testing.T, dir string) {
 		if task != "operator.ask" { // which opens nothing, and so misses nothing
 			room, _, _ := strings.Cut(sub+task, ".")
 			if asked[role+room] == nil {
-				asked[role+room] = missing(t.Context(), t, filepath.Join(dir, role), role, sub, task)
+				asked[role+room] = missing(t.Context(), t, filepath.Join(dir, role), role, sub,
+					task)
 			}
 			must = append(must, asked[role+room]...)
 		}

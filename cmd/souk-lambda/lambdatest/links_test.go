@@ -39,8 +39,8 @@ func TestRolesLinkWhatTheyUse(t *testing.T) {
 		function.Purchases: doors + " cmd/souk-lambda/settings",
 		function.Worker: tasks + rooms + " " + carried + " " + vendors +
 			" cmd/souk-lambda/answer cmd/souk-lambda/settings",
-		function.Relay:     "",
-		function.Sweeper:   "",
+		function.Relay:   "",
+		function.Sweeper: "",
 	} {
 		var have, foreign []string
 		asksStripe := false

@@ -40,9 +40,9 @@ func substituted(t *testing.T, name string) *workflow.Machine {
 		for _, task := range tasks.All() {
 			text = strings.ReplaceAll(text, "${"+task.Name+"}", lambda(task.Name))
 		}
-		m, diagnostics := workflow.Compile([]byte(text), workflow.Options{})
-		if m == nil {
-			t.Fatal(diagnostics)
+		m, err := workflow.Parse([]byte(text), workflow.Options{})
+		if err != nil {
+			t.Fatal(err)
 		}
 		return m
 	}
@@ -109,11 +109,14 @@ func lostParcel(t *testing.T, dir string) {
 		o.carry()
 	}
 	runner := &workflow.Runner{Machine: substituted(t, "lost-shipment"), Do: o.do,
-		Env: func() workflow.Env { return workflow.Env{Now: time.Now()} }}
+		Env: func() workflow.Env {
+			return workflow.Env{Now: time.Now(), UUID: func() string { return "the-token" },
+				Random: func() float64 { return 0.5 }}
+		}}
 	x, err := runner.Run(workflow.Execution{
 		ID:   "arn:aws:states:eu-west-1:123456789012:execution:souk-t-fulfilment-lost-shipment:1",
-		Name: "1", Input: &workflow.Data{Value: workflow.NewObject("shipment", parcel, "order", order,
-			"carrier", "dealer", "tracking", "", "patience", workflow.Int(259200))},
+		Name: "1", Input: workflow.Data{Value: workflow.NewObject("shipment", parcel,
+			"order", order, "carrier", "dealer", "tracking", "", "patience", workflow.Int(259200))},
 	})
 	if err != nil || x.Status != workflow.Succeeded {
 		t.Fatalf("%v, %+v", err, x)
@@ -128,7 +131,7 @@ func lostParcel(t *testing.T, dir string) {
 	}
 	ask := o.tasks[lambda("operator.ask")]
 	ask.Close() // and all that it wrote is there
-	if log, _ := ask.Log.(*lines); !strings.Contains(log.String(), "token") {
+	if log, _ := ask.Log.(*lines); !strings.Contains(log.String(), "the-token") {
 		t.Errorf("nobody learns the token: %s", log)
 	}
 	refunds := o.calls[lambda("payment.refund")]

@@ -204,7 +204,8 @@ func (h House) drawWatch(d *drawing) {
 		{"CloudTrail and Config", []string{"every use of what is apart, every file;",
 			fmt.Sprintf("%d promises watched", len(configRules()))}},
 		{"CloudWatch", []string{fmt.Sprintf("%d alarms: age, dead letters",
-			2*(queues+len(h.tables())+len(h.Machines))+h.questions()), "logs with an end, by mail to a person"}},
+			2*(queues+len(h.tables())+len(h.Machines))+h.questions()),
+			"logs with an end, by mail to a person"}},
 	} {
 		d.card(card{x: 1076, y: y, w: 284, h: 86, kind: "watch", title: c.title, lines: c.lines})
 		y += 97

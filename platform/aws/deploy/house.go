@@ -111,7 +111,10 @@ func (s Setting) givenTo(role string, rooms ...string) bool {
 	if slices.Contains(s.Roles, role) {
 		return true
 	}
-	return (s.Role == "" || s.Role == role) && (s.Without == "" || s.Without != role) && slices.ContainsFunc(rooms, func(r string) bool {
+	if s.Role != "" && s.Role != role || s.Without == role {
+		return false
+	}
+	return slices.ContainsFunc(rooms, func(r string) bool {
 		return slices.Contains(s.Rooms, r)
 	})
 }
