@@ -3,7 +3,7 @@
 # One binary with nothing to install; and without cgo all memory is the collector's to bound.
 export CGO_ENABLED ?= 0
 
-.PHONY: help demo test test-fast test-race test-api test-aws test-aws-suite test-aws-shop lint-aws test-parquet soak bench generate lint fmt check test-aws-tour
+.PHONY: help demo test test-fast test-race test-api test-aws test-aws-suite test-aws-shop lint-aws lint-asl test-parquet soak bench generate lint fmt check test-aws-tour
 
 help: ## this page
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ test-aws-tour: ## every command of docs/deploy-aws.md, by AWS's command line on 
 lint-aws: ## cfn-lint over the CloudFormation templates (needs PyPI; exit code 3 without)
 	go test -tags cfnlint -c -o bin/lint.test ./cmd/souk
 	cd cmd/souk && ../../bin/lint.test -test.v -test.run TestDeployLints
+
+lint-asl: ## asl-validator over the state machines (needs npm; exit code 3 without)
+	go test -tags asllint -c -o bin/machines.test ./app/machines
+	cd app/machines && ../../bin/machines.test -test.v -test.run TestMachinesLint
 
 test-parquet: ## DuckDB reads what souk export wrote (needs PyPI; exit code 3 without)
 	go test -tags duckdb -c -o bin/parquet.test ./shop/analytics/parquet

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/souk-commerce/souk/app/machines"
 	"github.com/souk-commerce/souk/app/rooms"
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop"
@@ -43,6 +44,8 @@ type Config struct {
 	Notification notification.Options
 	// Guests are rooms of somebody else's, opened beside ours when all are: see examples/loyalty.
 	Guests []Guest
+	// Machines has a process that opens all rooms run the shop's state machines as well.
+	Machines bool
 	// Unwatched is for a process that takes no part in delivery: nobody is woken when an order
 	// moves. Whoever waits for one looks again by itself, and histories are not streamed.
 	Unwatched bool
@@ -100,6 +103,7 @@ type App struct {
 	*rooms.Row // those that are open here; the others are nil
 
 	Identity *identity.Service
+	Machines *machines.Machines // nil where Config has none
 
 	cfg    Config
 	meters *meters
@@ -144,6 +148,9 @@ func Open(cfg Config) (*App, error) {
 		return nil, err
 	}
 	if err := a.subscribe(); err != nil {
+		return nil, err
+	}
+	if err := a.openMachines(); err != nil {
 		return nil, err
 	}
 	a.house = a.newHouse()
@@ -205,6 +212,17 @@ func (a *App) openIntake() error {
 	return nil
 }
 
+// openMachines opens the state machines, where this process runs them.
+func (a *App) openMachines() (err error) {
+	if !a.cfg.Machines || len(a.cfg.Rooms) > 0 {
+		return nil
+	}
+	a.Machines, err = machines.Open(machines.Config{
+		Platform: a.cfg.Platform, Clock: a.cfg.Clock, Catalogue: a.cfg.Catalogue, Rooms: a.Row,
+	})
+	return err
+}
+
 // subscribe declares every reaction of every room that is open, and the app's own.
 func (a *App) subscribe() error {
 	delivery := a.cfg.Platform.Delivery()
@@ -224,6 +242,11 @@ func (a *App) subscribe() error {
 
 // Start lets events flow, until Close or the end of ctx.
 func (a *App) Start(ctx context.Context) error {
+	if a.Machines != nil {
+		if err := a.Machines.Define(ctx); err != nil {
+			return fmt.Errorf("define the state machines: %w", err)
+		}
+	}
 	if err := a.cfg.Platform.Delivery().Start(ctx); err != nil {
 		return fmt.Errorf("start delivery: %w", err)
 	}

@@ -60,7 +60,7 @@ func openWith(t testing.TB, change func(c *app.Config)) *stage {
 		Payment: payment.Options{Name: "sandbox", Provider: provider, Describe: sandbox.Describe},
 		Policy:  app.Policy{Patience: -1}, // a slow machine is not what is tested here
 		IDs:     shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
-		Log:     slog.New(slog.DiscardHandler),
+		Log:     slog.New(slog.DiscardHandler), Machines: true,
 		Fulfilment: fulfilment.Options{
 			Carrier: post.New(machine{}, nil), Secrets: [][]byte{carrierSecret()},
 			Printer: paper.Printer{},

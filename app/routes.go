@@ -45,7 +45,8 @@ func (a *App) routes() []Route {
 		{a.Notification != nil, a.messageRoutes}, {a.Notification != nil, a.endpointRoutes},
 		{a.Analytics != nil, a.countRoutes},
 		{a.Ledger != nil, a.bookRoutes}, {a.Payment != nil, a.caseRoutes}, {true, a.opsRoutes},
-		{a.Order != nil, a.intakeRoutes}, {true, a.systemRoutes},
+		{a.Order != nil, a.intakeRoutes}, {a.Machines != nil, a.machineRoutes},
+		{true, a.systemRoutes},
 	} {
 		if part.open {
 			table = append(table, part.routes()...)

@@ -117,12 +117,17 @@ func goodBody(id string) string {
 		"postInspectReturn": `{"units":[{"sku":"x","quantity":1,"verdict":"scrap"}]}`,
 		"postCancelLines":   cutBody("x"), "previewCancelLines": cutBody("x"),
 		"postNote": `{"text":"x"}`, "postEdit": addBody("x"), "previewEdit": addBody("x"),
-		"postAttempt":    `{"payment":{"token":"tok_visa"}}`,
-		"postEvidence":   `{"explanation":"x"}`,
-		"putPreferences": `{"off":[]}`,
-		"postEndpoint":   `{"url":"https://x.example"}`,
-		"patchEndpoint":  `{"enabled":true}`,
-		"postHookReplay": `{"delivery":"x"}`,
+		"postAttempt":       `{"payment":{"token":"tok_visa"}}`,
+		"postEvidence":      `{"explanation":"x"}`,
+		"putPreferences":    `{"off":[]}`,
+		"postEndpoint":      `{"url":"https://x.example"}`,
+		"patchEndpoint":     `{"enabled":true}`,
+		"postHookReplay":    `{"delivery":"x"}`,
+		"postExecution":     `{"machine":"none","name":"x"}`,
+		"postStop":          `{}`,
+		"postTaskSuccess":   `{"token":"x"}`,
+		"postTaskFailure":   `{"token":"x"}`,
+		"postTaskHeartbeat": `{"token":"x"}`,
 	}[id]
 }
 
@@ -138,7 +143,7 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 	}
 	for _, r := range s.app.Routes() {
 		path := strings.NewReplacer("{id}", "x", "{sku}", "x", "{name}", "x", "{provider}", "x",
-			"{carrier}", "x", "{dispute}", "x").
+			"{carrier}", "x", "{dispute}", "x", "{machine}", "x").
 			Replace(r.Path)
 		if len(r.Roles) == 0 {
 			continue
@@ -157,6 +162,7 @@ func TestEveryRouteKeepsItsPolicy(t *testing.T) {
 				"getStatement":    "?currency=GBP&from=2026-01-01&to=2026-02-01",
 				"getStatementCSV": "?currency=GBP&from=2026-01-01&to=2026-02-01",
 				"getReturns":      "?dealer=someone",
+				"getExecutions":   "?machine=lost-shipment",
 				"getPreview":      "?topic=order_placed",
 			}[r.ID], tokens[role.String()], goodBody(r.ID), "Idempotency-Key", "k", "If-Match", "*")
 			if a.status == 422 && a.code() == "invalid" || a.status == 400 {

@@ -81,8 +81,10 @@ var ErrNotRedrivable = errors.New("only an execution that failed, timed out or w
 	"go on")
 
 // Redrive lets an execution that ended badly go on: with the state of its main line at which it
-// ended, that state's input and the variables of then. What the state had begun, a Map or a
-// Parallel, begins anew, under new IDs.
+// ended, that state's input and the variables of then. Branches of a Parallel and items of a Map
+// that had come to their end keep what they came to; the others go on with the state at which they
+// were, each under a new ID. After States.DataLimitExceeded all of them begin anew, as in the
+// service.
 func (m *Machine) Redrive(x *Execution, env Env) (Progress, error) {
 	if x.Status == Running || x.Status == Succeeded {
 		return Progress{}, fmt.Errorf("workflow: redrive %s, which is %s: %w", x.ID, x.Status,
@@ -92,6 +94,10 @@ func (m *Machine) Redrive(x *Execution, env Env) (Progress, error) {
 		return Progress{}, err
 	}
 	a := &advance{m: m, x: x, env: &env, steps: maxSteps}
+	f := x.Root
+	if x.Failure != nil && x.Failure.code() == ErrorDataLimitExceeded {
+		f.clear()
+	}
 	x.Status, x.Failure, x.Stopped, x.Yielded = Running, nil, time.Time{}, false
 	x.Redrives++
 	a.record(nil, Record{Type: "ExecutionRedriven"})
@@ -99,9 +105,7 @@ func (m *Machine) Redrive(x *Execution, env Env) (Progress, error) {
 		x.Due = env.Now.Add(limit)
 		a.command(Command{Kind: Wake, ID: executionID, At: x.Due})
 	}
-	f := x.Root
-	f.clear()
-	a.enter(f, f.State, f.Input.Value)
+	a.reenter(f)
 	a.settle(f)
 	return a.progress(), nil
 }

@@ -41,8 +41,20 @@ func (a *advance) cancel(f *Frame, own bool) {
 	}
 	for _, i := range slices.Sorted(maps.Keys(f.Children)) {
 		a.cancel(f.Children[i], true)
+		f.halt(f.Children[i])
 	}
-	f.Children = nil
+	for _, child := range f.Again {
+		f.halt(child)
+	}
+	f.Children, f.Again = nil, nil
+}
+
+// halt keeps a child that did not come to its end: a redrive goes on with it.
+func (f *Frame) halt(child *Frame) {
+	if f.Halted == nil {
+		f.Halted = make(map[int]*Frame)
+	}
+	f.Halted[child.Index] = child
 }
 
 // leave ends a state: variables are assigned, and the frame goes on or is over.
@@ -93,7 +105,7 @@ func (f *Frame) assign(assigned *Object) error {
 // clear forgets what belonged to the attempt that is over.
 func (f *Frame) clear() {
 	f.Due, f.Limit, f.BeatDue, f.Beat = time.Time{}, time.Time{}, time.Time{}, 0
-	f.Items, f.Results, f.Children = nil, nil, nil
+	f.Items, f.Results, f.Children, f.Halted, f.Again = nil, nil, nil, nil, nil
 	f.Started, f.Width, f.Bad, f.Batched, f.Token = 0, 0, 0, false, ""
 }
 

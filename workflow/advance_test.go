@@ -239,3 +239,59 @@ func TestRedrive(t *testing.T) {
 	advance(t, m, x, workflow.Event{Kind: workflow.TaskSucceeded, ID: "3.0", Output: "ok"}, at(4))
 	want(t, "status", string(x.Status), "SUCCEEDED")
 }
+
+// Goal: a redrive does not run again what had come to its end: branches, nested ones too, and items
+// of a Map keep their results, the others go on where they were, no more at a time than allowed.
+// Method: a Parallel with a branch that is done, one that fails and one that waits; a Map of four
+// items, two at a time, the second of which fails; kept as JSON between failure and redrive.
+func TestRedriveKeepsFinishedBranches(t *testing.T) {
+	t.Parallel()
+	m, x, p := start(t, `{"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[
+		{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"${a}","End":true}}},
+		{"StartAt":"B","States":{"B":{"Type":"Task","Resource":"${b}","Next":"Q"},
+			"Q":{"Type":"Parallel","End":true,"Branches":[
+			{"StartAt":"C","States":{"C":{"Type":"Task","Resource":"${c}","End":true}}},
+			{"StartAt":"D","States":{"D":{"Type":"Task","Resource":"${d}","End":true}}}]}}},
+		{"StartAt":"E","States":{"E":{"Type":"Task","Resource":"${e}","End":true}}}]}}}`, `{}`)
+	want(t, "begun", says(p), "Call 1.0/0/1.0, Call 1.0/1/1.0, Call 1.0/2/1.0")
+	done := func(id, output string) string {
+		return advance(t, m, x, workflow.Event{
+			Kind: workflow.TaskSucceeded, ID: id, Output: output,
+		}, at(1))
+	}
+	done("1.0/0/1.0", "a")
+	want(t, "inner", done("1.0/1/1.0", "b"), "Call 1.0/1/2.0/0/1.0, Call 1.0/1/2.0/1/1.0")
+	done("1.0/1/2.0/0/1.0", "c")
+	advance(t, m, x, workflow.Event{
+		Kind: workflow.TaskFailed, ID: "1.0/1/2.0/1/1.0", Failure: workflow.NewFailure("E", ""),
+	}, at(2))
+	want(t, "status", string(x.Status), "FAILED")
+	x, err := x.Clone()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = m.Redrive(x, at(3)); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "again", says(p), "Call 1.0/1/2.0/1/2.0, Call 1.0/2/2.0")
+	done("1.0/1/2.0/1/2.0", "d")
+	done("1.0/2/2.0", "e")
+	want(t, "output", workflow.Text(x.Output.Value), `["a",["c","d"],"e"]`)
+
+	m, x, p = start(t, `{"StartAt":"M","States":{"M":{"Type":"Map","ItemsPath":"$","MaxConcurrency":2,
+		"End":true,"ItemProcessor":{"StartAt":"T","States":{
+		"T":{"Type":"Task","Resource":"${t}","End":true}}}}}}`, `["a","b","c","d"]`)
+	want(t, "two", says(p), "Call 1.0/0/1.0, Call 1.0/1/1.0")
+	want(t, "the next", done("1.0/0/1.0", "a"), "Call 1.0/2/1.0")
+	advance(t, m, x, workflow.Event{
+		Kind: workflow.TaskFailed, ID: "1.0/1/1.0", Failure: workflow.NewFailure("E", ""),
+	}, at(2))
+	if p, err = m.Redrive(x, at(3)); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "again", says(p), "Call 1.0/1/2.0, Call 1.0/2/2.0")
+	want(t, "the last", done("1.0/1/2.0", "b"), "Call 1.0/3/1.0")
+	done("1.0/2/2.0", "c")
+	done("1.0/3/1.0", "d")
+	want(t, "output", workflow.Text(x.Output.Value), `["a","b","c","d"]`)
+}

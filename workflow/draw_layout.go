@@ -23,6 +23,7 @@ type drawing struct {
 type node struct {
 	state       *state
 	name, about string
+	mark        Mark
 	layer       int
 	x, y, w, h  int
 	inner       []inset

@@ -6,17 +6,24 @@ import (
 )
 
 // Mermaid draws the machine as a Mermaid state diagram.
-func (m *Machine) Mermaid() string {
-	d := &mermaid{ids: make(map[*state]string)}
+func (m *Machine) Mermaid() string { return m.MermaidOf(nil) }
+
+// MermaidOf is Mermaid with the states of an execution in the colours of how far it is.
+func (m *Machine) MermaidOf(marks Marks) string {
+	d := &mermaid{ids: make(map[*state]string), marks: marks}
 	d.b.WriteString("stateDiagram-v2\n")
+	if len(marks) > 0 {
+		d.b.WriteString(markClasses)
+	}
 	d.program(&m.program, "    ")
 	return d.b.String()
 }
 
 // mermaid writes one diagram. States get short ids, since names may hold any character.
 type mermaid struct {
-	b   strings.Builder
-	ids map[*state]string
+	b     strings.Builder
+	ids   map[*state]string
+	marks Marks
 }
 
 func (d *mermaid) id(s *state) string {
@@ -34,6 +41,9 @@ func (d *mermaid) program(p *program, indent string) {
 	for _, name := range p.names {
 		s := p.states[name]
 		d.line(indent, "state %q as %s", label(name), d.id(s))
+		if mark := d.marks[name]; mark != "" {
+			d.line(indent, "class %s %s", d.id(s), mark)
+		}
 		switch s.kind {
 		case KindParallel:
 			d.composite(s, s.branches, indent)

@@ -10,8 +10,16 @@ import (
 // SVG draws the machine as a picture: states from top to bottom in the order in which they follow
 // each other, branches and item processors within their state, failures as dashed arrows. It needs
 // no style sheet and no script, and follows the colours of a dark page.
-func (m *Machine) SVG() string {
+func (m *Machine) SVG() string { return m.SVGOf(nil) }
+
+// SVGOf is SVG with the states of an execution in the colours of how far it is.
+func (m *Machine) SVGOf(marks Marks) string {
 	d := layOut(&m.program)
+	head := svgHead
+	if len(marks) > 0 {
+		d.marked(marks)
+		head = strings.Replace(svgHead, "</style>", markStyle+"</style>", 1)
+	}
 	var b strings.Builder
 	w, h := d.w+2*margin, d.h+2*margin
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" `+
@@ -20,7 +28,7 @@ func (m *Machine) SVG() string {
 	if title == "" {
 		title = "state machine"
 	}
-	fmt.Fprintf(&b, "<title>%s</title>\n%s\n", html.EscapeString(title), svgHead)
+	fmt.Fprintf(&b, "<title>%s</title>\n%s\n", html.EscapeString(title), head)
 	d.draw(&b, margin, margin)
 	b.WriteString("</svg>\n")
 	return b.String()
@@ -95,6 +103,9 @@ func (n *node) draw(b *strings.Builder, x, y int) {
 	class := "box " + string(n.state.kind)
 	if len(n.inner) > 0 {
 		class = "box group"
+	}
+	if n.mark != "" {
+		class += " " + string(n.mark)
 	}
 	fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="9"/>`+"\n",
 		class, x+n.x, y+n.y, n.w, n.h)

@@ -91,6 +91,8 @@ type Frame struct {
 	Items    []Data         `json:"items,omitempty"` // of a Map
 	Results  []*Data        `json:"results,omitempty"`
 	Children map[int]*Frame `json:"children,omitempty"`
+	Halted   map[int]*Frame `json:"halted,omitempty"`  // children that failed, or were cancelled
+	Again    map[int]*Frame `json:"again,omitempty"`   // those that a redrive has go on, in turn
 	Started  int            `json:"started,omitempty"` // children that have begun
 	Width    int            `json:"width,omitempty"`   // most at a time, 0 for any number
 	Bad      int            `json:"bad,omitempty"`     // items that failed and were tolerated
@@ -153,23 +155,26 @@ func (f *Frame) bind(p *program, parent *Frame) error {
 			"have: "+
 			"use the definition it was started with", f.State)
 	}
-	for i, child := range f.Children {
-		var inner *program
-		switch {
-		case s.kind == KindParallel && i < len(s.branches):
-			inner = s.branches[i]
-		case s.kind == KindMap:
-			inner = s.maps.processor
-		default:
-			return fmt.Errorf("workflow: state %q has no branch %d: use the definition the "+
-				"execution "+
-				"was started with", f.State, i)
-		}
-		if err := child.bind(inner, f); err != nil {
-			return err
+	for _, children := range []map[int]*Frame{f.Children, f.Halted, f.Again} {
+		for i, child := range children {
+			if err := child.bindIn(f, s, i); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// bindIn is bind for the i-th child of a frame in a state.
+func (f *Frame) bindIn(parent *Frame, s *state, i int) error {
+	switch {
+	case s.kind == KindParallel && i < len(s.branches):
+		return f.bind(s.branches[i], parent)
+	case s.kind == KindMap:
+		return f.bind(s.maps.processor, parent)
+	}
+	return fmt.Errorf("workflow: state %q has no branch %d: use the definition the execution was "+
+		"started with", parent.State, i)
 }
 
 // vars are the variables that a frame sees.

@@ -1,6 +1,10 @@
 package workflow
 
-import "strconv"
+import (
+	"maps"
+	"slices"
+	"strconv"
+)
 
 // parallel runs its branches, each with a copy of the input (states-language.net, "Parallel
 // State").
@@ -235,19 +239,52 @@ func (a *advance) pump(f *Frame) {
 	same := func() bool {
 		return a.running() && f.Phase == phaseChildren && f.Step == visit && f.Attempt == attempt
 	}
-	for same() && f.Started < len(f.Items) && (f.Width == 0 || len(f.Children) < f.Width) {
+	for same() && f.more() && (f.Width == 0 || len(f.Children) < f.Width) {
 		if a.steps == 0 {
 			a.pause()
 			return
 		}
-		a.run(a.child(f, s))
+		if len(f.Again) > 0 {
+			a.again(f)
+		} else {
+			a.run(a.child(f, s))
+		}
 	}
-	if !same() || f.Started < len(f.Items) || len(f.Children) > 0 {
+	if !same() || f.more() || len(f.Children) > 0 {
 		return
 	}
 	if err := a.joined(f, s); err != nil {
 		a.fail(f, failureOf(err))
 	}
+}
+
+// more reports whether children are left that have not begun, or not begun again.
+func (f *Frame) more() bool { return len(f.Again) > 0 || f.Started < len(f.Items) }
+
+// again has the next child of a frame go on after a redrive.
+func (a *advance) again(f *Frame) {
+	i := slices.Min(slices.Collect(maps.Keys(f.Again)))
+	child := f.Again[i]
+	delete(f.Again, i)
+	if f.Children == nil {
+		f.Children = make(map[int]*Frame)
+	}
+	f.Children[i] = child
+	a.reenter(child)
+	a.run(child)
+}
+
+// reenter has a frame go on after a redrive: with the children that did not come to their end, if
+// its state has any, and otherwise with its state, from the beginning.
+func (a *advance) reenter(f *Frame) {
+	if len(f.Halted) == 0 {
+		f.clear()
+		a.enter(f, f.State, f.Input.Value)
+		return
+	}
+	f.Phase, f.Retries, f.Bad = phaseChildren, nil, 0
+	f.Again, f.Halted = f.Halted, nil
+	a.pump(f)
 }
 
 // child starts the next child of a frame.
@@ -297,6 +334,7 @@ func (a *advance) childDone(f, child *Frame, output Value) {
 func (a *advance) childFailed(f, child *Frame, failure *Failure) {
 	s := f.program.states[f.State]
 	delete(f.Children, child.Index)
+	f.halt(child)
 	a.iteration(f, s, Record{Type: "MapIterationFailed", Index: child.Index, Failure: failure})
 	if s.kind != KindMap || !s.maps.distributed {
 		a.fail(f, failure)

@@ -35,6 +35,7 @@ const (
 	transitions
 	termination
 	timers
+	executionsSound
 	secrecy
 	lawCount
 )
@@ -73,6 +74,7 @@ func titles() [lawCount]title {
 		transitions:     {"I28", "transitions", orders},
 		termination:     {"I29", "termination", orders},
 		timers:          {"I32", "timers", orders},
+		executionsSound: {"I31", "executions", orders},
 		secrecy:         {"I34", "secrecy", secrets_},
 	}
 }

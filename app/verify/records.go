@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 
@@ -89,7 +90,8 @@ func (rd *reading) look(rec *platform.Record, s *sheet) {
 			s.broken(secrecy, place{}, "a record holds "+leak,
 				"record", rec.Key.Part+" "+rec.Key.Sort)
 		}
-		if err := rd.books.record(name, rec, aux, s); err != nil {
+		err := rd.books.record(name, rec, aux, s)
+		if err = errors.Join(err, rd.executions.stored(rec)); err != nil {
 			s.broken(foldIsState, place{}, "a record cannot be decoded: "+err.Error(),
 				"record", rec.Key.Part+" "+rec.Key.Sort)
 		}

@@ -153,6 +153,8 @@ type run struct {
 	routes map[string]uint64 // by the type of a fact: the foldings that want it
 	books  *books            // nil when only the structure is checked
 
+	executions *executions // likewise
+
 	sheets []*sheet
 	notes  []string
 
@@ -184,6 +186,7 @@ func newRun(in Input, h *hints) *run {
 	}
 	if in.full() {
 		r.books, r.checker = newBooks(r), in.Contracts
+		r.executions = newExecutions(r.sheet())
 	}
 	return r
 }
@@ -223,6 +226,7 @@ func (r *run) all(ctx context.Context) error {
 	}
 	if r.books != nil {
 		r.books.finish()
+		r.executions.finish()
 		if err := r.unclaimed(); err != nil {
 			return fmt.Errorf("read the provider's ledger: %w", err)
 		}
@@ -317,7 +321,7 @@ func (r *run) readMeaning(ctx context.Context) error {
 		sinks = append(sinks, f)
 	}
 	if r.books != nil {
-		sinks = append(sinks, r.books)
+		sinks = append(sinks, r.books, r.executions)
 	}
 	s := r.sheet()
 	n, err := r.readLog(ctx, &pipeline{

@@ -127,6 +127,9 @@ func (c *replayCommand) deliver(e *env, w *world) (*replayed, error) {
 	delivery := w.platform.Delivery()
 	ctx, cancel := context.WithTimeout(e.ctx, c.Wait)
 	defer cancel()
+	if err := w.app.Machines.Define(ctx); err != nil { // a replay may start some
+		return nil, err
+	}
 	if err := delivery.Start(context.WithoutCancel(e.ctx)); err != nil {
 		return nil, err
 	}

@@ -125,7 +125,7 @@ func openReading(e *env, dir string, at time.Time) (*reading, error) {
 		return nil, errors.Join(err, p.Close())
 	}
 	r.app, err = app.Open(app.Config{
-		Platform: p, Catalogue: r.cat, Clock: clock, Log: e.log,
+		Platform: p, Catalogue: r.cat, Clock: clock, Log: e.log, Machines: true,
 		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader},
 		Payment: payment.Options{
 			Name: sandbox.Name, Provider: provider, Describe: sandbox.Describe,

@@ -120,6 +120,7 @@ func (c *verifyCommand) check(e *env, w audited) (*verify.Report, error) {
 		Platform: w.Platform, Catalogue: cat, Clock: embedded.SystemClock{}, Log: e.log,
 		IDs:     noIDs{},
 		Payment: payment.Options{Name: "sandbox", Provider: noProvider{}}, Unwatched: w.unwatched,
+		Machines: !w.unwatched, // their deliveries count as well
 	})
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/souk-commerce/souk/app/machines"
 	"github.com/souk-commerce/souk/workflow"
 	"github.com/souk-commerce/souk/workflow/jsonata"
 )
@@ -16,7 +17,17 @@ type workflowCommand struct {
 	Run       workflowRun       `cmd:"" help:"Run a machine in memory. Exit 0 succeeded, 1 failed or timed out, 2 definition refused."`
 	Validate  workflowValidate  `cmd:"" help:"Say what is wrong with a definition. Exit 2 if it is refused."`
 	TestState workflowTestState `cmd:"" name:"test-state" help:"Execute one state by itself."`
-	Draw      workflowDraw      `cmd:"" help:"Draw a machine, as SVG or Mermaid."`
+	Draw      workflowDraw      `cmd:"" help:"Draw a machine, or an execution with its states in colours, as SVG or Mermaid."`
+
+	Machines workflowMachines `cmd:"" help:"List the machines of a running server."`
+	Start    workflowStart    `cmd:"" help:"Start an execution on a running server, once for its name."`
+	List     workflowList     `cmd:"" help:"List a machine's executions, the last started first."`
+	Describe workflowDescribe `cmd:"" help:"Say how an execution stands, and what it waits for."`
+	History  workflowHistory  `cmd:"" help:"Print every step of an execution."`
+	Redrive  workflowRedrive  `cmd:"" help:"Let an execution that ended badly go on with the state at which it ended."`
+	Stop     workflowStop     `cmd:"" help:"End an execution."`
+	Success  workflowSuccess  `cmd:"" name:"send-task-success" help:"Answer a task that waits for its token."`
+	Failure  workflowFailure  `cmd:"" name:"send-task-failure" help:"Let a task fail that waits for its token."`
 }
 
 // definitionFlags name a definition.
@@ -131,15 +142,18 @@ func (e *env) refused(err error) error {
 	return err
 }
 
-// workflowDraw draws a machine.
+// workflowDraw draws a machine, or an execution.
 type workflowDraw struct {
-	definitionFlags
-	Format string `default:"svg" enum:"svg,mermaid" help:"svg or mermaid."`
+	Definition string      `help:"File with the definition." type:"path" placeholder:"FILE" xor:"what" required:""`
+	Execution  string      `help:"Of a running server: the execution, as MACHINE/NAME." placeholder:"MACHINE/NAME" xor:"what" required:""`
+	Type       string      `default:"STANDARD" enum:"STANDARD,EXPRESS" help:"STANDARD or EXPRESS."`
+	Format     string      `default:"svg" enum:"svg,mermaid" help:"svg or mermaid."`
+	Server     serverFlags `embed:""`
 }
 
 // Run implements the command.
 func (c *workflowDraw) Run(e *env) error {
-	raw, options, err := c.read()
+	raw, options, marks, err := c.read(e)
 	if err != nil {
 		return err
 	}
@@ -147,10 +161,33 @@ func (c *workflowDraw) Run(e *env) error {
 	if err != nil {
 		return e.refused(err)
 	}
-	drawing := m.SVG()
+	drawing := m.SVGOf(marks)
 	if c.Format == "mermaid" {
-		drawing = m.Mermaid()
+		drawing = m.MermaidOf(marks)
 	}
 	_, err = fmt.Fprintln(e.out, strings.TrimRight(drawing, "\n"))
 	return err
+}
+
+// read is the definition, and how far the execution is if one is drawn.
+func (c *workflowDraw) read(e *env) ([]byte, workflow.Options, workflow.Marks, error) {
+	if c.Execution == "" {
+		raw, options, err := (&definitionFlags{c.Definition, c.Type}).read()
+		return raw, options, nil, err
+	}
+	s, err := c.Server.open(e)
+	if err != nil {
+		return nil, workflow.Options{}, nil, err
+	}
+	var v machines.ExecutionView
+	if err := s.get(e.ctx, executionPath(c.Execution), &v); err != nil {
+		return nil, workflow.Options{}, nil, err
+	}
+	marks := workflow.Marks{}
+	err = s.history(e.ctx, c.Execution, func(r machines.ExecutionRecord) error {
+		marks.Note(r.Type, r.State)
+		return nil
+	})
+	options := workflow.Options{Evaluator: jsonata.New(jsonata.Limits{})}
+	return []byte(v.Definition), options, marks, err
 }

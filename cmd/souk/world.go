@@ -142,7 +142,8 @@ func openWorld(e *env, data string, f policyFlags) (*world, error) {
 	w.app, err = app.Open(app.Config{
 		Platform: w.platform, Catalogue: w.cat, Clock: clock, Log: e.log, Policy: f.policy(),
 		IDs: shop.RandomIDs{Now: time.Now, Chance: rand.Reader}, Backups: w.backer(),
-		Payment: pay,
+		Machines: true,
+		Payment:  pay,
 		Payouts: books.Options{
 			Name: payer.Name, Provider: w.payer, Describe: payer.Describe,
 			Policy: books.Policy{Minimum: f.MinPayout},

@@ -77,7 +77,7 @@ func Kinds() []Kind {
 	for _, kinds := range [][]Kind{
 		catalogKinds(), orderKinds(), inventoryKinds(), paymentKinds(),
 		fulfilmentKinds(), returnKinds(), labelKinds(), reductionKinds(), editKinds(), noteKinds(),
-		ledgerKinds(), notificationKinds(), webhookKinds(),
+		ledgerKinds(), notificationKinds(), webhookKinds(), workflowKinds(),
 	} {
 		all = append(all, kinds...)
 	}

@@ -11,15 +11,18 @@ import (
 	"github.com/souk-commerce/souk/workflow"
 )
 
-// onCalling makes the calls of an event, all at a time, each until its answer is committed. When
-// the event comes again, only those are made that are still awaited.
+// onCalling makes the calls of an event, each until its answer is committed. When the event comes
+// again, only those are made that are still awaited.
 func (e *Engine) onCalling(ctx context.Context, event platform.Event) error {
 	page, err := pageOf(event)
 	if err != nil {
 		return err
 	}
+	if e.o.Pure {
+		return e.follow(ctx, page.Execution, event)
+	}
 	if len(page.Calls) == 1 {
-		return e.call(ctx, page.Execution, page.Calls[0], event.Time)
+		return e.call(ctx, page.Execution, page.Calls[0], event)
 	}
 	errs := make([]error, len(page.Calls))
 	var all sync.WaitGroup
@@ -30,44 +33,116 @@ func (e *Engine) onCalling(ctx context.Context, event platform.Event) error {
 					errs[i] = fmt.Errorf("call %s for %s panicked: %v", c.Resource, c.State, r)
 				}
 			}()
-			errs[i] = e.call(ctx, page.Execution, c, event.Time)
+			errs[i] = e.call(ctx, page.Execution, c, event)
 		})
 	}
 	all.Wait()
 	return errors.Join(errs...)
 }
 
-func (e *Engine) call(ctx context.Context, id string, c announced, cause time.Time) error {
+// call makes one call, and a step of its answer.
+func (e *Engine) call(
+	ctx context.Context, id string, c announced, from platform.Event,
+) error {
+	decide, err := e.answer(ctx, id, c, from)
+	if err != nil || decide == nil {
+		return err
+	}
+	return e.step(ctx, id, causeOf(from), decide)
+}
+
+// maxFollowed is how many events of an execution one delivery follows.
+const maxFollowed = 64
+
+// follow makes the calls of an event, and at once those of the events that follow from them. Tasks
+// that are pure have no effect outside the store, and whatever they commit comes later in the log
+// than the commit that announced them: so nobody need wait until that is on disk. Each of those
+// events is delivered all the same, and finds its calls answered.
+func (e *Engine) follow(ctx context.Context, id string, event platform.Event) error {
+	defer e.turns.take(id)()
+	events, err := e.serve(ctx, id, event)
+	for n := 1; err == nil && len(events) > 0 && n < maxFollowed; n++ {
+		next := events[0]
+		events = events[1:]
+		if next.Type != typeCalling {
+			continue
+		}
+		more, failed := e.serve(ctx, id, next)
+		if failed != nil {
+			break // it is tried again when this event is delivered
+		}
+		events = append(events, more...)
+	}
+	return err
+}
+
+// serve makes the calls of an event one after the other, and one commit of their answers. It
+// answers the events that followed. The caller has the execution's turn.
+func (e *Engine) serve(
+	ctx context.Context, id string, event platform.Event,
+) ([]platform.Event, error) {
+	page, err := pageOf(event)
+	if err != nil {
+		return nil, err
+	}
+	var works []*work
+	var errs []error
+	for _, c := range page.Calls {
+		decide, err := e.answer(ctx, id, c, event)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case decide != nil:
+			works = append(works, &work{why: causeOf(event), decide: decide})
+		}
+	}
+	if len(works) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	events, err := e.commit(ctx, id, works...)
+	errs = append(errs, err)
+	for _, w := range works {
+		errs = append(errs, w.err)
+	}
+	return events, errors.Join(errs...)
+}
+
+// answer makes a call, if it is still awaited, and returns the decision that its answer is; nil for
+// none.
+func (e *Engine) answer(
+	ctx context.Context, id string, c announced, from platform.Event,
+) (decision, error) {
 	if c.Kind == workflow.Continue {
-		return e.step(ctx, id, cause, e.resume)
+		return e.resume, nil
 	}
 	awaited, err := e.awaits(ctx, id, c)
 	if err != nil || !awaited {
-		return err
+		return nil, err
 	}
 	task := e.task(c.Resource)
 	if task == nil {
-		return fmt.Errorf("execution %s calls %s, which is not known here: nothing was called; "+
-			"start a program that has it and redrive this dead letter, or stop the execution: %w",
-			id, c.Resource, ErrUnknownTask)
+		return nil, fmt.Errorf("execution %s calls %s, which is not known here: nothing was "+
+			"called; start a program that has it and redrive this dead letter, or stop the "+
+			"execution: %w", id, c.Resource, ErrUnknownTask)
 	}
 	output, err := task(ctx, Call{
 		Key: keyOf(id, c), Execution: id, State: c.State, Attempt: c.Attempt, Kind: c.Kind,
 		Resource: c.Resource, Input: c.Input.Value, Token: c.Token, Timeout: c.Timeout,
+		Event: from.ID, Correlation: from.Correlation, Trace: from.TraceParent,
 	})
 	answer := workflow.Event{Kind: workflow.TaskSucceeded, ID: c.ID, Output: output}
 	if err != nil {
 		failure, ok := errors.AsType[*workflow.Failure](err)
 		if !ok {
-			return fmt.Errorf("call %s for state %s of %s: the outcome is not known, "+
+			return nil, fmt.Errorf("call %s for state %s of %s: the outcome is not known, "+
 				"it is called again with the same key: %w", c.Resource, c.State, id, err)
 		}
 		answer = workflow.Event{Kind: workflow.TaskFailed, ID: c.ID, Failure: failure}
 	}
 	if err == nil && c.Token != "" {
-		return e.step(ctx, id, cause, handOver(c))
+		return handOver(c), nil
 	}
-	return e.step(ctx, id, cause, whileAwaited(c.ID, c.Kind, advance(answer)))
+	return whileAwaited(c.ID, c.Kind, advance(answer)), nil
 }
 
 // keyOf is the idempotency key of a call: the same for the same attempt, another for any other.
@@ -102,47 +177,50 @@ func (e *Engine) awaits(ctx context.Context, id string, c announced) (awaited bo
 
 // whileAwaited makes a decision only as long as the answer to a call is awaited.
 func whileAwaited(id string, kind workflow.CommandKind, decide decision) decision {
-	return func(st *state, m *workflow.Machine, env workflow.Env) (*outcome, error) {
+	return func(st *state, m *workflow.Machine, env workflow.Env, o *outcome) error {
 		if c := st.Calls[id]; c == nil || c.Kind != kind {
-			return nil, errNothing
+			return errNothing
 		}
-		return decide(st, m, env)
+		return decide(st, m, env, o)
 	}
 }
 
 // handOver notes that a task has its token, so that it is not given to it again.
 func handOver(c announced) decision {
-	return func(st *state, _ *workflow.Machine, _ workflow.Env) (*outcome, error) {
+	return func(st *state, _ *workflow.Machine, _ workflow.Env, _ *outcome) error {
 		waiting := st.Calls[c.ID]
 		if waiting == nil || waiting.Handed {
-			return nil, errNothing // its answer was faster
+			return errNothing // its answer was faster
 		}
 		waiting.Handed = true
-		return &outcome{}, nil
+		return nil
 	}
 }
 
 func (e *Engine) resume(
-	st *state, m *workflow.Machine, env workflow.Env,
-) (*outcome, error) {
+	st *state, m *workflow.Machine, env workflow.Env, o *outcome,
+) error {
 	if !st.Execution.Yielded {
-		return nil, errNothing
+		return errNothing
 	}
-	return advance(workflow.Event{Kind: workflow.Resume})(st, m, env)
+	return advance(workflow.Event{Kind: workflow.Resume})(st, m, env, o)
 }
 
 // onDue wakes an execution for each of its alarms that has come, one step for each.
 func (e *Engine) onDue(ctx context.Context, event platform.Event) error {
-	id := event.Correlation
+	page, err := decodePage(event.Data)
+	if err != nil {
+		return fmt.Errorf("decode %s: %w", event.ID, err)
+	}
 	for more := true; more; {
-		err := e.step(ctx, id, event.Time, func(
-			st *state, m *workflow.Machine, env workflow.Env,
-		) (*outcome, error) {
+		err := e.step(ctx, page.Execution, causeOf(event), func(
+			st *state, m *workflow.Machine, env workflow.Env, o *outcome,
+		) error {
 			attempt := st.due(env.Now)
 			if more = attempt != ""; !more {
-				return nil, errNothing
+				return errNothing
 			}
-			return advance(workflow.Event{Kind: workflow.Woken, ID: attempt})(st, m, env)
+			return advance(workflow.Event{Kind: workflow.Woken, ID: attempt})(st, m, env, o)
 		})
 		if err != nil {
 			return err
@@ -210,12 +288,12 @@ func (e *Engine) send(ctx context.Context, token string, event workflow.Event) e
 		return fmt.Errorf("decode token %.40q: %w", token, err)
 	}
 	event.ID = t.ID
-	return e.step(ctx, t.Execution, time.Time{}, func(
-		st *state, m *workflow.Machine, env workflow.Env,
-	) (*outcome, error) {
+	return e.step(ctx, t.Execution, cause{}, func(
+		st *state, m *workflow.Machine, env workflow.Env, o *outcome,
+	) error {
 		if c := st.Calls[t.ID]; c == nil || c.Token != token {
-			return nil, fmt.Errorf("token %.40q: %w", token, ErrNoTask)
+			return fmt.Errorf("token %.40q: %w", token, ErrNoTask)
 		}
-		return advance(event)(st, m, env)
+		return advance(event)(st, m, env, o)
 	})
 }

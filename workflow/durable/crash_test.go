@@ -26,12 +26,22 @@ type outside struct {
 
 // Goal: a process may be killed at any instant: the execution goes on where it was, with the same
 // history, output and effects, no step whose answer was kept is called again, and what was
-// acknowledged is there. Method: the saga; before every write (without SOUK_SOAK every third) the
-// file system as a crash would leave it, with nothing or half of what was not synced, together with
-// the tasks' book of that moment; then the world is opened again, and the same execution started
-// again.
+// acknowledged is there. Method: the saga, with tasks that wait for the disk and with tasks that
+// are pure; before every write (without SOUK_SOAK every third) the file system as a crash would
+// leave it, with nothing or half of what was not synced, together with the tasks' book of that
+// moment; then the world is opened again, and the same execution started again.
 func TestCrashAtEveryWrite(t *testing.T) {
 	t.Parallel()
+	for name, pure := range map[string]bool{"outside": false, "pure": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			crashes(t, pure)
+		})
+	}
+}
+
+func crashes(t *testing.T, pure bool) {
+	t.Helper()
 	var (
 		book    *book
 		clock   *platformtest.Clock
@@ -53,7 +63,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 	crashtest.Everywhere(t, o, func(fs vfs.FS, log *crashtest.Log) {
 		b, c := newBook(), platformtest.NewClock(platformtest.Start())
 		book, clock = b, c
-		w := open(t, setup{fs: fs, book: b, clock: c})
+		w := open(t, setup{fs: fs, book: b, clock: c, pure: pure})
 		w.define("m", saga)
 		w.deliver()
 		id := w.start("one")
@@ -65,16 +75,18 @@ func TestCrashAtEveryWrite(t *testing.T) {
 	}, func(t *testing.T, crash crashtest.Crash) {
 		t.Helper()
 		out := crash.Beside.(outside)
-		recovered(t, crash, out, book, history)
+		recovered(t, crash, setup{
+			fs: crash.FS, book: out.book.copy(), clock: platformtest.NewClock(out.now), pure: pure,
+		}, book, history)
 	})
 }
 
 // recovered goes on after a crash, and compares with the run that had none.
 func recovered(
-	t *testing.T, crash crashtest.Crash, out outside, calm *book, history []string,
+	t *testing.T, crash crashtest.Crash, s setup, calm *book, history []string,
 ) {
 	t.Helper()
-	w := open(t, setup{fs: crash.FS, book: out.book.copy(), clock: platformtest.NewClock(out.now)})
+	w := open(t, s)
 	defer w.close()
 	d, err := w.e.Describe(t.Context(), "m/one")
 	switch {

@@ -49,8 +49,8 @@ func TestRuns(t *testing.T) {
 func TestFaultsChangeNothing(t *testing.T) {
 	t.Parallel()
 	const n = 5
-	run := func(t *testing.T, f *platformtest.Faults) (*world, [][]string) {
-		w := begin(t, saga, setup{faults: f})
+	run := func(t *testing.T, f *platformtest.Faults, pure bool) (*world, [][]string) {
+		w := begin(t, saga, setup{faults: f, pure: pure})
 		var all [][]string
 		for i := range n {
 			w.start(fmt.Sprint("e", i))
@@ -61,12 +61,12 @@ func TestFaultsChangeNothing(t *testing.T) {
 		}
 		return w, all
 	}
-	calm, want := run(t, nil)
+	calm, want := run(t, nil, false)
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			f := platformtest.DefaultFaults(seed)
-			w, have := run(t, &f)
+			w, have := run(t, &f, seed%2 == 1)
 			for i := range have {
 				if !slices.Equal(have[i], want[i]) {
 					t.Errorf("history\n%s\nwant\n%s",

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"strings"
 	"sync"
@@ -47,6 +46,10 @@ type Call struct {
 	Input     workflow.Value
 	Token     string        // of tasks that wait for one
 	Timeout   time.Duration // 0 for none; the execution goes on by itself when it is over
+
+	// Event is the ID of the event that announced the call, for what follows from it; Correlation
+	// and Trace are that event's.
+	Event, Correlation, Trace string
 }
 
 // Options open an engine. Platform, Clock and Tasks are required.
@@ -58,6 +61,10 @@ type Options struct {
 	Tasks map[string]Task
 	// Evaluator runs JSONata; see workflow.Options.
 	Evaluator workflow.Evaluator
+	// Pure says that no task has an effect outside the platform's store, or calls anybody who has:
+	// each only reads, and commits. Then a call need not wait until the commit that announced it is
+	// on disk, since what it commits comes later in the log; see platform.Subscription.
+	Pure bool
 	// Retry is how a call of unknown outcome is repeated. The zero value is the platform's default.
 	Retry platform.Retry
 }
@@ -68,8 +75,10 @@ type Engine struct {
 	store platform.Store
 	log   platform.History
 	files platform.Files
-	// One step at a time within this process: between processes, versions decide.
-	turns [4096]sync.Mutex
+	// One step of an execution at a time within this process: between processes, versions decide.
+	// Where tasks are pure steps have turns, and otherwise lanes, in which they are made together.
+	turns turns
+	lanes lanes
 	kept  kept
 	ends  ends
 
@@ -93,7 +102,7 @@ func New(o Options) (*Engine, error) {
 		{Name: "workflow.call-on-calling", Types: []string{typeCalling}, Handle: e.onCalling},
 		{Name: "workflow.wake-on-due", Types: []string{typeDue}, Handle: e.onDue},
 	} {
-		s.Class, s.Retry = platform.Standard, o.Retry
+		s.Class, s.Retry, s.Pure = platform.Standard, o.Retry, o.Pure
 		if err := o.Platform.Delivery().Subscribe(s); err != nil {
 			return nil, fmt.Errorf("subscribe %s: %w", s.Name, err)
 		}
@@ -181,6 +190,32 @@ func (e *Engine) machineOf(
 	return r, rec.Version, decode(rec.Value, &r)
 }
 
+// Definition answers a version of a machine, the newest for 0: its number and its text.
+// platform.ErrNotFound where there is none.
+func (e *Engine) Definition(
+	ctx context.Context, machine string, version int,
+) (number int, definition []byte, err error) {
+	r, _, err := e.machineOf(ctx, machine, version)
+	if err != nil {
+		return 0, nil, err
+	}
+	definition, err = e.source(ctx, r.Definition)
+	return r.Version, definition, err
+}
+
+// source reads a definition that was stored.
+func (e *Engine) source(ctx context.Context, digest string) ([]byte, error) {
+	f, err := e.files.Open(ctx, digest)
+	if err != nil {
+		return nil, fmt.Errorf("open definition %s: %w", digest, err)
+	}
+	raw, err := io.ReadAll(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("read definition %s: %w", digest, err)
+	}
+	return raw, nil
+}
+
 // compiled is the machine of a definition that was stored.
 func (e *Engine) compiled(ctx context.Context, digest string) (*workflow.Machine, error) {
 	e.mu.Lock()
@@ -189,13 +224,9 @@ func (e *Engine) compiled(ctx context.Context, digest string) (*workflow.Machine
 	if m != nil {
 		return m, nil
 	}
-	f, err := e.files.Open(ctx, digest)
+	raw, err := e.source(ctx, digest)
 	if err != nil {
-		return nil, fmt.Errorf("open definition %s: %w", digest, err)
-	}
-	raw, err := io.ReadAll(f)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("read definition %s: %w", digest, err)
+		return nil, err
 	}
 	if m, err = workflow.Parse(raw, workflow.Options{Evaluator: e.o.Evaluator}); err != nil {
 		return nil, fmt.Errorf("compile definition %s: %w", digest, err)
@@ -261,9 +292,37 @@ func (e *Engine) env(cause time.Time) workflow.Env {
 	}
 }
 
-// turn is the lock of an execution's steps in this process.
-func (e *Engine) turn(id string) *sync.Mutex {
-	h := fnv.New32a()
-	_, _ = io.WriteString(h, id) // never fails
-	return &e.turns[h.Sum32()%uint32(len(e.turns))]
+// turns are the locks of executions, as long as somebody has or wants one.
+type turns struct {
+	mu   sync.Mutex
+	held map[string]*turn
+}
+
+type turn struct {
+	sync.Mutex
+	n int // who have or want it
+}
+
+// take waits for the turn of an execution's, and returns how to give it back.
+func (t *turns) take(id string) (giveBack func()) {
+	t.mu.Lock()
+	if t.held == nil {
+		t.held = make(map[string]*turn)
+	}
+	one := t.held[id]
+	if one == nil {
+		one = &turn{}
+		t.held[id] = one
+	}
+	one.n++
+	t.mu.Unlock()
+	one.Lock()
+	return func() {
+		one.Unlock()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if one.n--; one.n == 0 {
+			delete(t.held, id)
+		}
+	}
 }

@@ -18,6 +18,9 @@ type Start struct {
 	Version int    // 0 for the newest
 	Name    string // of the execution, 1 to 80 letters, digits, '.', '-' and '_'
 	Input   workflow.Value
+	// Event is the ID of the event because of which it is started, and Correlation is that event's;
+	// empty for a request from outside.
+	Event, Correlation string
 }
 
 // checkName refuses what cannot be the name of a machine or an execution.
@@ -81,8 +84,12 @@ func (e *Engine) start(ctx context.Context, id string, s Start) error {
 		ID: id, Name: s.Name, MachineID: s.Machine, Machine: s.Machine,
 		Input: workflow.Data{Value: s.Input},
 	}, e.env(time.Time{}))
-	st := &state{Execution: x, Version: r.Version, Definition: r.Definition}
-	b, err := st.batch(platform.Absent, st.take(workflow.Event{}, p))
+	st := &state{
+		Execution: x, Version: r.Version, Definition: r.Definition, Chain: s.Correlation,
+	}
+	o := &outcome{because: s.Event}
+	st.take(workflow.Event{}, p, o)
+	b, err := st.batch(platform.Absent, o)
 	if err != nil {
 		return err
 	}
@@ -113,27 +120,28 @@ func (e *Engine) same(ctx context.Context, id string, s Start) (bool, error) {
 // Stop ends an execution that runs; one that has ended stays as it is. Calls that are being made
 // are not called back, and their answers are ignored.
 func (e *Engine) Stop(ctx context.Context, id string, why *workflow.Failure) error {
-	return e.step(ctx, id, time.Time{}, func(
-		st *state, m *workflow.Machine, env workflow.Env,
-	) (*outcome, error) {
+	return e.step(ctx, id, cause{}, func(
+		st *state, m *workflow.Machine, env workflow.Env, o *outcome,
+	) error {
 		if st.Execution.Status != workflow.Running {
-			return nil, errNothing
+			return errNothing
 		}
-		return advance(workflow.Event{Kind: workflow.Stop, Failure: why})(st, m, env)
+		return advance(workflow.Event{Kind: workflow.Stop, Failure: why})(st, m, env, o)
 	})
 }
 
 // Redrive lets an execution that ended badly go on with the state at which it ended, under the
 // definition it was started with. workflow.ErrNotRedrivable for one that runs or succeeded.
 func (e *Engine) Redrive(ctx context.Context, id string) error {
-	return e.step(ctx, id, time.Time{}, func(
-		st *state, m *workflow.Machine, env workflow.Env,
-	) (*outcome, error) {
+	return e.step(ctx, id, cause{}, func(
+		st *state, m *workflow.Machine, env workflow.Env, o *outcome,
+	) error {
 		p, err := m.Redrive(st.Execution, env)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return st.take(workflow.Event{}, p), nil
+		st.take(workflow.Event{}, p, o)
+		return nil
 	})
 }
 
@@ -176,7 +184,7 @@ type Awaited struct {
 	ID       string `json:"id"`
 	State    string `json:"state"`
 	Resource string `json:"resource"`
-	Callback bool   `json:"callback,omitempty"` // it waits for its token
+	Token    string `json:"token,omitempty"` // with which somebody answers it
 }
 
 // Describe tells how an execution stands. platform.ErrNotFound for one that does not exist.
@@ -192,7 +200,7 @@ func (e *Engine) Describe(ctx context.Context, id string) (*Description, error) 
 		Failure: x.Failure, Redrives: x.Redrives, Records: st.Records, Next: st.Timer,
 	}
 	for id, c := range st.Calls {
-		d.Calls = append(d.Calls, Awaited{id, c.State, c.Resource, c.Token != ""})
+		d.Calls = append(d.Calls, Awaited{id, c.State, c.Resource, c.Token})
 	}
 	slices.SortFunc(d.Calls, func(a, b Awaited) int { return strings.Compare(a.ID, b.ID) })
 	return d, nil

@@ -16,7 +16,7 @@ const (
 	typeDue      = "souk.workflow.due.v1"     // an execution's timer
 )
 
-// Entry is one record of an execution's history.
+// Entry is one record of an execution's history. How events hold it is in wire.go.
 type Entry struct {
 	Number    int64             `json:"number"` // from 1
 	Type      string            `json:"type"`   // as the service names it
@@ -32,21 +32,21 @@ type Entry struct {
 
 // announced is a call as an event tells it.
 type announced struct {
-	Kind     workflow.CommandKind `json:"kind"`
-	ID       string               `json:"id"`
-	State    string               `json:"state,omitempty"`
-	Attempt  int                  `json:"attempt,omitempty"`
-	Resource string               `json:"resource,omitempty"`
-	Token    string               `json:"token,omitempty"`
-	Input    workflow.Data        `json:"input"`
-	Timeout  time.Duration        `json:"timeoutNs,omitempty"`
+	Kind     workflow.CommandKind
+	ID       string
+	State    string
+	Attempt  int
+	Resource string
+	Token    string
+	Input    workflow.Data
+	Timeout  time.Duration
 }
 
 // advanced is the content of an event.
 type advanced struct {
-	Execution string      `json:"execution"`
-	History   []Entry     `json:"history,omitempty"`
-	Calls     []announced `json:"calls,omitempty"`
+	Execution string
+	History   []Entry
+	Calls     []announced
 }
 
 // announce packs the records and the calls of a step into events, as few as their limits allow.
@@ -56,7 +56,7 @@ func (st *state) announce(b *platform.Batch, o *outcome) error {
 		if len(page.History)+len(page.Calls) == 0 {
 			return nil
 		}
-		event, err := st.event(page)
+		event, err := st.event(page, o.because)
 		if err != nil {
 			return err
 		}
@@ -116,21 +116,18 @@ func entryOf(number int64, r workflow.Record) Entry {
 	return e
 }
 
-func (st *state) event(page *advanced) (platform.Event, error) {
+func (st *state) event(page *advanced, because string) (platform.Event, error) {
 	st.Sequence++
 	id := st.Execution.ID
 	e := platform.Event{
 		ID: fmt.Sprintf("%s/%d", subjectOf(id), st.Sequence), Type: typeAdvanced,
-		Subject: subjectOf(id), Sequence: st.Sequence, Correlation: id, Value: page,
+		Subject: subjectOf(id), Sequence: st.Sequence, Correlation: st.correlation(),
+		Causation: because, Data: page.encode(), Value: page,
 	}
 	if len(page.Calls) > 0 {
 		e.Type = typeCalling
 	}
 	e.Idempotency = e.ID
-	var err error
-	if e.Data, err = encode(page); err != nil {
-		return e, fmt.Errorf("encode the history of %s: %w", id, err)
-	}
 	if len(e.Data) > maxState {
 		return e, fmt.Errorf("%d bytes in one record of the history of %s: %w",
 			len(e.Data), id, errLimit)
@@ -143,8 +140,8 @@ func pageOf(e platform.Event) (*advanced, error) {
 	if page, ok := e.Value.(*advanced); ok {
 		return page, nil
 	}
-	page := &advanced{}
-	if err := decode(e.Data, page); err != nil {
+	page, err := decodePage(e.Data)
+	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", e.ID, err)
 	}
 	return page, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/souk-commerce/souk/platform"
@@ -25,10 +26,11 @@ const (
 // state is the record of an execution: all that a step needs and all that it changes.
 type state struct {
 	Execution  *workflow.Execution  `json:"execution"`
-	Version    int                  `json:"version"`    // of the machine
-	Definition string               `json:"definition"` // digest
-	Sequence   int64                `json:"sequence"`   // of the last event
-	Records    int64                `json:"records"`    // of the history, so far
+	Version    int                  `json:"version"`         // of the machine
+	Definition string               `json:"definition"`      // digest
+	Chain      string               `json:"chain,omitempty"` // of causes; its own where none is
+	Sequence   int64                `json:"sequence"`        // of the last event
+	Records    int64                `json:"records"`         // of the history, so far
 	Calls      map[string]*pending  `json:"calls,omitempty"`
 	Alarms     map[string]time.Time `json:"alarms,omitempty"`
 	Timer      time.Time            `json:"timer,omitzero"` // that is set
@@ -48,6 +50,17 @@ func executionKey(id string) platform.Key { return platform.Key{Part: "execution
 func tokenKey(token string) platform.Key { return platform.Key{Part: "token/" + token} }
 
 func subjectOf(id string) string { return "execution/" + id }
+
+// timerSubject is what the facts of an execution's timer are about.
+func timerSubject(id string) string { return "timer/workflow/" + id }
+
+// correlation names the chain of causes to which all that the execution announces belongs.
+func (st *state) correlation() string {
+	if st.Chain != "" {
+		return st.Chain
+	}
+	return st.Execution.ID
+}
 
 func encode(v any) ([]byte, error) { return json.Marshal(v) }
 
@@ -75,11 +88,12 @@ type outcome struct {
 	calls    []announced
 	tokens   []string // to be made
 	answered []string // tokens to be forgotten
+	because  string   // the event that the step follows from; empty for a request from outside
 }
 
 // take brings a state up to date after an event, and collects what the commit needs besides.
-func (st *state) take(event workflow.Event, p workflow.Progress) *outcome {
-	o := &outcome{records: p.History}
+func (st *state) take(event workflow.Event, p workflow.Progress, o *outcome) {
+	o.records = append(o.records, p.History...)
 	switch event.Kind {
 	case workflow.TaskSucceeded, workflow.TaskFailed:
 		st.drop(o, event.ID)
@@ -107,7 +121,6 @@ func (st *state) take(event workflow.Event, p workflow.Progress) *outcome {
 		}
 		st.Alarms = nil
 	}
-	return o
 }
 
 func (st *state) await(o *outcome, c workflow.Command) {
@@ -179,7 +192,7 @@ func (st *state) batch(version int64, o *outcome) (platform.Batch, error) {
 			Kind: platform.Delete, Key: tokenKey(token), Expect: platform.Any,
 		})
 	}
-	raw, err := encode(st)
+	raw, err := st.encode()
 	if err != nil {
 		return b, fmt.Errorf("encode execution %s: %w", x.ID, err)
 	}
@@ -205,7 +218,9 @@ func (st *state) batch(version int64, o *outcome) (platform.Batch, error) {
 }
 
 func (o *outcome) redrives() bool {
-	return len(o.records) > 0 && o.records[0].Type == "ExecutionRedriven"
+	return slices.ContainsFunc(o.records, func(r workflow.Record) bool {
+		return r.Type == "ExecutionRedriven"
+	})
 }
 
 // retime sets the one timer of an execution to the next of its alarms.
@@ -226,6 +241,7 @@ func (st *state) retime(b *platform.Batch) {
 		return
 	}
 	b.Timers = []platform.Timer{{Key: id, Due: next, Event: platform.Event{
-		Type: typeDue, Subject: subjectOf(id), Correlation: id, Idempotency: id, Data: []byte("{}"),
+		Type: typeDue, Subject: timerSubject(id), Correlation: st.correlation(), Idempotency: id,
+		Data: append(appendText([]byte(`{"execution":`), id), '}'),
 	}}}
 }

@@ -128,6 +128,7 @@ type setup struct {
 	faults *platformtest.Faults
 	tasks  map[string]durable.Task
 	clock  *platformtest.Clock
+	pure   bool
 }
 
 // open opens a world that does not deliver yet.
@@ -155,7 +156,9 @@ func open(t *testing.T, s setup) *world {
 	if s.faults != nil {
 		w.p = platformtest.Wrap(p, *s.faults)
 	}
-	w.e, err = durable.New(durable.Options{Platform: w.p, Clock: w.clock, Tasks: s.tasks})
+	w.e, err = durable.New(durable.Options{
+		Platform: w.p, Clock: w.clock, Tasks: s.tasks, Pure: s.pure,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,140 @@
+package machines
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/payment"
+	"github.com/souk-commerce/souk/shop/room"
+	"github.com/souk-commerce/souk/workflow"
+	"github.com/souk-commerce/souk/workflow/durable"
+)
+
+// registry is the whole list of what a machine may call: ${fulfilment.parcel} and so on. Each
+// either only reads, or has its effect once for a key.
+func (m *Machines) registry() map[string]durable.Task {
+	return map[string]durable.Task{
+		"fulfilment.parcel":  use(m.parcel),
+		"payment.refundable": use(m.refundable),
+		"payment.refund":     use(m.refund),
+		"payment.settled":    use(m.settled),
+		"operator.ask":       ask,
+	}
+}
+
+// The errors by which a machine may tell how a refund stands. All others are the codes of the
+// rooms' refusals, such as conflict.
+const (
+	refundPending = "RefundPending"
+	refundRefused = "RefundRefused"
+)
+
+// ask is a call that a person answers, by its token: GET /v1/ops/executions/{machine}/{name} shows
+// it. There is nothing to do but to wait.
+func ask(context.Context, durable.Call) (workflow.Value, error) { return nil, nil }
+
+// ofShipment names a parcel.
+type ofShipment struct {
+	Shipment shop.ID `json:"shipment"`
+	Payment  shop.ID `json:"payment"`
+}
+
+// parcelState is how a parcel stands.
+type parcelState struct {
+	Shipment shop.ID    `json:"shipment"`
+	Order    shop.ID    `json:"order"`
+	Payment  shop.ID    `json:"payment"`
+	Dealer   shop.ID    `json:"dealer"`
+	Customer shop.ID    `json:"customer"`
+	State    string     `json:"state"`
+	Amount   shop.Money `json:"amount"`
+}
+
+// parcel tells how a parcel stands.
+func (m *Machines) parcel(ctx context.Context, in ofShipment, _ string) (parcelState, error) {
+	sh, err := m.rooms.Fulfilment.Get(ctx, room.CallerOf(ctx), in.Shipment)
+	if err != nil {
+		return parcelState{}, err
+	}
+	return parcelState{
+		Shipment: sh.ID, Order: sh.Order, Payment: sh.Payment, Dealer: sh.Dealer,
+		Customer: sh.Customer, State: sh.State.String(), Amount: sh.Amount,
+	}, nil
+}
+
+// refundable tells what may still go back of a parcel's money. Somebody else may refund meanwhile,
+// so the refund itself may still be refused.
+func (m *Machines) refundable(ctx context.Context, in ofShipment, _ string) (shop.Money, error) {
+	p, err := m.rooms.Payment.Payment(ctx, in.Payment)
+	if err != nil {
+		return shop.Money{}, err
+	}
+	left := shop.Money{Currency: p.Currency}
+	for _, part := range p.Parts {
+		if part.Shipment == in.Shipment {
+			left.Amount += part.Captured - part.Refunded - part.Disputed
+		}
+	}
+	for _, op := range p.View().Operations {
+		open := op.Status == "intended" || op.Status == "unresolved"
+		if op.Kind == payment.Refund && op.Shipment == in.Shipment && open {
+			left.Amount -= op.Amount.Amount
+		}
+	}
+	return left, nil
+}
+
+// wanted is a refund.
+type wanted struct {
+	ofShipment
+	Amount shop.Money `json:"amount"`
+	Reason string     `json:"reason"`
+}
+
+// refund gives money of a parcel back. Whether the provider does it shows settled.
+func (m *Machines) refund(
+	ctx context.Context, in wanted, key string,
+) (payment.Accepted, error) {
+	var a payment.Accepted
+	ask := &payment.PostRefundIn{ID: string(in.Payment), Key: key}
+	ask.Body.Shipment, ask.Body.Amount, ask.Body.Reason = in.Shipment, in.Amount, in.Reason
+	out, err := m.rooms.Payment.PostRefund(ctx, ask)
+	if err != nil {
+		return a, err
+	}
+	return a, json.Unmarshal(out.Body, &a)
+}
+
+// ofRefund names a refund.
+type ofRefund struct {
+	Payment shop.ID `json:"payment"`
+	Refund  shop.ID `json:"refund"`
+}
+
+// settled tells that a refund has gone back; before that it fails with RefundPending, and with
+// RefundRefused while the provider will not: payment has opened a case then, and the same refund
+// may be tried again.
+func (m *Machines) settled(
+	ctx context.Context, in ofRefund, _ string,
+) (payment.OperationView, error) {
+	p, err := m.rooms.Payment.Payment(ctx, in.Payment)
+	if err != nil {
+		return payment.OperationView{}, err
+	}
+	last := payment.OperationView{Status: "unknown"}
+	for _, op := range p.View().Operations {
+		if op.Kind == payment.Refund && op.Refund == in.Refund {
+			last = op // a refund that is tried again is its last attempt
+		}
+	}
+	switch last.Status {
+	case "done":
+		return last, nil
+	case "refused":
+		return last, workflow.NewFailure(refundRefused, last.Reason)
+	case "unknown":
+		return last, shop.Errorf(shop.NotFound, "there is no refund %s", in.Refund)
+	}
+	return last, workflow.NewFailure(refundPending, "the provider has not answered yet")
+}
