@@ -43,7 +43,7 @@ func elsewhere() map[string]string {
 	const (
 		older    = "an older Souk announced it: app/faults, the script upgrade"
 		disputes = "disputes: app/faults, TestDisputes and those beside it"
-		cards    = "other cards, and refunds that fail later: app/faults, cards_test.go"
+		cards    = "other cards, and refunds that fail: app/faults, its lies and cards"
 		labels   = "carriers that refuse, stay silent or tell: shop/fulfilment, labels_test.go"
 		returned = "returns in parts, and unpaid ones: shop/fulfilment, returns_test.go"
 		hooks    = "webhooks to others: shop/notification, hooks_test.go"
