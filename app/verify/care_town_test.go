@@ -76,6 +76,9 @@ func corruptKept() []corruption {
 		{"I50", "rules keep other units aside", func(tp *tape) {
 			edit(tp, func(f *event.StockRuled) bool { f.Aside++; return true })
 		}},
+		{"I50", "another dealer is told", func(tp *tape) {
+			edit(tp, func(f *event.StockRecovered) bool { f.Dealer += "x"; return true })
+		}},
 		{"I15", "other units lie aside", func(tp *tape) {
 			tp.counter("inventory/stock/", "aside", 1)
 		}},
