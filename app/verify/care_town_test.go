@@ -21,8 +21,11 @@ const (
 	lostSKU    = 17 // not found while its orders are packed
 )
 
-// keep sets rules for some goods, and takes stock of another.
+// keep sets rules for some goods, and takes stock of another. A town of few goods has no such care.
 func (d *town) keep() {
+	if d.skus <= lostSKU {
+		return
+	}
 	rule := func(n int, safety, lowAt int64) {
 		_, err := d.app.Inventory.PutRules(d.admin(), &inventory.PutRulesIn{
 			SKU: string(skuOf(n)), Body: inventory.Rules{Safety: safety, LowAt: &lowAt},
@@ -37,6 +40,9 @@ func (d *town) keep() {
 }
 
 func (d *town) takeStock(n int, counted int64) {
+	if n >= d.skus {
+		return
+	}
 	in := &inventory.PostCountIn{
 		SKU: string(skuOf(n)), IdempotencyKey: fmt.Sprintf("count-%d-%d", n, counted),
 	}

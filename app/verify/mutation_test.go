@@ -49,6 +49,8 @@ func elsewhere() map[string]string {
 		labels   = "carriers that refuse, stay silent or tell: shop/fulfilment, labels_test.go"
 		returned = "returns in parts, and unpaid ones: shop/fulfilment, returns_test.go"
 		hooks    = "webhooks to others: shop/notification, hooks_test.go"
+		changed  = "they are changed in reductions_test.go and edits_test.go"
+		machines = "executions, whose values are texts: workflow_test.go"
 	)
 	all := map[string]string{
 		"souk.catalog.withdrawn.v1":        "a listing that ends: shop/catalog",
@@ -67,7 +69,12 @@ func elsewhere() map[string]string {
 	for where, names := range map[string]string{
 		"souk.payment. " + disputes: "disputed dispute_moved dispute_closed dispute_due " +
 			"evidence_warned evidence_intended evidence_submitted evidence_failed",
-		"souk.fulfilment. " + labels: "label_refused label_unresolved label_check_due",
+		"souk.order. " + changed:      "reduced edit_begun edit_closed noted",
+		"souk.payment. " + changed:    "reduced",
+		"souk.inventory. " + changed:  "freed",
+		"souk.fulfilment. " + changed: "reduced",
+		"souk.workflow. " + machines:  "advanced calling due",
+		"souk.fulfilment. " + labels:  "label_refused label_unresolved label_check_due",
 		"souk.notification. " + hooks: "endpoint_registered endpoint_changed endpoint_rotated " +
 			"endpoint_disabled endpoint_enabled endpoint_removed hook_queued hook_delivered " +
 			"hook_failed hook_replayed",

@@ -301,8 +301,12 @@ func (s *Service) timers(
 			return err
 		}
 	case op.State == action && (was != action || u.tx.Now().Before(u.p.Until)):
-		again := &event.PaymentCheckDue{Payment: u.p.ID, Key: op.Key}
-		if err := u.tx.SetTimer(timerKey(op.Key), u.p.Until, again); err != nil {
+		// The webhook that says that they confirmed may be lost: nobody else would tell in time.
+		again, next := &event.PaymentCheckDue{Payment: u.p.ID, Key: op.Key}, u.p.Until
+		if early := u.tx.Now().Add(s.opt.Policy.LastCheck); early.Before(next) {
+			next = early
+		}
+		if err := u.tx.SetTimer(timerKey(op.Key), next, again); err != nil {
 			return err
 		}
 	case was == unresolved || was == action && op.State != action:
