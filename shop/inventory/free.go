@@ -37,7 +37,8 @@ func (s *Service) freeOnParcelReduced(
 // freeNext announces the next part of a reduction, and returns how many of the SKUs are done. If it
 // is careful that part is one SKU, and what it means to its care is announced with it.
 func (s *Service) freeNext(
-	ctx context.Context, tx *room.Tx, f *event.ShipmentReduced, want []event.StockItem, careful bool,
+	ctx context.Context, tx *room.Tx, f *event.ShipmentReduced, want []event.StockItem,
+	careful bool,
 ) (done int, err error) {
 	h, err := room.Get[Hold](ctx, tx, HoldKey(f.Order))
 	if err != nil {
