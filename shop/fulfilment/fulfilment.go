@@ -74,6 +74,8 @@ type Shipment struct {
 	Tracking string                    `json:"tracking,omitempty"`
 	Rest     shop.ID                   `json:"rest,omitempty"`   // the parcel split from it
 	Arrived  time.Time                 `json:"arrived,omitzero"` // not known of the oldest parcels
+	LostAt   time.Time                 `json:"lostAt,omitzero"`
+	LostBy   shop.ID                   `json:"lostBy,omitempty"` // who gave it up
 	TurnedUp time.Time                 `json:"turnedUp,omitzero"`
 	Seq      int64                     `json:"seq"`
 }
@@ -207,7 +209,7 @@ func (s *Shipment) follow(f event.Fact, seq int64) {
 	case *event.ShipmentDelivered:
 		s.State, s.Arrived = Delivered(), f.At
 	case *event.ShipmentLost:
-		s.State = Lost()
+		s.State, s.LostAt, s.LostBy = Lost(), f.At, f.By
 	case *event.ShipmentTurnedUp:
 		s.TurnedUp = f.At
 	case *event.ShipmentCancelled:
