@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/room"
 	"github.com/souk-commerce/souk/workflow"
@@ -16,6 +17,7 @@ import (
 func (m *Machines) registry() map[string]durable.Task {
 	return map[string]durable.Task{
 		"fulfilment.parcel":  use(m.parcel),
+		"fulfilment.lose":    use(m.lose),
 		"payment.refundable": use(m.refundable),
 		"payment.refund":     use(m.refund),
 		"payment.settled":    use(m.settled),
@@ -57,10 +59,23 @@ func (m *Machines) parcel(ctx context.Context, in ofShipment, _ string) (parcelS
 	if err != nil {
 		return parcelState{}, err
 	}
+	return stateOf(sh), nil
+}
+
+func stateOf(sh *fulfilment.Shipment) parcelState {
 	return parcelState{
 		Shipment: sh.ID, Order: sh.Order, Payment: sh.Payment, Dealer: sh.Dealer,
 		Customer: sh.Customer, State: sh.State.String(), Amount: sh.Amount,
-	}, nil
+	}
+}
+
+// lose gives a parcel up. One that is lost already stays so; one that arrived meanwhile is refused.
+func (m *Machines) lose(ctx context.Context, in ofShipment, _ string) (parcelState, error) {
+	sh, err := m.rooms.Fulfilment.Lose(ctx, room.CallerOf(ctx), in.Shipment)
+	if err != nil {
+		return parcelState{}, err
+	}
+	return stateOf(sh), nil
 }
 
 // refundable tells what may still go back of a parcel's money. Somebody else may refund meanwhile,
