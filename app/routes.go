@@ -188,6 +188,9 @@ func (a *App) shipmentRoutes() []Route {
 		{post, "/v1/shipments/{id}/deliver", "postDeliver", "The parcel has arrived",
 			dealers, 200, moved, Carry, true,
 			answers[fulfilment.ShipmentView](a.Fulfilment.PostDeliver)},
+		{post, "/v1/shipments/{id}/lost", "postLost", "Give the parcel up; moves no money",
+			[]room.Role{room.Admin(), room.ServiceRole()}, 200, moved, Carry, true,
+			answers[fulfilment.ShipmentView](a.Fulfilment.PostLost)},
 	}
 }
 

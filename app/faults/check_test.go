@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/souk-commerce/souk/app/verify"
 	payer "github.com/souk-commerce/souk/shop/ledger/sandbox"
@@ -159,18 +160,34 @@ func (m *market) verify(quiescent bool) {
 	if m.contracts == nil {
 		m.contracts = compiled(m.t)
 	}
-	report, err := verify.Run(context.Background(), verify.Input{
-		History: m.p.History(), Delivery: m.p.Delivery(), Rooms: m.app.Rooms(),
-		Catalogue: m.cat, Quiescent: quiescent, Provider: m.provided, Payouts: m.paid,
-		LedgerOf: sandbox.Name, Contracts: m.contracts,
-	})
-	if err != nil {
-		m.t.Errorf("verify: %v", err)
+	for {
+		end := m.end()
+		report, err := verify.Run(context.Background(), verify.Input{
+			History: m.p.History(), Delivery: m.p.Delivery(), Rooms: m.app.Rooms(),
+			Catalogue: m.cat, Quiescent: quiescent, Provider: m.provided, Payouts: m.paid,
+			LedgerOf: sandbox.Name, Contracts: m.contracts,
+		})
+		switch {
+		case err != nil:
+			m.t.Errorf("verify: %v", err)
+		case m.end() != end && !m.t.Failed():
+			continue // on a busy machine a timer fired meanwhile, and only what rests is judged
+		case !report.Clean() || report.Open() > 0:
+			m.t.Errorf("%s", report)
+		}
 		return
 	}
-	if !report.Clean() || report.Open() > 0 {
-		m.t.Errorf("%s", report)
+}
+
+// end is where the log ends now.
+func (m *market) end() string {
+	m.t.Helper()
+	const farAway = 1 << 40 // seconds
+	cursor, err := m.p.History().Seek(context.Background(), time.Unix(farAway, 0))
+	if err != nil {
+		m.t.Errorf("find the end of the log: %v", err)
 	}
+	return cursor
 }
 
 // provided is the provider's books in verify's terms.

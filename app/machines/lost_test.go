@@ -12,6 +12,7 @@ import (
 	"github.com/souk-commerce/souk/app/machines"
 	"github.com/souk-commerce/souk/platform/embedded/crashtest"
 	"github.com/souk-commerce/souk/platform/platformtest"
+	"github.com/souk-commerce/souk/shop"
 	"github.com/souk-commerce/souk/shop/payment/sandbox"
 )
 
@@ -102,6 +103,31 @@ func (m *market) refunded(parcel string) {
 	}
 }
 
+// completed requires that the parcel is at its end, that nothing of it comes back, and that the order
+// comes to its own.
+func (m *market) completed(parcel string) {
+	m.t.Helper()
+	if state := m.parcel(parcel).State; state != "lost" {
+		m.t.Errorf("the parcel is %s", state)
+	}
+	id := "ord_" + strings.TrimSuffix(strings.TrimPrefix(parcel, "shp_"), "_1")
+	if a := m.ask("cus_1", "POST /v1/orders/"+id+"/returns", "back", `{"shipment":"`+parcel+
+		`","lines":[{"sku":"lamp","quantity":1,"reason":"unwanted"}]}`); a.status != 409 {
+		m.t.Errorf("a return of a lost parcel: %d %s", a.status, a.body)
+	}
+	var o struct {
+		Status, PaymentStatus, FulfilmentStatus string
+		Lost                                    int
+	}
+	m.through("the order is completed", func() bool {
+		m.ask("cus_1", "GET /v1/orders/"+id, "", "").decode(m.t, &o)
+		return o.Status == "completed"
+	})
+	if o.PaymentStatus != "refunded" || o.FulfilmentStatus != "fulfilled" || o.Lost != 1 {
+		m.t.Errorf("the order ends as %+v", o)
+	}
+}
+
 // Goal: a parcel that the carrier loses is asked about and its money goes back once; what a machine
 // does shows at the doors. Method: the whole shop with a carrier that loses parcels; somebody who
 // first waits and then refunds; every door of executions; the checker at the end, and again when
@@ -143,6 +169,7 @@ func TestLostParcelIsRefunded(t *testing.T) {
 	if n := len(page.Items); int64(n) != v.Records || page.Items[n-1].Type != "ExecutionSucceeded" {
 		t.Errorf("%d records of %d", n, v.Records)
 	}
+	m.completed(parcel)
 	m.verify()
 	m.clock.Advance(89 * 24 * time.Hour)
 	m.through("the execution is removed after ninety days", func() bool {
@@ -185,6 +212,50 @@ func TestLostParcelWithoutAnAnswer(t *testing.T) {
 	}
 	if v := m.ended(parcel); v.Status != "SUCCEEDED" {
 		t.Errorf("ended as %+v", v)
+	}
+	m.refunded(parcel)
+	m.completed(parcel)
+	m.verify()
+}
+
+// Goal: whoever gives a parcel up by hand moves no money by it, and the machine still gives it back;
+// only the operator may; a parcel that turns up after all stays lost, and that is said once.
+// Method: the operator says so while the machine waits; the dealer says that it has arrived when
+// the order is completed, twice.
+func TestLostParcelTurnsUpTooLate(t *testing.T) {
+	t.Parallel()
+	m, err := openMarket(t, newOutside(t, platformtest.Start(), nil, nil), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	parcel := m.dispatched(lostCity)
+	m.through("the machine waits", func() bool {
+		v, _ := m.execution(parcel)
+		return !v.WakesAt.IsZero()
+	})
+	for who, want := range map[shop.ID]int{"cus_1": 403, "dlr_1": 403} {
+		if a := m.ask(who, "POST /v1/shipments/"+parcel+"/lost", "l", ""); a.status != want {
+			t.Errorf("%s gives it up: %d %s", who, a.status, a.body)
+		}
+	}
+	for range 2 {
+		if a := m.ask("adm_1", "POST /v1/shipments/"+parcel+"/lost", "l", ""); a.status != 200 {
+			t.Errorf("lost: %d %s", a.status, a.body)
+		}
+	}
+	if v := m.ended(parcel); v.Status != "SUCCEEDED" {
+		t.Errorf("ended as %+v", v)
+	}
+	m.refunded(parcel)
+	m.completed(parcel)
+	for _, key := range []string{"d", "e"} {
+		if a := m.ask("dlr_1", "POST /v1/shipments/"+parcel+"/deliver", key, ""); a.status != 200 {
+			t.Errorf("deliver: %d %s", a.status, a.body)
+		}
+	}
+	if p := m.parcel(parcel); p.State != "lost" || p.TurnedUp.IsZero() {
+		t.Errorf("it turned up, and is %+v", p)
 	}
 	m.refunded(parcel)
 	m.verify()
@@ -239,6 +310,7 @@ func TestLostParcelUnderFaults(t *testing.T) {
 			t.Errorf("ended as %+v", v)
 		}
 		m.refunded(parcel)
+		m.completed(parcel)
 		m.verify()
 		m.close()
 	}
@@ -320,4 +392,5 @@ func (m *market) tell(parcel string) {
 		m.t.Errorf("ended as %+v", v)
 	}
 	m.refunded(parcel)
+	m.completed(parcel)
 }

@@ -321,8 +321,9 @@ func (m *market) dispatched(city string) (parcel string) {
 
 // shown is a parcel as its dealer sees it.
 type shown struct {
-	State string
-	Label struct{ State, Status string }
+	State    string
+	TurnedUp time.Time
+	Label    struct{ State, Status string }
 }
 
 func (m *market) parcel(id string) (v shown) {

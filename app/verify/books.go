@@ -78,6 +78,7 @@ type parcel struct {
 	taken    place // of the capture
 	matured  bool
 	told     bool    // the customer knows that it left
+	turnedUp bool    // after it was lost
 	absent   bool    // only a number: others were split into theirs
 	rest     shop.ID // that was split from it
 }

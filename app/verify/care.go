@@ -11,6 +11,7 @@ import (
 
 // care is what the facts say of a SKU of which more is asked than to be counted.
 type care struct {
+	dealer        shop.ID
 	safety, lowAt int64
 	watched, low  bool
 	short         int64   // units that are said to be missing
@@ -62,6 +63,7 @@ func (s *stock) cared(it *item) {
 	switch f := it.fact.(type) {
 	case *event.StockRuled:
 		c := s.care(it, f.SKU)
+		c.owned(f.Dealer)
 		c.safety, c.watched, c.lowAt, c.low = f.Safety, f.Watched, f.LowAt, f.Low
 		s.check(keptBack)
 		if f.Aside != c.aside() {
@@ -74,12 +76,15 @@ func (s *stock) cared(it *item) {
 				"low", f.Low, "lowAt", f.LowAt, "offered", offered)
 		}
 	case *event.StockLow:
+		s.whose(it, f.SKU, f.Dealer)
 		s.turned(it, f.SKU, true, f.LowAt, f.Available)
 	case *event.StockRecovered:
+		s.whose(it, f.SKU, f.Dealer)
 		s.turned(it, f.SKU, false, f.LowAt, f.Available)
 	case *event.StockCounted:
 		s.counted(it, f)
 	case *event.StockShort:
+		s.whose(it, f.SKU, f.Dealer)
 		c := s.care(it, f.SKU)
 		s.check(shortages)
 		if f.Units <= c.short {
@@ -88,6 +93,7 @@ func (s *stock) cared(it *item) {
 		}
 		c.short, c.by = f.Units, f.Take
 	case *event.StockCovered:
+		s.whose(it, f.SKU, f.Dealer)
 		c := s.care(it, f.SKU)
 		s.check(shortages)
 		if f.Take != c.by || f.Units+f.Left != c.short {
@@ -112,6 +118,22 @@ func (s *stock) care(it *item, sku shop.SKU) *care {
 	return c
 }
 
+// owned notes whose SKU it is; while units are missing it stays whose it was when that was found.
+func (c *care) owned(dealer shop.ID) {
+	if c.short == 0 {
+		c.dealer = dealer
+	}
+}
+
+// whose requires that what is told of a SKU is told of its dealer.
+func (s *stock) whose(it *item, sku shop.SKU, dealer shop.ID) {
+	s.check(keptBack)
+	if c := s.care(it, sku); c.dealer != dealer {
+		s.broken(keptBack, it.at, "a SKU is told of as another dealer's", "sku", sku,
+			"dealer", dealer, "rules", c.dealer)
+	}
+}
+
 // shelf is the only shelf of a SKU with a care.
 func (s *stock) shelf(sku shop.SKU) *level { return s.stored(shelf{sku, 0}) }
 
@@ -132,7 +154,7 @@ func (s *stock) turned(it *item, sku shop.SKU, low bool, at, available int64) {
 
 // counted requires that a stock-take was of what the books said.
 func (s *stock) counted(it *item, f *event.StockCounted) {
-	s.care(it, f.SKU)
+	s.care(it, f.SKU).owned(f.Dealer)
 	s.check(shortages)
 	if v := s.shelf(f.SKU); s.ordered && (f.Book != v.onHand || f.Reserved != v.reserved) {
 		s.broken(shortages, it.at, "a stock-take was of other books", "sku", f.SKU,

@@ -21,8 +21,11 @@ const (
 	lostSKU    = 17 // not found while its orders are packed
 )
 
-// keep sets rules for some goods, and takes stock of another.
+// keep sets rules for some goods, and takes stock of another. A town of few goods has no such care.
 func (d *town) keep() {
+	if d.skus <= lostSKU {
+		return
+	}
 	rule := func(n int, safety, lowAt int64) {
 		_, err := d.app.Inventory.PutRules(d.admin(), &inventory.PutRulesIn{
 			SKU: string(skuOf(n)), Body: inventory.Rules{Safety: safety, LowAt: &lowAt},
@@ -37,6 +40,9 @@ func (d *town) keep() {
 }
 
 func (d *town) takeStock(n int, counted int64) {
+	if n >= d.skus {
+		return
+	}
 	in := &inventory.PostCountIn{
 		SKU: string(skuOf(n)), IdempotencyKey: fmt.Sprintf("count-%d-%d", n, counted),
 	}
@@ -75,6 +81,9 @@ func corruptKept() []corruption {
 		}},
 		{"I50", "rules keep other units aside", func(tp *tape) {
 			edit(tp, func(f *event.StockRuled) bool { f.Aside++; return true })
+		}},
+		{"I50", "another dealer is told", func(tp *tape) {
+			edit(tp, func(f *event.StockRecovered) bool { f.Dealer += "x"; return true })
 		}},
 		{"I15", "other units lie aside", func(tp *tape) {
 			tp.counter("inventory/stock/", "aside", 1)

@@ -10,7 +10,7 @@ import (
 )
 
 func corruptOrders() []corruption {
-	return slices.Concat(corruptTransitions(), corruptStops(), corruptTermination(),
+	return slices.Concat(corruptTransitions(), corruptLost(), corruptStops(), corruptTermination(),
 		corruptTimers())
 }
 
@@ -69,6 +69,40 @@ func corruptStops() []corruption {
 			drop(tp, func(f *event.PaymentCaptureFailed) bool { return f.Key == failed.Key })
 			drop(tp, func(f *event.OrderHeld) bool {
 				return strings.HasSuffix(f.Cause, failed.Key)
+			})
+		}},
+	}
+}
+
+func corruptLost() []corruption {
+	return []corruption{
+		{"I28", "a parcel is lost that had arrived", func(tp *tape) {
+			at, f := find[*event.ShipmentDelivered](tp, nil)
+			tp.add(&event.ShipmentLost{
+				Shipment: f.Shipment, Order: f.Order, Dealer: f.Dealer, By: "adm_1", At: f.At,
+			}, at)
+		}},
+		{"I28", "a parcel turns up that was not lost", func(tp *tape) {
+			at, f := find[*event.ShipmentDelivered](tp, nil)
+			tp.add(&event.ShipmentTurnedUp{
+				Shipment: f.Shipment, Order: f.Order, Dealer: f.Dealer, At: f.At,
+			}, at)
+		}},
+		{"I28", "a parcel turns up twice", func(tp *tape) {
+			at, f := find[*event.ShipmentTurnedUp](tp, nil)
+			tp.add(f, at)
+		}},
+		{"I28", "an order counts a lost parcel as another number", func(tp *tape) {
+			edit(tp, func(f *event.OrderProgressed) bool {
+				some := f.Lost > 0
+				f.Lost++
+				return some
+			})
+		}},
+		{"I9", "an order never hears that a parcel is lost", func(tp *tape) {
+			_, f := find[*event.ShipmentLost](tp, nil)
+			drop(tp, func(p *event.OrderProgressed) bool {
+				return p.Cause == "fulfilment.lost/"+string(f.Shipment)
 			})
 		}},
 	}

@@ -151,6 +151,10 @@ func orderOfOthers(f event.Fact) shop.ID {
 		return f.Order
 	case *event.ShipmentDelivered:
 		return f.Order
+	case *event.ShipmentLost:
+		return f.Order
+	case *event.ShipmentTurnedUp:
+		return f.Order
 	case *event.ShipmentCancelled:
 		return f.Order
 	case *event.ParcelsStopped:

@@ -139,11 +139,13 @@ func (b *books) parcelEnd(l *life, i int, missing func(bool, string, ...any)) {
 		"the order did not hear that a parcel was split", "parcel", i+1)
 	missing(q.captured > 0 && h.paid&(1<<(i+1)) == 0,
 		"the order did not hear that a parcel was paid", "parcel", i+1)
-	gone := q.way == dispatched || q.way == delivered
+	gone := q.way == dispatched || q.way == delivered || q.way == lost
 	missing(gone && h.dispatched&(1<<(i+1)) == 0, "the order did not hear that a parcel left",
 		"parcel", i+1)
 	missing(q.way == delivered && h.delivered&(1<<(i+1)) == 0,
 		"the order did not hear that a parcel arrived", "parcel", i+1)
+	missing(q.way == lost && h.lost&(1<<(i+1)) == 0,
+		"the order did not hear that a parcel is lost", "parcel", i+1)
 	missing(gone && !q.told, "the customer was not told that a parcel left", "parcel", i+1)
 	missing(h.status.String() == "completed" && q.earned != 0 && !q.matured,
 		"what a dealer earned did not mature", "parcel", i+1, "earned", q.earned)

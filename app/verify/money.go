@@ -33,7 +33,11 @@ func (m *money) enter(it *item, l *life) {
 	case *event.ShipmentDispatched:
 		m.dispatched(it, l, f)
 	case *event.ShipmentDelivered:
-		m.delivered(it, l, f)
+		m.ofDealer(it, l, f.Shipment, f.Dealer)
+	case *event.ShipmentLost:
+		m.ofDealer(it, l, f.Shipment, f.Dealer)
+	case *event.ShipmentTurnedUp:
+		m.ofDealer(it, l, f.Shipment, f.Dealer)
 	case *event.LedgerPosted:
 		m.posted(it, l, f)
 	case *event.PaymentCheckDue:

@@ -45,6 +45,7 @@ type head struct {
 	split      order.Parcels
 	dispatched order.Parcels
 	delivered  order.Parcels
+	lost       order.Parcels
 	captured   int64
 	refunded   int64
 	freed      int64         // that is not to be taken any more
@@ -67,7 +68,7 @@ func (o *orders) order(l *life) *order.Order {
 	v := &order.Order{
 		ID: l.id, Status: h.status, Deadline: h.deadline, Action: h.action, Failed: h.failed,
 		Voided: h.voided, Captured: h.captured, Refunded: h.refunded, Paid: h.paid,
-		Dispatched: h.dispatched, Delivered: h.delivered, Authorized: l.placed != nil,
+		Dispatched: h.dispatched, Delivered: h.delivered, Lost: h.lost, Authorized: l.placed != nil,
 		Split: h.split, Gone: h.gone, Freed: h.freed,
 		Acted: h.acted, Declined: h.declined, Disputed: h.disputed,
 	}
@@ -129,7 +130,8 @@ func (o *orders) enter(it *item, l *life) {
 	}
 }
 
-func (o *orders) arrived(l *life) bool { return o.order(l).FulfilmentStatus() == order.Delivered() }
+// arrived reports whether every parcel has come to its end: delivered, or lost.
+func (o *orders) arrived(l *life) bool { return o.order(l).Over() }
 
 // decide asks the table whether a command leads on from where the order stands.
 func (o *orders) decide(it *item, l *life, command string, given order.Given) {
@@ -218,11 +220,13 @@ func (o *orders) progressed(it *item, l *life, f *event.OrderProgressed) {
 	}
 	if back || v.PaymentStatus().String() != f.Payment ||
 		v.FulfilmentStatus().String() != f.Fulfilment ||
-		f.Dispatched != int64(count(h.dispatched)) || f.Delivered != int64(count(h.delivered)) {
+		f.Dispatched != int64(count(h.dispatched)) || f.Delivered != int64(count(h.delivered)) ||
+		f.Lost != int64(count(h.lost)) {
 		o.broken(transitions, it.at, "the order moves to where its facts do not lead",
 			"order", l.id, "cause", f.Cause, "payment", f.Payment, "expected", v.PaymentStatus(),
 			"fulfilment", f.Fulfilment, "captured", f.Captured, "before", was.captured,
-			"refunded", f.Refunded, "dispatched", f.Dispatched, "delivered", f.Delivered)
+			"refunded", f.Refunded, "dispatched", f.Dispatched, "delivered", f.Delivered,
+			"lost", f.Lost)
 	}
 	if h.captured != was.captured && kind != "payment.captured" ||
 		h.refunded != was.refunded && kind != "payment.refunded" &&
@@ -230,7 +234,7 @@ func (o *orders) progressed(it *item, l *life, f *event.OrderProgressed) {
 		o.broken(transitions, it.at, "money moves in an order without a cause", "order", l.id,
 			"cause", f.Cause, "captured", f.Captured, "refunded", f.Refunded)
 	}
-	if h.delivered != was.delivered && o.arrived(l) {
+	if (h.delivered != was.delivered || h.lost != was.lost) && o.arrived(l) {
 		h.opened++
 	}
 }
@@ -270,6 +274,8 @@ func (o *orders) once(it *item, l *life, kind, ref string, f *event.OrderProgres
 		note(&h.dispatched)
 	case "fulfilment.delivered":
 		note(&h.delivered)
+	case "fulfilment.lost":
+		note(&h.lost)
 	default:
 		o.first(it, l, f.Cause)
 	}

@@ -14,6 +14,7 @@ import (
 type cut struct {
 	refund   shop.ID // its name
 	shipment shop.ID
+	said     event.ShipmentReduced
 	lines    []event.ParcelLine
 	units    int64
 	amount   int64 // what they cost
@@ -61,7 +62,7 @@ func (b *books) reduced(it *item, l *life, f *event.ShipmentReduced) {
 	whole := &l.plan[n-1]
 	shares := b.sharesOf(l, n)
 	c := cut{
-		refund: f.Refund, shipment: f.Shipment, lines: f.Lines, units: unitsOf(f.Lines),
+		refund: f.Refund, shipment: f.Shipment, said: *f, lines: f.Lines, units: unitsOf(f.Lines),
 		amount: f.Amount.Amount, left: f.Left.Amount, at: it.at,
 	}
 	var amount, gone int64
@@ -85,6 +86,11 @@ func (b *books) reduced(it *item, l *life, f *event.ShipmentReduced) {
 		b.broken(arithmetic, it.at, "cancelled units are not what they cost, or were not there",
 			"shipment", f.Shipment, "amount", c.amount, "share", amount, "left", c.left,
 			"units", c.units, "there", gone)
+	}
+	if f.Dealer != whole.Dealer || f.Payment != payment.Of(l.id) ||
+		f.Amount.Currency != l.created.Currency || f.Left.Currency != l.created.Currency {
+		b.broken(arithmetic, it.at, "units are cancelled of another dealer, payment or currency",
+			"shipment", f.Shipment, "dealer", f.Dealer, "payment", f.Payment)
 	}
 	whole.Lines, whole.Amount = left, c.left
 	l.cuts = append(l.cuts, c)
@@ -140,6 +146,7 @@ func (m *money) reduced(it *item, l *life, f *event.PaymentReduced) {
 		return
 	}
 	m.ofOrder(it, l, f.Amount)
+	m.ofOrder(it, l, f.Left)
 	c.settled = true
 	p.freed += f.Amount.Amount
 }
@@ -196,7 +203,8 @@ func (o *orders) reduced(it *item, l *life, f *event.OrderReduced) {
 		h.opened++
 	}
 	if f.Units != h.cancelled || f.Amount != h.cancelledFor || f.Shipment != c.shipment ||
-		!slices.Equal(f.Lines, c.lines) ||
+		!slices.Equal(f.Lines, c.lines) || f.Empty != c.said.Empty ||
+		f.Cancellation != c.said.Cancellation || f.Reason != c.said.Reason || f.By != c.said.By ||
 		f.Fulfilment != o.order(l).FulfilmentStatus().String() {
 		o.broken(transitions, it.at, "an order counts other units than were cancelled",
 			"order", l.id, "cause", f.Cause, "units", f.Units, "cancelled", h.cancelled,

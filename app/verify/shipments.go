@@ -16,18 +16,23 @@ const (
 	dispatched
 	delivered
 	cancelled
+	lost
 )
 
 func (w way) String() string {
 	return [...]string{
 		"nowhere", "requested", "packed", "cleared", "dispatched", "delivered", "cancelled",
+		"lost",
 	}[w]
 }
 
 // may is the automaton of shipments.
 func (w way) may(next way) bool {
-	if next == cancelled {
+	switch next {
+	case cancelled:
 		return w == requested || w == packed || w == cleared
+	case lost:
+		return w == dispatched
 	}
 	return w != cancelled && next == w+1
 }
@@ -47,6 +52,11 @@ func (o *orders) shipment(it *item, l *life) {
 		id, next = f.Shipment, dispatched
 	case *event.ShipmentDelivered:
 		id, next = f.Shipment, delivered
+	case *event.ShipmentLost:
+		id, next = f.Shipment, lost
+	case *event.ShipmentTurnedUp:
+		o.turnedUp(it, l, f)
+		return
 	case *event.ShipmentCancelled:
 		id, next = f.Shipment, cancelled
 	default:
@@ -69,4 +79,16 @@ func (o *orders) shipment(it *item, l *life) {
 	}
 	o.still(it, l, id, next)
 	p.way = next
+}
+
+// turnedUp requires that what turns up was given up before, and that it is said once.
+func (o *orders) turnedUp(it *item, l *life, f *event.ShipmentTurnedUp) {
+	o.check(transitions)
+	p, _ := l.parcel(f.Shipment)
+	if p == nil || p.way != lost || p.turnedUp {
+		o.broken(transitions, it.at, "a parcel turns up that was not lost, or did so before",
+			"shipment", f.Shipment, "order", l.id)
+		return
+	}
+	p.turnedUp = true
 }

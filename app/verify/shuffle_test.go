@@ -2,9 +2,9 @@ package verify_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +19,10 @@ type shuffled struct {
 	platform.History
 	random *rand.Rand
 	style  int
+
+	// The log as it is: it is read once, and told in another order each time.
+	events [][]platform.Event // by subject
+	turns  []int              // whose event comes, in the order of the log
 }
 
 // shuffle has an input's history shown so. The style of the order depends on the seed: events of
@@ -34,21 +38,29 @@ func shuffle(in *verify.Input, seed int) {
 func (h *shuffled) Log(
 	ctx context.Context, after string, fn func(cursor string, e platform.Event) error,
 ) error {
-	var subjects []string
-	queues := make(map[string][]platform.Event)
-	err := h.History.Log(ctx, after, func(_ string, e platform.Event) error {
-		subjects = append(subjects, e.Subject)
-		queues[e.Subject] = append(queues[e.Subject], e)
-		return nil
-	})
-	if err != nil {
-		return err
+	if h.turns == nil {
+		numbers := make(map[string]int)
+		err := h.History.Log(ctx, after, func(_ string, e platform.Event) error {
+			n, known := numbers[e.Subject]
+			if !known {
+				n = len(h.events)
+				numbers[e.Subject] = n
+				h.events = append(h.events, nil)
+			}
+			h.events[n] = append(h.events[n], e)
+			h.turns = append(h.turns, n)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
-	h.mix(subjects)
-	for i, subject := range subjects {
-		e := queues[subject][0]
-		queues[subject] = queues[subject][1:]
-		if err := fn(fmt.Sprintf("cursor-%d", i), e); err != nil {
+	turns, told := slices.Clone(h.turns), make([]int, len(h.events))
+	h.mix(turns)
+	for i, n := range turns {
+		e := h.events[n][told[n]]
+		told[n]++
+		if err := fn("cursor-"+strconv.Itoa(i), e); err != nil {
 			return err
 		}
 	}
@@ -56,25 +68,17 @@ func (h *shuffled) Log(
 }
 
 // mix changes the order of the subjects; which event of a subject comes follows from it.
-func (h *shuffled) mix(subjects []string) {
-	swap := func(i, j int) { subjects[i], subjects[j] = subjects[j], subjects[i] }
+func (h *shuffled) mix(turns []int) {
+	swap := func(i, j int) { turns[i], turns[j] = turns[j], turns[i] }
 	switch h.style {
 	case 0:
-		h.random.Shuffle(len(subjects), swap)
+		h.random.Shuffle(len(turns), swap)
 	case 1:
-		rank := make(map[string]uint64)
-		for _, s := range subjects {
-			rank[s] = h.random.Uint64()
-		}
-		slices.SortStableFunc(subjects, func(a, b string) int {
-			if rank[a] < rank[b] {
-				return -1
-			}
-			return int(min(1, rank[a]-rank[b]))
-		})
+		rank := h.random.Perm(len(h.events))
+		slices.SortStableFunc(turns, func(a, b int) int { return rank[a] - rank[b] })
 	default:
 		const near = 20
-		for i := range subjects {
+		for i := range turns {
 			swap(i, max(0, i-h.random.IntN(near)))
 		}
 	}

@@ -182,12 +182,12 @@ func (m *money) dispatched(it *item, l *life, f *event.ShipmentDispatched) {
 	q.units += units
 }
 
-// delivered requires that a parcel arrives from its own dealer.
-func (m *money) delivered(it *item, l *life, f *event.ShipmentDelivered) {
+// ofDealer requires that a parcel arrives, or is lost, as its own dealer's.
+func (m *money) ofDealer(it *item, l *life, shipment, dealer shop.ID) {
 	m.check(arithmetic)
-	if _, n := l.parcel(f.Shipment); n > 0 && f.Dealer != l.plan[n-1].Dealer {
-		m.broken(arithmetic, it.at, "a parcel arrives from another dealer",
-			"shipment", f.Shipment, "dealer", f.Dealer)
+	if _, n := l.parcel(shipment); n > 0 && dealer != l.plan[n-1].Dealer {
+		m.broken(arithmetic, it.at, "a parcel arrives, or is lost, from another dealer",
+			"shipment", shipment, "dealer", dealer)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,6 +40,7 @@ type town struct {
 	skus     int            // besides the scarce one
 	moods    int            // every so manieth order meets a provider in a mood
 	orders   []shop.ID
+	from     int    // number of the first order: what becomes of one depends on its number
 	turns    *turns // nil in a town where everything happens at once
 }
 
@@ -46,6 +48,8 @@ const (
 	dealers = 5
 	scarce  = "scarce"
 	few     = 7 // units of what is scarce
+	// manyLines is from how many goods on somebody buys all of them at once.
+	manyLines = 80
 )
 
 // newTown opens a shop with so many goods; every moods-th order meets a provider in a mood.
@@ -224,7 +228,7 @@ func (d *town) payOut() {
 			return
 		}
 		in := &payment.PostRefundIn{
-			ID: string(payment.Of(d.orders[n])), Key: "late-" + string(id),
+			ID: string(payment.Of(d.orders[n-d.from])), Key: "late-" + string(id),
 		}
 		in.Body.Shipment, in.Body.Reason = id, "broken"
 		in.Body.Amount = shop.Money{Amount: 1, Currency: "GBP"}
@@ -291,7 +295,7 @@ func (d *town) shop(n int) {
 	d.orders = make([]shop.ID, n)
 	const crowd = 300
 	for first := 0; first < n; first += crowd {
-		d.many(min(crowd, n-first), func(i int) { d.visit(first + i) })
+		d.many(min(crowd, n-first), func(i int) { d.visit(d.from + first + i) })
 		d.settle()
 	}
 }
@@ -304,9 +308,10 @@ func (d *town) visit(i int) {
 	if i%11 == 0 {
 		items = append(items, order.Item{SKU: scarce, Quantity: 1})
 	}
-	d.orders[i] = d.buy(i, d.token(i), items...)
+	id := d.buy(i, d.token(i), items...)
+	d.orders[i-d.from] = id
 	if i%29 == 0 {
-		_, _ = d.app.Order.Cancel(d.admin(), d.orders[i], "") // too late is as good
+		_, _ = d.app.Order.Cancel(d.admin(), id, "") // too late is as good
 	}
 }
 
@@ -317,9 +322,9 @@ func (d *town) buyMuch() {
 		all = append(all, order.Item{SKU: skuOf(i), Quantity: 3})
 	}
 	for _, token := range []string{"tok_visa", "tok_requires_action"} {
-		d.orders = append(d.orders, d.buy(len(d.orders), token, all...))
+		d.orders = append(d.orders, d.buy(d.from+len(d.orders), token, all...))
 	}
-	d.orders = append(d.orders, d.buy(len(d.orders), "tok_visa",
+	d.orders = append(d.orders, d.buy(d.from+len(d.orders), "tok_visa",
 		append(all, order.Item{SKU: scarce, Quantity: 1000})...))
 }
 
@@ -362,7 +367,7 @@ func (d *town) each(do func(n int, id shop.ID)) {
 		for p := 1; p <= 3*dealers; p++ { // parts of parcels have higher numbers
 			id := fulfilment.ID(d.orders[n], p)
 			if _, err := d.app.Fulfilment.Get(d.admin(), staff(), id); err == nil {
-				do(n, id)
+				do(d.from+n, id)
 			}
 		}
 	})
@@ -373,8 +378,8 @@ func staff() room.Caller { return room.Caller{ID: "adm_1", Role: room.Admin()} }
 // pack lets the dealers pack, and people change their minds before. Each step may be refused, as
 // in life.
 func (d *town) pack() {
-	for n, id := range d.orders {
-		switch {
+	for i, id := range d.orders {
+		switch n := d.from + i; {
 		case n%17 == 0:
 			_, _ = d.app.Order.Cancel(d.admin(), id, "changed_mind")
 		case n%19 == 0:
@@ -411,8 +416,8 @@ func (d *town) wrapOne(id shop.ID) {
 
 // ship lets the dealers hand over and deliver, and gives some money back.
 func (d *town) ship() {
-	for n, id := range d.orders {
-		switch {
+	for i, id := range d.orders {
+		switch n := d.from + i; {
 		case n%13 == 0: // some were captured: the money goes back
 			_, _ = d.app.Order.Cancel(d.admin(), id, "too_slow")
 		case n%4 != 2: // if it is on hold, by a person or for its money
@@ -422,7 +427,7 @@ func (d *town) ship() {
 	d.settle()
 	d.wrap()
 	d.each(func(n int, id shop.ID) {
-		if n%6 == 1 {
+		if n%24 == 1 { // drawing one takes longer than all the rest of an order
 			_, _ = d.app.Fulfilment.PostLabel(d.admin(),
 				&fulfilment.StepIn{ID: string(id), Key: "label-" + string(id)})
 		}
@@ -435,7 +440,11 @@ func (d *town) ship() {
 	})
 	d.settle()
 	d.each(func(n int, id shop.ID) {
-		if n%8 != 7 {
+		lost := n%16 == 15 || n%16 == 5 && strings.HasSuffix(string(id), "_1") // all, or one
+		if lost {
+			_, _ = d.app.Fulfilment.Lose(d.admin(), staff(), id)
+		}
+		if n%8 != 7 || lost && strings.HasSuffix(string(id), "_2") { // the latter turns up
 			_, _ = d.app.Fulfilment.Deliver(d.admin(), staff(), id)
 		}
 	})
@@ -511,7 +520,7 @@ func (d *town) refund() {
 			return
 		}
 		in := &payment.PostRefundIn{
-			ID: string(payment.Of(d.orders[n])), Key: "back-" + string(id),
+			ID: string(payment.Of(d.orders[n-d.from])), Key: "back-" + string(id),
 		}
 		in.Body.Shipment, in.Body.Reason = id, "damaged"
 		in.Body.Amount = shop.Money{Amount: 101, Currency: "GBP"}
@@ -528,7 +537,9 @@ func (d *town) live(orders int, calm func(when string)) {
 	}
 	d.shop(orders)
 	calm("everybody has ordered")
-	d.buyMuch()
+	if d.skus >= manyLines {
+		d.buyMuch()
+	}
 	d.settle()
 	d.lose()
 	d.pack()

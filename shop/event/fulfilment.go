@@ -61,6 +61,25 @@ type ShipmentDelivered struct {
 	At       time.Time `json:"at,omitzero" doc:"its return window is counted from then"`
 }
 
+// ShipmentLost says that nobody expects the parcel to arrive any more: it has come to its end. Its
+// money is no affair of this fact: whoever says it has given that back, or sees to it.
+type ShipmentLost struct {
+	Shipment shop.ID   `json:"shipment"`
+	Order    shop.ID   `json:"order"`
+	Dealer   shop.ID   `json:"dealer"`
+	By       shop.ID   `json:"by" doc:"who gave it up: an administrator, or a machine of the operator's"`
+	At       time.Time `json:"at"`
+}
+
+// ShipmentTurnedUp says that a parcel arrived that had been given up as lost. It stays lost, and no
+// money moves: what follows is for people to agree.
+type ShipmentTurnedUp struct {
+	Shipment shop.ID   `json:"shipment"`
+	Order    shop.ID   `json:"order"`
+	Dealer   shop.ID   `json:"dealer"`
+	At       time.Time `json:"at"`
+}
+
 // ShipmentCancelled says that the parcel will not leave.
 type ShipmentCancelled struct {
 	Shipment shop.ID `json:"shipment"`
@@ -100,6 +119,12 @@ func (*ShipmentDispatched) Type() string { return "souk.fulfilment.dispatched.v1
 func (*ShipmentDelivered) Type() string { return "souk.fulfilment.delivered.v1" }
 
 // Type implements Fact.
+func (*ShipmentLost) Type() string { return "souk.fulfilment.lost.v1" }
+
+// Type implements Fact.
+func (*ShipmentTurnedUp) Type() string { return "souk.fulfilment.turned_up.v1" }
+
+// Type implements Fact.
 func (*ShipmentCancelled) Type() string { return "souk.fulfilment.cancelled.v1" }
 
 // Type implements Fact.
@@ -125,6 +150,12 @@ func (f *ShipmentDispatched) Subject() string { return shipmentSubject(f.Shipmen
 
 // Subject implements Fact.
 func (f *ShipmentDelivered) Subject() string { return shipmentSubject(f.Shipment) }
+
+// Subject implements Fact.
+func (f *ShipmentLost) Subject() string { return shipmentSubject(f.Shipment) }
+
+// Subject implements Fact.
+func (f *ShipmentTurnedUp) Subject() string { return shipmentSubject(f.Shipment) }
 
 // Subject implements Fact.
 func (f *ShipmentCancelled) Subject() string { return shipmentSubject(f.Shipment) }
@@ -158,6 +189,8 @@ func fulfilmentKinds() []Kind {
 			rule("has_lines", "size(data.lines) > 0",
 				func(f *ShipmentDispatched) bool { return len(f.Lines) > 0 })),
 		kind[ShipmentDelivered]("the parcel reached its address"),
+		kind[ShipmentLost]("the parcel is given up as lost"),
+		kind[ShipmentTurnedUp]("a parcel arrived that had been given up as lost"),
 		kind[ShipmentCancelled]("the parcel will not leave"),
 		kind[ParcelsStopped]("no parcel of the order is packed or dispatched",
 			rule("round_positive", roundPositive,

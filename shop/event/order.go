@@ -137,6 +137,7 @@ type OrderProgressed struct {
 	Freed      int64     `json:"freed,omitempty" doc:"that will not be taken: its goods were cancelled"`
 	Dispatched int64     `json:"dispatched" doc:"parcels"`
 	Delivered  int64     `json:"delivered" doc:"parcels"`
+	Lost       int64     `json:"lost,omitempty" doc:"parcels"`
 	Deadline   time.Time `json:"deadline" doc:"the order's; a required action may move it"`
 	Cause      string    `json:"cause" doc:"the fact that moved it, as in payment.captured/…"`
 

@@ -28,12 +28,18 @@ func Dispatched() State { return State{"dispatched"} }
 // Delivered is a parcel that arrived. It stays so.
 func Delivered() State { return State{"delivered"} }
 
+// Lost is a parcel that the carrier lost and nobody expects any more. It stays so, even if it turns
+// up.
+func Lost() State { return State{"lost"} }
+
 // Cancelled is a parcel that will not leave. It stays so.
 func Cancelled() State { return State{"cancelled"} }
 
-// States lists them all in the order of a parcel's life, the cancelled one last.
+// States lists them all in the order of a parcel's life, the lost and the cancelled one last.
 func States() []State {
-	return []State{Requested(), Packed(), Cleared(), Dispatched(), Delivered(), Cancelled()}
+	return []State{
+		Requested(), Packed(), Cleared(), Dispatched(), Delivered(), Lost(), Cancelled(),
+	}
 }
 
 // String returns the state's name.
@@ -68,6 +74,9 @@ type Shipment struct {
 	Tracking string                    `json:"tracking,omitempty"`
 	Rest     shop.ID                   `json:"rest,omitempty"`   // the parcel split from it
 	Arrived  time.Time                 `json:"arrived,omitzero"` // not known of the oldest parcels
+	LostAt   time.Time                 `json:"lostAt,omitzero"`
+	LostBy   shop.ID                   `json:"lostBy,omitempty"` // who gave it up
+	TurnedUp time.Time                 `json:"turnedUp,omitzero"`
 	Seq      int64                     `json:"seq"`
 }
 
@@ -115,7 +124,7 @@ func (s *Shipment) Clear() ([]event.Fact, error) {
 // money was not taken, and one of an order that is on hold (OnHold).
 func (s *Shipment) Dispatch(stop Stop, tracking string) ([]event.Fact, error) {
 	switch {
-	case s.State == Dispatched(), s.State == Delivered():
+	case s.State == Dispatched(), s.State == Delivered(), s.State == Lost():
 		return nil, nil
 	case s.State == Cancelled():
 		return nil, s.refuse("dispatched", "")
@@ -132,17 +141,37 @@ func (s *Shipment) Dispatch(stop Stop, tracking string) ([]event.Fact, error) {
 }
 
 // Deliver decides what follows when the parcel arrived. What has left arrives, whether the order is
-// on hold or not.
+// on hold or not. What was given up as lost stays lost: that it turned up is said once.
 func (s *Shipment) Deliver(at time.Time) ([]event.Fact, error) {
 	switch s.State {
 	case Dispatched():
 		return []event.Fact{&event.ShipmentDelivered{
 			Shipment: s.ID, Order: s.Order, Dealer: s.Dealer, At: at,
 		}}, nil
+	case Lost():
+		if s.TurnedUp.IsZero() {
+			return []event.Fact{&event.ShipmentTurnedUp{
+				Shipment: s.ID, Order: s.Order, Dealer: s.Dealer, At: at,
+			}}, nil
+		}
+		return nil, nil
 	case Delivered():
 		return nil, nil
 	}
 	return nil, s.refuse("delivered", "dispatch it first")
+}
+
+// Lose decides what follows when a parcel that has left is given up. What has arrived is not lost.
+func (s *Shipment) Lose(by shop.ID, at time.Time) ([]event.Fact, error) {
+	switch s.State {
+	case Dispatched():
+		return []event.Fact{&event.ShipmentLost{
+			Shipment: s.ID, Order: s.Order, Dealer: s.Dealer, By: by, At: at,
+		}}, nil
+	case Lost():
+		return nil, nil
+	}
+	return nil, s.refuse("lost", "")
 }
 
 // Cancel decides what follows when the order was cancelled: what has left is let go, everything
@@ -179,6 +208,10 @@ func (s *Shipment) follow(f event.Fact, seq int64) {
 		s.State, s.Tracking = Dispatched(), f.Tracking
 	case *event.ShipmentDelivered:
 		s.State, s.Arrived = Delivered(), f.At
+	case *event.ShipmentLost:
+		s.State, s.LostAt, s.LostBy = Lost(), f.At, f.By
+	case *event.ShipmentTurnedUp:
+		s.TurnedUp = f.At
 	case *event.ShipmentCancelled:
 		s.State = Cancelled()
 	}

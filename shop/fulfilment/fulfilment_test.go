@@ -31,22 +31,30 @@ func TestStepsByState(t *testing.T) {
 	table := map[State]map[string]string{
 		Requested(): {
 			"pack": "packed", "clear": early, "dispatch": no, "deliver": no, "cancel": "cancelled",
+			"lose": no,
 		},
 		Packed(): {
 			"pack": same, "clear": "cleared", "dispatch": no, "deliver": no, "cancel": "cancelled",
+			"lose": no,
 		},
 		Cleared(): {
 			"pack": same, "clear": same, "dispatch": "dispatched", "deliver": no,
-			"cancel": "cancelled",
+			"cancel": "cancelled", "lose": no,
 		},
 		Dispatched(): {
 			"pack": same, "clear": same, "dispatch": same, "deliver": "delivered", "cancel": same,
+			"lose": "lost",
 		},
 		Delivered(): {
 			"pack": same, "clear": same, "dispatch": same, "deliver": same, "cancel": same,
+			"lose": no,
+		},
+		Lost(): { // that it turns up is said, and it stays lost
+			"pack": same, "clear": same, "dispatch": same, "deliver": "lost", "cancel": same,
+			"lose": same,
 		},
 		Cancelled(): {
-			"pack": no, "clear": same, "dispatch": no, "deliver": no, "cancel": same,
+			"pack": no, "clear": same, "dispatch": no, "deliver": no, "cancel": same, "lose": no,
 		},
 	}
 	if len(table) != len(States()) {
@@ -159,7 +167,7 @@ func TestStepsNeverGoBack(t *testing.T) {
 		for i, s := range States() {
 			rank[s] = i
 		}
-		names := []string{"pack", "clear", "dispatch", "deliver", "cancel"}
+		names := []string{"pack", "clear", "dispatch", "deliver", "cancel", "lose"}
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
 			step := rapid.SampledFrom(names).Draw(t, "step")
 			before, stop := sh.State, Stop{On: rapid.Bool().Draw(t, "on hold")}
@@ -171,7 +179,8 @@ func TestStepsNeverGoBack(t *testing.T) {
 			if rank[sh.State] < rank[before] {
 				t.Fatalf("%s took it from %s back to %s", step, before, sh.State)
 			}
-			if (before == Delivered() || before == Cancelled()) && sh.State != before {
+			ended := before == Delivered() || before == Lost() || before == Cancelled()
+			if ended && sh.State != before {
 				t.Fatalf("%s took it out of %s", step, before)
 			}
 			if sh.State == Dispatched() && !paid {
@@ -196,8 +205,8 @@ func TestStateText(t *testing.T) {
 		}
 	}
 	var s State
-	if err := s.UnmarshalText([]byte("lost")); err == nil {
-		t.Errorf("%q was read as the state %s", "lost", s)
+	if err := s.UnmarshalText([]byte("mislaid")); err == nil {
+		t.Errorf("%q was read as the state %s", "mislaid", s)
 	}
 }
 
@@ -206,6 +215,9 @@ func stepsByName() map[string]decision {
 		"pack": (*Shipment).Pack,
 		"deliver": func(sh *Shipment, _ Stop) ([]event.Fact, error) {
 			return sh.Deliver(time.Time{})
+		},
+		"lose": func(sh *Shipment, _ Stop) ([]event.Fact, error) {
+			return sh.Lose("adm_1", time.Time{})
 		},
 		"clear":  func(sh *Shipment, _ Stop) ([]event.Fact, error) { return sh.Clear() },
 		"cancel": func(sh *Shipment, _ Stop) ([]event.Fact, error) { return sh.Cancel() },

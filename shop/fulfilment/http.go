@@ -15,11 +15,12 @@ type ShipmentView struct {
 	ID       shop.ID            `json:"id"`
 	Order    shop.ID            `json:"order"`
 	Dealer   shop.ID            `json:"dealer"`
-	State    string             `json:"state" enum:"requested,packed,cleared,dispatched,delivered,cancelled"`
+	State    string             `json:"state" enum:"requested,packed,cleared,dispatched,delivered,lost,cancelled"`
 	Amount   shop.Money         `json:"amount"`
 	Lines    []event.ParcelLine `json:"lines"`
 	Tracking string             `json:"tracking,omitempty"`
 	Rest     shop.ID            `json:"rest,omitempty" doc:"the parcel that was split from it"`
+	TurnedUp time.Time          `json:"turnedUp,omitzero" doc:"it arrived after it had been given up as lost"`
 	ShipTo   *shop.Address      `json:"shipTo,omitempty"`
 	Label    *LabelView         `json:"label,omitempty" doc:"only of a single shipment"`
 }
@@ -28,7 +29,7 @@ func viewOf(sh *Shipment) ShipmentView {
 	return ShipmentView{
 		ID: sh.ID, Order: sh.Order, Dealer: sh.Dealer, State: sh.State.String(),
 		Amount: sh.Amount, Lines: sh.Lines, Tracking: sh.Tracking,
-		Rest: sh.Rest,
+		Rest: sh.Rest, TurnedUp: sh.TurnedUp,
 	}
 }
 
@@ -144,6 +145,11 @@ func (s *Service) PostDispatch(ctx context.Context, in *DispatchIn) (*StepOut, e
 // PostDeliver answers POST /v1/shipments/{id}/deliver.
 func (s *Service) PostDeliver(ctx context.Context, in *StepIn) (*StepOut, error) {
 	return s.post(ctx, in, "deliver", "", s.delivering())
+}
+
+// PostLost answers POST /v1/shipments/{id}/lost.
+func (s *Service) PostLost(ctx context.Context, in *StepIn) (*StepOut, error) {
+	return s.post(ctx, in, "lost", "", s.losing(room.CallerOf(ctx)))
 }
 
 // post takes one step and remembers its answer under the caller's key, if there is one. Steps are

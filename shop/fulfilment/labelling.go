@@ -338,7 +338,8 @@ func (s *Service) heed(
 }
 
 // moveTracked moves a shipment to where its carrier saw it, if that is a step that may be taken:
-// what is paid and not stopped leaves, and what has left arrives.
+// what is paid and not stopped leaves, and what has left arrives, or turns up. That it is lost is
+// decided by people, or by a machine that asks them.
 func (s *Service) moveTracked(
 	ctx context.Context, tx *room.Tx, l *Label, n Notice,
 ) error {
@@ -362,7 +363,7 @@ func (s *Service) moveTracked(
 			return err
 		}
 	}
-	if n.Status != "delivered" || sh.State != Dispatched() {
+	if n.Status != "delivered" || sh.State != Dispatched() && sh.State != Lost() {
 		return nil
 	}
 	facts, err := sh.Deliver(n.At)

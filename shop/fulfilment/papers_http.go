@@ -64,7 +64,7 @@ func (s *Service) PostLabel(ctx context.Context, in *StepIn) (*StepOut, error) {
 			if err != nil {
 				return nil, err
 			}
-			if sh.State == Cancelled() || sh.State == Delivered() {
+			if sh.State == Cancelled() || sh.State == Delivered() || sh.State == Lost() {
 				return nil, sh.refuse("labelled", "")
 			}
 			return s.wantLabel(ctx, tx, event.LabelWanted{

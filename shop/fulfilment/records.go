@@ -63,6 +63,10 @@ func (s *Service) Apply(ctx context.Context, tx *room.Tx, f event.Fact, m room.M
 		return follow(ctx, tx, f, f.Shipment, m)
 	case *event.ShipmentDelivered:
 		return follow(ctx, tx, f, f.Shipment, m)
+	case *event.ShipmentLost:
+		return follow(ctx, tx, f, f.Shipment, m)
+	case *event.ShipmentTurnedUp:
+		return follow(ctx, tx, f, f.Shipment, m)
 	case *event.ShipmentCancelled:
 		return follow(ctx, tx, f, f.Shipment, m)
 	case *event.ParcelsStopped:

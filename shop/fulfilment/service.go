@@ -172,6 +172,14 @@ func (s *Service) Deliver(ctx context.Context, who room.Caller, id shop.ID) (*Sh
 	return s.step(ctx, who, id, s.delivering())
 }
 
+// Lose says that a parcel which has left is lost and will not arrive. No money moves because of it:
+// refund it first, or see to it. Only an administrator or a machine of the operator's may. It
+// refuses a shipment that was not dispatched, and one that arrived (Illegal). Doing it again
+// changes nothing.
+func (s *Service) Lose(ctx context.Context, who room.Caller, id shop.ID) (*Shipment, error) {
+	return s.step(ctx, who, id, s.losing(who))
+}
+
 // decision is what a step of a shipment announces, or why it may not be taken.
 type decision func(*Shipment, Stop) ([]event.Fact, error)
 
@@ -188,6 +196,18 @@ func dispatching(tracking string) (decision, error) {
 func (s *Service) delivering() decision {
 	at := s.now()
 	return func(sh *Shipment, _ Stop) ([]event.Fact, error) { return sh.Deliver(at) }
+}
+
+// losing notes who gave the parcel up: its dealer has been paid for it, so it is not theirs to say.
+func (s *Service) losing(who room.Caller) decision {
+	at := s.now()
+	return func(sh *Shipment, _ Stop) ([]event.Fact, error) {
+		if !who.May(room.Admin(), room.ServiceRole()) {
+			return nil, shop.Errorf(shop.Forbidden,
+				"only an administrator says that %s is lost; nothing was done", sh.ID)
+		}
+		return sh.Lose(who.ID, at)
+	}
 }
 
 func (s *Service) step(

@@ -18,21 +18,27 @@ func (s *Service) freeOnParcelReduced(
 	want := demand(f.Lines, func(l event.ParcelLine) event.StockItem {
 		return event.StockItem{SKU: l.SKU, Quantity: l.Quantity}
 	})
+	careful := false
 	for done := 0; done < len(want); {
 		err := s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) (err error) {
-			done, err = s.freeNext(ctx, tx, f, want)
+			done, err = s.freeNext(ctx, tx, f, want, careful)
 			return err
 		})
-		if err != nil {
+		switch {
+		case uncared(err) && !careful:
+			careful, done = true, 0
+		case err != nil:
 			return err
 		}
 	}
 	return nil
 }
 
-// freeNext announces the next part of a reduction, and returns how many of the SKUs are done.
+// freeNext announces the next part of a reduction, and returns how many of the SKUs are done. If it
+// is careful that part is one SKU, and what it means to its care is announced with it.
 func (s *Service) freeNext(
 	ctx context.Context, tx *room.Tx, f *event.ShipmentReduced, want []event.StockItem,
+	careful bool,
 ) (done int, err error) {
 	h, err := room.Get[Hold](ctx, tx, HoldKey(f.Order))
 	if err != nil {
@@ -57,14 +63,27 @@ func (s *Service) freeNext(
 			"parcel %s was reduced, but the hold of order %s is %s", f.Shipment, f.Order, h.State).
 			WithHint("compare the order's parcels with what was cancelled of them")
 	}
+	if careful {
+		want = want[:so.SKUs+1]
+	}
 	takes, done, err := s.fill(ctx, tx, h, want, so.SKUs)
 	if err != nil {
 		return so.SKUs, err
 	}
-	return done, tx.Announce(ctx, &event.StockFreed{
+	var cared []caredItem
+	if careful {
+		if cared, err = caresOf(ctx, tx, takes); err != nil {
+			return so.SKUs, err
+		}
+	}
+	err = tx.Announce(ctx, &event.StockFreed{
 		Order: f.Order, Shipment: f.Shipment, Refund: f.Refund, Chunk: so.Chunks, Items: takes,
 		Last: units(takes) == h.Units,
 	}, h.Seq+1)
+	if err != nil {
+		return so.SKUs, err
+	}
+	return done, settleReleased(ctx, tx, cared)
 }
 
 func applyFreed(ctx context.Context, tx *room.Tx, f *event.StockFreed, m room.Meta) error {

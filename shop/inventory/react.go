@@ -146,12 +146,39 @@ func (s *Service) releaseNext(
 	if err := tx.Announce(ctx, f, h.next()); err != nil {
 		return false, err
 	}
+	return !f.Last, settleReleased(ctx, tx, cared)
+}
+
+// settleReleased announces what it means to cares that units are not promised any more.
+func settleReleased(ctx context.Context, tx *room.Tx, cared []caredItem) error {
 	for _, k := range cared {
 		if err := k.settle(ctx, tx, 0, -k.quantity, byRelease); err != nil {
-			return false, err
+			return err
 		}
 	}
-	return !f.Last, nil
+	return nil
+}
+
+// caresOf finds those of some items whose SKU has a care.
+func caresOf(
+	ctx context.Context, tx *room.Tx, items []event.StockItem,
+) ([]caredItem, error) {
+	var list []caredItem
+	for _, i := range items {
+		care, err := room.Get[Care](ctx, tx, CareKey(i.SKU))
+		if err != nil {
+			return nil, err
+		}
+		if care == nil {
+			continue
+		}
+		k, _, err := keeping(ctx, tx, i.SKU)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, caredItem{k, i.Quantity})
+	}
+	return list, nil
 }
 
 // cared finds the SKUs with a care in a release, and leaves out of it what does not fit into one
@@ -159,7 +186,6 @@ func (s *Service) releaseNext(
 func (s *Service) cared(
 	ctx context.Context, tx *room.Tx, h *Hold, f *event.StockReleased,
 ) ([]caredItem, error) {
-	var list []caredItem
 	load := 0
 	for n, i := range f.Items {
 		care, err := room.Get[Care](ctx, tx, CareKey(i.SKU))
@@ -174,16 +200,8 @@ func (s *Service) cared(
 			f.Last = units(f.Items) == h.Units
 			break
 		}
-		if care == nil {
-			continue
-		}
-		k, _, err := keeping(ctx, tx, i.SKU)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, caredItem{k, i.Quantity})
 	}
-	return list, nil
+	return caresOf(ctx, tx, f.Items)
 }
 
 // consumeOnDispatched takes what left in a parcel off the hold and off the shelf. A parcel that

@@ -33,6 +33,8 @@ func hookKinds() []hookKind {
 		{&event.ShipmentCleared{}, "shipment order", true},
 		{&event.ShipmentDispatched{}, "shipment order lines tracking", true},
 		{&event.ShipmentDelivered{}, "shipment order dealer", true},
+		{&event.ShipmentLost{}, "shipment order dealer at", true},
+		{&event.ShipmentTurnedUp{}, "shipment order dealer at", true},
 		{&event.ShipmentCancelled{}, "shipment order", true},
 		{&event.StockLow{}, "sku dealer lowAt available", true},
 		{&event.StockRecovered{}, "sku dealer lowAt available", true},
@@ -94,6 +96,10 @@ func shipmentOf(f event.Fact) (shipment, dealer shop.ID) {
 	case *event.ShipmentDispatched:
 		return f.Shipment, ""
 	case *event.ShipmentDelivered:
+		return f.Shipment, f.Dealer
+	case *event.ShipmentLost:
+		return f.Shipment, f.Dealer
+	case *event.ShipmentTurnedUp:
 		return f.Shipment, f.Dealer
 	case *event.ShipmentCancelled:
 		return f.Shipment, ""

@@ -25,7 +25,7 @@ func Placed() Status { return Status{2} }
 // OnHold is placed, but no parcel is packed or dispatched until somebody approves.
 func OnHold() Status { return Status{3} }
 
-// Completed was delivered, and the return window is closed.
+// Completed was delivered, or lost, and the return window is closed.
 func Completed() Status { return Status{4} }
 
 // Cancelled ended before it was fulfilled.
@@ -122,7 +122,7 @@ func PartlyFulfilled() FulfilmentStatus { return FulfilmentStatus{1} }
 // Fulfilled has all parcels on their way.
 func Fulfilled() FulfilmentStatus { return FulfilmentStatus{2} }
 
-// Delivered has all parcels at the address.
+// Delivered has all parcels at the address, but for those that were lost.
 func Delivered() FulfilmentStatus { return FulfilmentStatus{3} }
 
 // String is the name in the API and in records.

@@ -33,7 +33,7 @@ func (s *Service) Hold(ctx context.Context, id shop.ID, why string) (View, error
 
 // Approve lets an order on hold go on, and has the captures tried again that were refused: if the
 // provider refuses once more, the order is held once more. Only an administrator or a machine of
-// the operator's may. If everything was delivered meanwhile, the return window is counted from now.
+// the operator's may. If everything has arrived meanwhile, the return window is counted from now.
 func (s *Service) Approve(ctx context.Context, id shop.ID) (View, error) {
 	return s.command(ctx, id, nil, s.approving())
 }
@@ -81,7 +81,7 @@ func (s *Service) approving() decision {
 			return err
 		}
 		// The window may have closed while the order was on hold, and been passed over.
-		if o.fulfilment() == Delivered() {
+		if o.Over() {
 			if err := s.openReturns(tx, o.ID); err != nil {
 				return err
 			}

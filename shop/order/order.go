@@ -57,6 +57,7 @@ type Order struct {
 	Paid       Parcels `json:"paid,omitempty"` // which parcels were captured
 	Dispatched Parcels `json:"dispatched,omitempty"`
 	Delivered  Parcels `json:"delivered,omitempty"`
+	Lost       Parcels `json:"lost,omitempty"` // on their way; they stay so
 
 	Gone         Parcels `json:"gone,omitempty"`         // parcels of which everything was cancelled
 	Cancelled    int64   `json:"cancelled,omitempty"`    // units that were
@@ -128,17 +129,23 @@ func (o *Order) waits() bool {
 		(o.payment() == PaymentRequiresAction() || o.payment() == PaymentFailed())
 }
 
-// fulfilment derives the fulfilment axis.
+// fulfilment derives the fulfilment axis. Lost parcels do not keep the others from having been
+// delivered; where all are lost, nothing was.
 func (o *Order) fulfilment() FulfilmentStatus {
 	switch {
 	case o.Dispatched == 0:
 		return Unfulfilled()
-	case o.Delivered.count() == o.parcels():
+	case o.Delivered != 0 && o.Over():
 		return Delivered()
 	case o.Dispatched.count() == o.parcels():
 		return Fulfilled()
 	}
 	return PartlyFulfilled()
+}
+
+// Over reports whether every parcel has come to its end, at the address or lost.
+func (o *Order) Over() bool {
+	return o.Dispatched != 0 && o.Delivered.count()+o.Lost.count() == o.parcels()
 }
 
 // PaymentStatus is the payment axis.
@@ -204,6 +211,7 @@ const (
 	onSplit      = "fulfilment.split"
 	onDispatched = "fulfilment.dispatched"
 	onDelivered  = "fulfilment.delivered"
+	onLost       = "fulfilment.lost"
 	onCapFailed  = "payment.capture_failed"
 	onFailed     = "payment.failed"
 	onReturned   = "payment.refund_returned"
@@ -302,6 +310,23 @@ func (o *Order) deliver(f *event.ShipmentDelivered) (*event.OrderProgressed, err
 	return next.progress(causeOf(onDelivered, string(f.Shipment))), nil
 }
 
+// lose decides what it changes that a parcel is given up as lost; nil if it is known already.
+func (o *Order) lose(f *event.ShipmentLost) (*event.OrderProgressed, error) {
+	if err := o.started(); err != nil {
+		return nil, err
+	}
+	n, err := o.parcelOf(f.Shipment)
+	if err != nil || o.Lost.has(n) {
+		return nil, err
+	}
+	if !o.Dispatched.has(n) {
+		return nil, platform.ErrNotYet // a parcel is lost after it left
+	}
+	next := *o
+	next.Lost = o.Lost.with(n)
+	return next.progress(causeOf(onLost, string(f.Shipment))), nil
+}
+
 // act decides what the bank's wish for a confirmation changes: the deadline moves once, to the
 // bank's own, but never beyond most after checkout. nil if it is too late or known already.
 func (o *Order) act(f *event.PaymentRequiresAction, most time.Duration) *event.OrderProgressed {
@@ -376,6 +401,7 @@ func (o *Order) progress(cause string) *event.OrderProgressed {
 		Order: o.ID, Payment: o.payment().String(), Fulfilment: o.fulfilment().String(),
 		Captured: o.Captured, Refunded: o.Refunded, Freed: o.Freed,
 		Dispatched: int64(o.Dispatched.count()), Delivered: int64(o.Delivered.count()),
+		Lost:     int64(o.Lost.count()),
 		Deadline: o.Deadline, Cause: cause,
 	}
 }
@@ -456,6 +482,8 @@ func (o *Order) applyProgress(f *event.OrderProgressed) error {
 		o.Dispatched = o.Dispatched.with(n)
 	case onDelivered:
 		o.Delivered = o.Delivered.with(n)
+	case onLost:
+		o.Lost = o.Lost.with(n)
 	default:
 		return shop.Errorf(shop.Internal, "order %s was moved by %q, which moves none",
 			o.ID, f.Cause)

@@ -27,7 +27,7 @@ pending_payment, placed, on_hold -cancel-> cancelled [nothing was dispatched]
 pending_payment -expire-> expired [the deadline has passed]
 placed -hold-> on_hold
 on_hold -approve-> placed
-placed -complete-> completed [everything was delivered and nothing comes back]
+placed -complete-> completed [everything was delivered or lost, and nothing comes back]
 `
 	var rows []string
 	for _, row := range Table() {

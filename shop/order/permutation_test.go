@@ -56,6 +56,18 @@ func factSets() map[string]factSet {
 				dispatched(id, 2), delivered(id, 1), delivered(id, 2),
 			}
 		}, want: [3]string{"placed", "captured", "delivered"}},
+		"one is lost, and arrives no more": {facts: func(id shop.ID) []event.Fact {
+			return []event.Fact{
+				authorized(id), captured(id, 1), dispatched(id, 1), dispatched(id, 2),
+				delivered(id, 1), lost(id, 2),
+			}
+		}, want: [3]string{"placed", "partially_captured", "delivered"}},
+		"all are lost, and one is paid back": {facts: func(id shop.ID) []event.Fact {
+			return []event.Fact{
+				authorized(id), captured(id, 1), dispatched(id, 1), dispatched(id, 2),
+				lost(id, 1), lost(id, 2), refunded(id, "ref_1", 1, 1560),
+			}
+		}, want: [3]string{"placed", "refunded", "fulfilled"}},
 		"refunded": {facts: func(id shop.ID) []event.Fact {
 			return []event.Fact{
 				authorized(id), captured(id, 1), captured(id, 2), refunded(id, "ref_1", 1, 60),

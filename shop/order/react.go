@@ -28,6 +28,7 @@ func (s *Service) Reactions() []room.Reaction {
 		room.On("order.progress-on-payment-dispute-closed", class, s.progressOnDisputeClosed),
 		room.On("order.progress-on-shipment-dispatched", class, s.progressOnDispatched),
 		room.On("order.progress-on-shipment-delivered", class, s.progressOnDelivered),
+		room.On("order.progress-on-shipment-lost", class, s.progressOnLost),
 		room.On("order.note-on-parcel-tracked", class, s.noteOnTracked),
 		room.On("order.complete-on-return-window-closed", class, s.completeOnWindowClosed),
 	)
@@ -277,19 +278,35 @@ func (s *Service) progressOnDispatched(
 	})
 }
 
-// progressOnDelivered opens the return window with the last parcel.
 func (s *Service) progressOnDelivered(
 	ctx context.Context, f *event.ShipmentDelivered, c room.Cause,
 ) error {
 	return s.with(ctx, f.Order, c, func(ctx context.Context, tx *room.Tx, o *Order) error {
 		p, err := o.deliver(f)
-		if err == nil && p != nil && p.Fulfilment == Delivered().String() && !o.Status.Ended() {
-			if err := s.openReturns(tx, o.ID); err != nil {
-				return err
-			}
-		}
-		return s.moved(ctx, tx, o, p, err)
+		return s.ended(ctx, tx, o, p, err)
 	})
+}
+
+func (s *Service) progressOnLost(
+	ctx context.Context, f *event.ShipmentLost, c room.Cause,
+) error {
+	return s.with(ctx, f.Order, c, func(ctx context.Context, tx *room.Tx, o *Order) error {
+		p, err := o.lose(f)
+		return s.ended(ctx, tx, o, p, err)
+	})
+}
+
+// ended announces that a parcel has come to its end. The last one opens the return window, also
+// where all are lost: until it closes the refunds may go their way.
+func (s *Service) ended(
+	ctx context.Context, tx *room.Tx, o *Order, p *event.OrderProgressed, err error,
+) error {
+	if err == nil && p != nil && p.Delivered+p.Lost == int64(o.parcels()) && !o.Status.Ended() {
+		if err := s.openReturns(tx, o.ID); err != nil {
+			return err
+		}
+	}
+	return s.moved(ctx, tx, o, p, err)
 }
 
 func (s *Service) completeOnWindowClosed(

@@ -71,7 +71,7 @@ func (o *Order) reduce(
 		Order: o.ID, Shipment: f.Shipment, Cancellation: f.Cancellation, Lines: f.Lines,
 		Units: next.Cancelled, Amount: next.CancelledFor, Empty: f.Empty,
 		Fulfilment: next.fulfilment().String(), Reason: f.Reason, By: f.By, Cause: cause,
-	}, next.fulfilment() == Delivered() && o.fulfilment() != Delivered()
+	}, next.Over() && !o.Over()
 }
 
 // cancelIfEmpty ends an order of which nothing is left.

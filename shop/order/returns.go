@@ -121,7 +121,7 @@ func (s *Service) completeAfterReturn(ctx context.Context, tx *room.Tx, o *Order
 
 // waitForReturns notes that the window closed while something is on its way back; once.
 func (s *Service) waitForReturns(ctx context.Context, tx *room.Tx, o *Order) error {
-	waits := o.Status == Placed() && o.fulfilment() == Delivered() && o.returning() &&
+	waits := o.Status == Placed() && o.Over() && o.returning() &&
 		!o.WindowClosed
 	if !waits {
 		return nil

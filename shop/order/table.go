@@ -77,14 +77,14 @@ type Guard struct{ n uint8 }
 func guardNames() []string {
 	return []string{
 		"", "the authorised amount covers the total", "the deadline has passed",
-		"nothing was dispatched", "everything was delivered and nothing comes back",
+		"nothing was dispatched", "everything was delivered or lost, and nothing comes back",
 	}
 }
 
 func covered() Guard         { return Guard{1} }
 func overdue() Guard         { return Guard{2} }
 func nothingLeft() Guard     { return Guard{3} }
-func allDelivered() Guard    { return Guard{4} }
+func allOver() Guard         { return Guard{4} }
 func (g Guard) none() bool   { return g == Guard{} }
 func (g Guard) name() string { return guardNames()[g.n] }
 
@@ -102,8 +102,8 @@ func (g Guard) holds(o *Order, given Given) bool {
 		return !given.Due.Before(o.Deadline)
 	case nothingLeft():
 		return o.Dispatched == 0
-	case allDelivered():
-		return o.fulfilment() == Delivered() && !o.returning()
+	case allOver():
+		return o.Over() && !o.returning()
 	}
 	return true
 }
@@ -136,7 +136,7 @@ func Table() [9]Transition {
 		{expire(), from(PendingPayment()), Expired(), overdue()},
 		{hold(), from(Placed()), OnHold(), Guard{}},
 		{approve(), from(OnHold()), Placed(), Guard{}},
-		{complete(), from(Placed()), Completed(), allDelivered()},
+		{complete(), from(Placed()), Completed(), allOver()},
 	}
 }
 

@@ -28,6 +28,7 @@ type View struct {
 	Cancelled        shop.Money    `json:"cancelled" doc:"what cancelled units cost: not charged, or refunded; the total stays"`
 	Lines            int           `json:"lines" doc:"how many items there are"`
 	Parcels          int           `json:"parcels"`
+	Lost             int           `json:"lost,omitempty" doc:"parcels that will not arrive"`
 	Items            []LineView    `json:"items,omitempty" maxItems:"1200" doc:"not in a list"`
 	CreatedAt        time.Time     `json:"createdAt"`
 	Deadline         time.Time     `json:"deadline" doc:"placed by then, or expired"`
@@ -68,7 +69,7 @@ func viewOf(o *Order, lines []event.OrderLine) View {
 		Total: o.money(o.Total), ItemsTotal: o.money(o.Items), Shipping: o.money(o.Shipping),
 		Tax: o.money(o.Tax), Captured: o.money(o.Captured), Refunded: o.money(o.Refunded),
 		Cancelled: o.money(o.CancelledFor),
-		Lines:     o.Lines, Parcels: o.parcels(), CreatedAt: o.At, Deadline: o.Deadline,
+		Lines:     o.Lines, Parcels: o.parcels(), Lost: o.Lost.count(), CreatedAt: o.At, Deadline: o.Deadline,
 		CartID: o.Cart, Version: o.Seq, Supplements: o.Supplements,
 	}
 	if o.Status == PendingPayment() && o.payment() == PaymentRequiresAction() {

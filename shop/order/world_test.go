@@ -208,6 +208,12 @@ func delivered(id shop.ID, n int) *event.ShipmentDelivered {
 	return &event.ShipmentDelivered{Shipment: parcel(id, n), Order: id, Dealer: "dlr_a"}
 }
 
+func lost(id shop.ID, n int) *event.ShipmentLost {
+	return &event.ShipmentLost{
+		Shipment: parcel(id, n), Order: id, Dealer: "dlr_a", By: "adm_1",
+	}
+}
+
 func captureFailed(id shop.ID, n int) *event.PaymentCaptureFailed {
 	return &event.PaymentCaptureFailed{
 		Payment: of(id, "pay"), Order: id, Shipment: parcel(id, n), Key: fmt.Sprint("cap", n),

@@ -26,8 +26,11 @@ func (s *Service) pursue(
 		return nil
 	case settled: // there is a doubt about it; nothing is sent again
 		return s.conclude(ctx, c, due, s.status(ctx, p, op), nil)
-	case p.blocked(op):
-		return s.do(ctx, c, p.ID, func(_ context.Context, u *unit) error { return u.ask(&due, 1) })
+	case p.blocked(op): // what unblocks it sets the timer anew; this one is only in case
+		due.Round = min(due.Round+1, s.opt.Policy.CaseAfter-1)
+		return s.do(ctx, c, p.ID, func(_ context.Context, u *unit) error {
+			return u.ask(&due, due.Round)
+		})
 	case op.Kind == Void && !op.Apart && p.Granted && p.Authorised == p.Captured:
 		return s.conclude(ctx, c, due, Outcome{ // captures took the rest: nothing is left to free
 			Verdict: Succeeded, Payment: p.ID, Amount: p.money(0),
@@ -298,8 +301,12 @@ func (s *Service) timers(
 			return err
 		}
 	case op.State == action && (was != action || u.tx.Now().Before(u.p.Until)):
-		again := &event.PaymentCheckDue{Payment: u.p.ID, Key: op.Key}
-		if err := u.tx.SetTimer(timerKey(op.Key), u.p.Until, again); err != nil {
+		// The webhook that says that they confirmed may be lost: nobody else would tell in time.
+		again, next := &event.PaymentCheckDue{Payment: u.p.ID, Key: op.Key}, u.p.Until
+		if early := u.tx.Now().Add(s.opt.Policy.LastCheck); early.Before(next) {
+			next = early
+		}
+		if err := u.tx.SetTimer(timerKey(op.Key), next, again); err != nil {
 			return err
 		}
 	case was == unresolved || was == action && op.State != action:

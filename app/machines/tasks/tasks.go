@@ -6,6 +6,7 @@ import (
 
 	"github.com/souk-commerce/souk/app/rooms"
 	"github.com/souk-commerce/souk/shop"
+	"github.com/souk-commerce/souk/shop/fulfilment"
 	"github.com/souk-commerce/souk/shop/payment"
 	"github.com/souk-commerce/souk/shop/room"
 	"github.com/souk-commerce/souk/workflow"
@@ -29,6 +30,7 @@ func All() []Task {
 	const parcels, money = "fulfilment", "payment"
 	return []Task{
 		{"fulfilment.parcel", parcels, true, false, by(parcel)},
+		{"fulfilment.lose", parcels, false, false, by(lose)},
 		{"payment.refundable", money, true, false, by(refundable)},
 		{"payment.refund", money, false, false, by(refund)},
 		{"payment.settled", money, true, false, by(settled)},
@@ -81,10 +83,23 @@ func parcel(ctx context.Context, r *rooms.Row, in ofShipment, _ string) (parcelS
 	if err != nil {
 		return parcelState{}, err
 	}
+	return stateOf(sh), nil
+}
+
+func stateOf(sh *fulfilment.Shipment) parcelState {
 	return parcelState{
 		Shipment: sh.ID, Order: sh.Order, Payment: sh.Payment, Dealer: sh.Dealer,
 		Customer: sh.Customer, State: sh.State.String(), Amount: sh.Amount,
-	}, nil
+	}
+}
+
+// lose gives a parcel up. One that is lost already stays so; one that arrived meanwhile is refused.
+func lose(ctx context.Context, r *rooms.Row, in ofShipment, _ string) (parcelState, error) {
+	sh, err := r.Fulfilment.Lose(ctx, room.CallerOf(ctx), in.Shipment)
+	if err != nil {
+		return parcelState{}, err
+	}
+	return stateOf(sh), nil
 }
 
 // refundable tells what may still go back of a parcel's money. Somebody else may refund meanwhile,
