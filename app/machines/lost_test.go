@@ -103,8 +103,8 @@ func (m *market) refunded(parcel string) {
 	}
 }
 
-// completed requires that the parcel is at its end, that nothing of it comes back, and that the order
-// comes to its own.
+// completed requires that the parcel is at its end, that nothing of it comes back, and that the
+// order comes to its own.
 func (m *market) completed(parcel string) {
 	m.t.Helper()
 	if state := m.parcel(parcel).State; state != "lost" {
@@ -218,8 +218,8 @@ func TestLostParcelWithoutAnAnswer(t *testing.T) {
 	m.verify()
 }
 
-// Goal: whoever gives a parcel up by hand moves no money by it, and the machine still gives it back;
-// only the operator may; a parcel that turns up after all stays lost, and that is said once.
+// Goal: whoever gives a parcel up by hand moves no money by it, and the machine still gives it
+// back; only the operator may; a parcel that turns up after all stays lost, and that is said once.
 // Method: the operator says so while the machine waits; the dealer says that it has arrived when
 // the order is completed, twice.
 func TestLostParcelTurnsUpTooLate(t *testing.T) {

@@ -18,12 +18,6 @@ import (
 // Method: the whole table, written out, and a second one for an order on hold.
 func TestStepsByState(t *testing.T) {
 	t.Parallel()
-	const (
-		no    = "refused"
-		hold  = "on hold"
-		early = "not yet"
-		same  = ""
-	)
 	onHold := map[string]string{
 		"pack of a requested parcel": hold, "dispatch of a requested parcel": hold,
 		"dispatch of a packed parcel": hold, "dispatch of a cleared parcel": hold,
@@ -60,24 +54,6 @@ func TestStepsByState(t *testing.T) {
 	if len(table) != len(States()) {
 		t.Fatalf("the table has %d states, there are %d", len(table), len(States()))
 	}
-	outcome := func(state State, step string, stop Stop) string {
-		sh := parcel(state, 500)
-		facts, err := stepsByName()[step](sh, stop)
-		switch {
-		case errors.Is(err, platform.ErrNotYet):
-			return early
-		case err != nil && shop.CodeOf(err) == shop.Illegal:
-			return no
-		case err != nil && shop.CodeOf(err) == OnHold:
-			return hold
-		case err != nil:
-			return err.Error()
-		case len(facts) == 0:
-			return same
-		}
-		sh.follow(facts[0], 2)
-		return sh.State.String()
-	}
 	for state, steps := range table {
 		for step, want := range steps {
 			name := step + " of a " + state.String() + " parcel"
@@ -92,6 +68,34 @@ func TestStepsByState(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What a step does to a parcel, besides bringing it into another state.
+const (
+	no    = "refused"
+	hold  = "on hold"
+	early = "not yet"
+	same  = ""
+)
+
+// outcome is what becomes of a parcel in a state by a step.
+func outcome(state State, step string, stop Stop) string {
+	sh := parcel(state, 500)
+	facts, err := stepsByName()[step](sh, stop)
+	switch {
+	case errors.Is(err, platform.ErrNotYet):
+		return early
+	case err != nil && shop.CodeOf(err) == shop.Illegal:
+		return no
+	case err != nil && shop.CodeOf(err) == OnHold:
+		return hold
+	case err != nil:
+		return err.Error()
+	case len(facts) == 0:
+		return same
+	}
+	sh.follow(facts[0], 2)
+	return sh.State.String()
 }
 
 // Goal: whatever the order and the repetition in which holds and approvals are heard of, the last

@@ -2,6 +2,7 @@ package order_test
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -40,22 +41,9 @@ type factSet struct {
 	loose  bool      // a fact may rightly come too late to move the deadline and the version
 }
 
-func factSets() map[string]factSet {
-	action := func(id shop.ID) event.Fact {
-		return &event.PaymentRequiresAction{
-			Payment: of(id, "pay"), Order: id, Until: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
-		}
-	}
-	voided := func(id shop.ID) event.Fact {
-		return &event.PaymentVoided{Payment: of(id, "pay"), Order: id, Amount: gbp(total)}
-	}
+// lostSets are sets in which parcels are lost.
+func lostSets() map[string]factSet {
 	return map[string]factSet{
-		"delivered": {facts: func(id shop.ID) []event.Fact {
-			return []event.Fact{
-				authorized(id), captured(id, 1), captured(id, 2), dispatched(id, 1),
-				dispatched(id, 2), delivered(id, 1), delivered(id, 2),
-			}
-		}, want: [3]string{"placed", "captured", "delivered"}},
 		"one is lost, and arrives no more": {facts: func(id shop.ID) []event.Fact {
 			return []event.Fact{
 				authorized(id), captured(id, 1), dispatched(id, 1), dispatched(id, 2),
@@ -68,6 +56,25 @@ func factSets() map[string]factSet {
 				lost(id, 1), lost(id, 2), refunded(id, "ref_1", 1, 1560),
 			}
 		}, want: [3]string{"placed", "refunded", "fulfilled"}},
+	}
+}
+
+func factSets() map[string]factSet {
+	action := func(id shop.ID) event.Fact {
+		return &event.PaymentRequiresAction{
+			Payment: of(id, "pay"), Order: id, Until: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
+		}
+	}
+	voided := func(id shop.ID) event.Fact {
+		return &event.PaymentVoided{Payment: of(id, "pay"), Order: id, Amount: gbp(total)}
+	}
+	all := map[string]factSet{
+		"delivered": {facts: func(id shop.ID) []event.Fact {
+			return []event.Fact{
+				authorized(id), captured(id, 1), captured(id, 2), dispatched(id, 1),
+				dispatched(id, 2), delivered(id, 1), delivered(id, 2),
+			}
+		}, want: [3]string{"placed", "captured", "delivered"}},
 		"refunded": {facts: func(id shop.ID) []event.Fact {
 			return []event.Fact{
 				authorized(id), captured(id, 1), captured(id, 2), refunded(id, "ref_1", 1, 60),
@@ -111,6 +118,8 @@ func factSets() map[string]factSet {
 			return []event.Fact{action(id), failed(id, false), failed(id, true)}
 		}, want: [3]string{"cancelled", "failed", "unfulfilled"}, loose: true},
 	}
+	maps.Copy(all, lostSets())
+	return all
 }
 
 // Goal: whatever the order and the repetition in which an order's facts arrive, the same order

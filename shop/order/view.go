@@ -69,8 +69,8 @@ func viewOf(o *Order, lines []event.OrderLine) View {
 		Total: o.money(o.Total), ItemsTotal: o.money(o.Items), Shipping: o.money(o.Shipping),
 		Tax: o.money(o.Tax), Captured: o.money(o.Captured), Refunded: o.money(o.Refunded),
 		Cancelled: o.money(o.CancelledFor),
-		Lines:     o.Lines, Parcels: o.parcels(), Lost: o.Lost.count(), CreatedAt: o.At, Deadline: o.Deadline,
-		CartID: o.Cart, Version: o.Seq, Supplements: o.Supplements,
+		Lines:     o.Lines, Parcels: o.parcels(), Lost: o.Lost.count(), CreatedAt: o.At,
+		Deadline: o.Deadline, CartID: o.Cart, Version: o.Seq, Supplements: o.Supplements,
 	}
 	if o.Status == PendingPayment() && o.payment() == PaymentRequiresAction() {
 		v.Action = &ActionView{Until: o.Confirm.Until}
