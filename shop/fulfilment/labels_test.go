@@ -207,10 +207,13 @@ func TestWebhooksOfOthers(t *testing.T) {
 	d := openDepot(t, roomtest.Calm())
 	secret, now := []byte("a secret between us"), d.w.Desk("fulfilment").Clock.Now()
 	body := []byte(`{"event":"HANDED_OVER","parcel_no":"SB1","happened_at":"2026-03-02T09:00:00Z"}`)
+	messages := 0
 	signed := func(secret []byte, at time.Time, body []byte) room.Signed {
+		messages++
+		id := "msg_" + strconv.Itoa(messages)
 		return room.Signed{
-			ID: "msg_1", Timestamp: strconv.FormatInt(at.Unix(), 10),
-			Signature: room.Sign(secret, "msg_1", at, body), Body: body,
+			ID: id, Timestamp: strconv.FormatInt(at.Unix(), 10),
+			Signature: room.Sign(secret, id, at, body), Body: body,
 		}
 	}
 	bare, old := signed(secret, now, body), now.Add(-time.Hour)
