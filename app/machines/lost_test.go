@@ -27,7 +27,7 @@ func (m *market) execution(parcel string) (v machines.ExecutionView, ok bool) {
 	if len(page.Items) == 0 {
 		return v, false
 	}
-	if len(page.Items) > 1 || !strings.HasPrefix(page.Items[0].Name, parcel+".") {
+	if len(page.Items) > 1 || page.Items[0].Name != parcel {
 		m.t.Fatalf("there are %+v", page.Items)
 	}
 	a := m.ask("adm_1", "GET /v1/ops/executions/"+page.Items[0].Execution, "", "")
@@ -287,6 +287,36 @@ func TestLostParcelTurnsUp(t *testing.T) {
 		}
 	}
 	m.verify()
+}
+
+// Goal: a parcel that arrives while somebody is asked is not refunded, whether they say so after all
+// or never answer. Method: the dealer says that it arrived while the question is open.
+func TestLostParcelArrivesWhileAsked(t *testing.T) {
+	t.Parallel()
+	for _, answered := range []bool{true, false} {
+		m, err := openMarket(t, newOutside(t, platformtest.Start(), nil, nil), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parcel := m.dispatched(lostCity)
+		token := m.question(parcel)
+		if a := m.ask("dlr_1", "POST /v1/shipments/"+parcel+"/deliver", "d", ""); a.status != 200 {
+			t.Errorf("deliver: %d %s", a.status, a.body)
+		}
+		if answered && m.decide(token, "refund") >= 300 {
+			t.Error("the answer was not taken")
+		}
+		if v := m.ended(parcel); v.Status != "SUCCEEDED" {
+			t.Errorf("ended as %+v", v)
+		}
+		for _, e := range m.books(t) {
+			if e.Kind == sandbox.Refund {
+				t.Errorf("answered %t: refunded: %+v", answered, e)
+			}
+		}
+		m.verify()
+		m.close()
+	}
 }
 
 // Goal: deliveries that are doubled, late and out of order, and commits that are lost or of unknown

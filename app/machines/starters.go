@@ -2,7 +2,7 @@ package machines
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"github.com/souk-commerce/souk/platform"
 	"github.com/souk-commerce/souk/shop/event"
@@ -14,8 +14,8 @@ import (
 // grace is how long a lost parcel may turn up before somebody is asked, in seconds.
 const grace = 3 * 24 * 60 * 60
 
-// starters are the facts because of which machines are started. An execution is named after its
-// fact, so a fact that comes twice starts one.
+// starters are the facts because of which machines are started. An execution is named after what it
+// is about, so a fact that comes twice, or a carrier that repeats itself, starts one.
 func (m *Machines) starters() []platform.Subscription {
 	return []platform.Subscription{
 		m.start(room.On("workflow.lost-shipment-on-tracked", platform.Standard,
@@ -36,10 +36,13 @@ func (m *Machines) onTracked(
 		return nil // a return that is lost on its way back is its customer's and the carrier's
 	}
 	_, err := m.engine.Start(ctx, durable.Start{
-		Machine: "lost-shipment", Name: fmt.Sprintf("%s.%d", f.For, f.At.Unix()),
+		Machine: "lost-shipment", Name: string(f.For),
 		Event: c.Causation, Correlation: c.Correlation,
 		Input: workflow.NewObject("shipment", string(f.For), "order", string(f.Order),
 			"carrier", f.Carrier, "tracking", f.Tracking, "patience", workflow.Int(grace)),
 	})
+	if errors.Is(err, durable.ErrExists) {
+		return nil // it was begun by an earlier word of the carrier's
+	}
 	return err
 }

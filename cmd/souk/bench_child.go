@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -31,7 +32,7 @@ type child struct {
 	api    string
 	admin  string
 	dir    string
-	log    *bytes.Buffer
+	log    *spoken
 	issuer *identity.Service
 	lean   *lean // for the bench's own questions
 	boss   string
@@ -46,14 +47,9 @@ func startChild(ctx context.Context, dir string, extra ...string) (*child, error
 	if err != nil {
 		return nil, fmt.Errorf("find the souk binary: %w", err)
 	}
-	c := &child{dir: dir, log: &bytes.Buffer{}}
-	if c.api, err = freeAddress(); err != nil {
-		return nil, err
-	}
-	if c.admin, err = freeAddress(); err != nil {
-		return nil, err
-	}
-	args := append([]string{"serve", "--data", dir, "--listen", c.api, "--admin", c.admin},
+	c := &child{dir: dir, log: &spoken{}}
+	const anyPort = "127.0.0.1:0" // a port that is looked for before may be another's by then
+	args := append([]string{"serve", "--data", dir, "--listen", anyPort, "--admin", anyPort},
 		extra...)
 	c.cmd = exec.CommandContext(ctx, exe, args...)
 	c.cmd.Stderr = c.log
@@ -70,14 +66,8 @@ func startChild(ctx context.Context, dir string, extra ...string) (*child, error
 func (c *child) ready(ctx context.Context) error {
 	until := time.Now().Add(readyTime)
 	for {
-		l, err := dial(c.api)
-		if err == nil {
-			c.lean = l
-			status, _, derr := l.do(call{method: "GET", path: "/readyz"})
-			if derr == nil && status == 200 {
-				break
-			}
-			l.close()
+		if c.answers() {
+			break
 		}
 		if ctx.Err() != nil || time.Now().After(until) {
 			return fmt.Errorf("the server under test did not become ready: %s",
@@ -92,6 +82,50 @@ func (c *child) ready(ctx context.Context) error {
 	c.issuer = identity.New(keys, embedded.SystemClock{}, tokenIssuer)
 	c.boss, err = c.token(ctx, "bench_admin", room.Admin())
 	return err
+}
+
+// answers reports whether the server has said where it listens, and is ready there.
+func (c *child) answers() bool {
+	const line = "souk serves http://%s (operators: http://%s"
+	_, said, ok := strings.Cut(c.log.String(), "souk serves ")
+	if !ok {
+		return false
+	}
+	_, err := fmt.Sscanf("souk serves "+said, line, &c.api, &c.admin)
+	if c.admin, ok = strings.CutSuffix(c.admin, "/metrics);"); err != nil || !ok {
+		return false
+	}
+	l, err := dial(c.api)
+	if err != nil {
+		return false
+	}
+	status, _, err := l.do(call{method: "GET", path: "/readyz"})
+	if err != nil || status != http.StatusOK {
+		l.close()
+		return false
+	}
+	c.lean = l
+	return true
+}
+
+// spoken keeps what a process writes while it runs. It is safe for concurrent use.
+type spoken struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (s *spoken) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+// String is all that was written so far.
+func (s *spoken) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 func (c *child) token(ctx context.Context, id shop.ID, role room.Role) (string, error) {
@@ -228,14 +262,6 @@ func diskBytes(dir string) (n int64, err error) {
 		return nil // a file that compaction removed meanwhile does not count
 	})
 	return n, err
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	return l.Addr().String(), l.Close()
 }
 
 func tail(s string) string {

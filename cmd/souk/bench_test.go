@@ -87,7 +87,7 @@ func TestBench(t *testing.T) {
 		cmd.Stderr = said
 		out, err := cmd.Output()
 		if err != nil {
-			t.Fatalf("%v: %v\n%s", args, err, said)
+			t.Fatalf("%v: %v\n%s%s", args, err, out, said)
 		}
 		if err := json.Unmarshal(out, &r); err != nil {
 			t.Fatalf("%v: %v: %s", args, err, out)

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -131,13 +134,23 @@ func tourScript(t *testing.T, steps []step) string {
 	return b.String()
 }
 
+// freePort finds a port that nobody listens on, below those that the system gives out by itself:
+// otherwise any connection of a test beside this one may have it a moment later.
 func freePort(t *testing.T) string {
 	t.Helper()
-	address, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := strconv.Itoa(15_000 + rand.IntN(15_000))
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
 	}
-	return address[strings.LastIndexByte(address, ':')+1:]
+	t.Fatal("there is no free port between 15000 and 30000")
+	return ""
 }
 
 // differ says where what was printed is not what was wanted, or "". Names, times and the spaces of

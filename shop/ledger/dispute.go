@@ -22,20 +22,24 @@ const (
 	Disputed = "market:disputed" // what a bank took beyond all that was captured
 )
 
+// disputeChunk is how many parcels' parts one commit books: of each, if it comes back after the
+// order's end, two transactions and facts, the parcel, two accounts, two lines and a day.
+const disputeChunk = 8
+
 // moveOnPaymentDisputeMoved books money that a dispute took, or gave back: of each parcel as a
 // refund would be, with a transaction of its own; the fee, and what is no parcel's, are the
 // market's. A movement of many parcels takes several commits.
 func (s *Service) moveOnPaymentDisputeMoved(
 	ctx context.Context, f *event.PaymentDisputeMoved, c room.Cause,
 ) error {
-	for first := 0; first == 0 || first < len(f.Shares); first += matureChunk {
+	for first := 0; first == 0 || first < len(f.Shares); first += disputeChunk {
 		err := s.desk.Do(ctx, c, func(ctx context.Context, tx *room.Tx) error {
 			if first == 0 {
 				if err := post(ctx, tx, marketsPart(f), c); err != nil {
 					return err
 				}
 			}
-			for _, share := range f.Shares[first:min(first+matureChunk, len(f.Shares))] {
+			for _, share := range f.Shares[first:min(first+disputeChunk, len(f.Shares))] {
 				if err := contest(ctx, tx, f, share, c); err != nil {
 					return err
 				}

@@ -85,6 +85,36 @@ func TestDisputesMoveTheBooks(t *testing.T) {
 	}
 }
 
+// Goal: disputes of orders of many dealers are booked, whatever fits into a commit. Method: twelve
+// dealers' parcels are taken whole, the order is completed, and the dispute is won.
+func TestDisputesOfManyParcels(t *testing.T) {
+	t.Parallel()
+	const parcels = 12
+	w, s := open(t)
+	w.Start(t, s)
+	w.Announce(t, placed("ord_a", parcels))
+	var all []int64
+	for n := range parcels {
+		w.Announce(t, captured("ord_a", n+1))
+		all = append(all, 1200)
+	}
+	w.Settle(t)
+	w.Announce(t, moved("ord_a", "m1", false, 15, 0, all...))
+	w.Settle(t)
+	w.Announce(t, &event.OrderCompleted{Order: "ord_a", Customer: "cus_1"})
+	w.Settle(t)
+	w.Announce(t, moved("ord_a", "m2", true, 15, 0, all...))
+	w.Settle(t)
+	want := map[string]int64{ledger.Receivable: parcels * 1200, ledger.Fees: 0}
+	for n := range parcels {
+		dealer := shop.ID(fmt.Sprintf("dlr_%d", n+1))
+		want[ledger.Pending(dealer)], want[ledger.Payable(dealer)] = 0, -850
+	}
+	balances(t, s, "won", want)
+	w.ExpectNoDeadLetters(t)
+	w.FoldEqualsState(t, s)
+}
+
 // Goal: whatever a dispute takes and gives back, in whatever pieces and beside refunds, nobody has
 // a unit more or less in the end. Method: random pieces whose sum is what was captured, some by
 // refund, some by dispute; all disputes are won; then the books are as after the refunds alone.

@@ -45,6 +45,9 @@ func (o *Order) mayEdit(version int64) error {
 		return shop.Errorf(shop.Illegal,
 			"order %s is %s (version %d): one adds to a placed order only; nothing was added",
 			o.ID, o.Status, o.Seq)
+	case o.Declined > 0 || o.Acted > 1: // the order only knows the card of its checkout
+		return shop.Errorf(shop.Illegal, "order %s was not paid with the card of its checkout; "+
+			"nothing was added", o.ID).WithHint("order what is to be added by itself")
 	case o.Editing != "":
 		return shop.Errorf(shop.Conflict,
 			"another edit of order %s waits for stock or money; nothing was added", o.ID).

@@ -224,7 +224,8 @@ func (p *Payment) moveDispute(d *Dispute, m Movement) event.Fact {
 	return f
 }
 
-// leftOf lists what a dispute can still take of each parcel, or give back.
+// leftOf lists what a dispute can still take of each parcel, or give back. A refund that has no
+// answer yet may have been made, so what it would give back is not there to be taken.
 func (p *Payment) leftOf(d *Dispute, back bool) (ids []shop.ID, left []int64) {
 	if back {
 		for _, m := range d.Moves {
@@ -236,7 +237,8 @@ func (p *Payment) leftOf(d *Dispute, back bool) (ids []shop.ID, left []int64) {
 	}
 	for i := range p.Parts {
 		part := &p.Parts[i]
-		if n := part.Captured - part.Refunded - part.Disputed; n > 0 {
+		n := part.Captured - part.Refunded - part.Disputed - p.inFlight(Refund, part.Shipment)
+		if n > 0 {
 			ids, left = append(ids, part.Shipment), append(left, n)
 		}
 	}

@@ -103,13 +103,14 @@ func lose(ctx context.Context, r *rooms.Row, in ofShipment, _ string) (parcelSta
 }
 
 // refundable tells what may still go back of a parcel's money. Somebody else may refund meanwhile,
-// so the refund itself may still be refused.
+// so the refund itself may still be refused; while one of somebody's waits for the provider's
+// answer, and nothing else is left, it fails with RefundPending.
 func refundable(ctx context.Context, r *rooms.Row, in ofShipment, _ string) (shop.Money, error) {
 	p, err := r.Payment.Payment(ctx, in.Payment)
 	if err != nil {
 		return shop.Money{}, err
 	}
-	left := shop.Money{Currency: p.Currency}
+	left, pending := shop.Money{Currency: p.Currency}, false
 	for _, part := range p.Parts {
 		if part.Shipment == in.Shipment {
 			left.Amount += part.Captured - part.Refunded - part.Disputed
@@ -119,7 +120,11 @@ func refundable(ctx context.Context, r *rooms.Row, in ofShipment, _ string) (sho
 		open := op.Status == "intended" || op.Status == "unresolved"
 		if op.Kind == payment.Refund && op.Shipment == in.Shipment && open {
 			left.Amount -= op.Amount.Amount
+			pending = true
 		}
+	}
+	if pending && left.Amount <= 0 {
+		return left, workflow.NewFailure(refundPending, "a refund has no answer yet")
 	}
 	return left, nil
 }
@@ -151,9 +156,9 @@ type ofRefund struct {
 	Refund  shop.ID `json:"refund"`
 }
 
-// settled tells that a refund has gone back; before that it fails with RefundPending, and with
-// RefundRefused while the provider will not: payment has opened a case then, and the same refund
-// may be tried again.
+// settled tells that a refund has gone back, or that another has in its place; before that it fails
+// with RefundPending, and with RefundRefused while the provider will not: payment has opened a case
+// then, and the same refund may be tried again.
 func settled(
 	ctx context.Context, r *rooms.Row, in ofRefund, _ string,
 ) (payment.OperationView, error) {
@@ -171,6 +176,11 @@ func settled(
 	case "done":
 		return last, nil
 	case "refused":
+		for _, part := range p.Parts {
+			if part.Shipment == last.Shipment && part.Captured <= part.Refunded+part.Disputed {
+				return last, nil
+			}
+		}
 		return last, workflow.NewFailure(refundRefused, last.Reason)
 	case "unknown":
 		return last, shop.Errorf(shop.NotFound, "there is no refund %s", in.Refund)
