@@ -32,6 +32,29 @@ func (d *Data) UnmarshalJSON(raw []byte) (err error) {
 	return err
 }
 
+// Held is a value that may also be missing, which null is not: it is written as an array of it.
+type Held struct{ Value Value }
+
+// MarshalJSON writes an array of the value.
+func (h Held) MarshalJSON() ([]byte, error) {
+	b, err := appendJSON([]byte{'['}, h.Value, 0)
+	return append(b, ']'), err
+}
+
+// UnmarshalJSON reads an array of one value.
+func (h *Held) UnmarshalJSON(raw []byte) error {
+	v, err := ParseValue(raw)
+	if err != nil {
+		return err
+	}
+	one, ok := v.(Array)
+	if !ok || len(one) != 1 {
+		return fmt.Errorf("a value that may be missing is %.20s, not an array of one", raw)
+	}
+	h.Value = one[0]
+	return nil
+}
+
 // Execution is one run of a machine: all that must be kept between two events. It is a plain value:
 // written as JSON and read back it goes on exactly where it was. It belongs to one caller at a
 // time.
@@ -88,8 +111,8 @@ type Frame struct {
 	Beat    int64     `json:"beat,omitempty"` // seconds between heartbeats
 	BeatDue time.Time `json:"beatDue,omitzero"`
 
-	Items    []Data         `json:"items,omitempty"` // of a Map
-	Results  []*Data        `json:"results,omitempty"`
+	Items    []Data         `json:"items,omitempty"`   // of a Map
+	Results  []*Held        `json:"results,omitempty"` // nil: there is none yet, or none will be
 	Children map[int]*Frame `json:"children,omitempty"`
 	Halted   map[int]*Frame `json:"halted,omitempty"`  // children that failed, or were cancelled
 	Again    map[int]*Frame `json:"again,omitempty"`   // those that a redrive has go on, in turn
@@ -99,7 +122,7 @@ type Frame struct {
 	Batched  bool           `json:"batched,omitempty"`
 
 	Index int   `json:"index,omitempty"` // of a child
-	Item  *Data `json:"item,omitempty"`  // of an iteration
+	Item  *Held `json:"item,omitempty"`  // of an iteration
 	Alone bool  `json:"alone,omitempty"` // a child execution: sees nothing of its parent
 
 	Events int64 `json:"events,omitempty"` // of a child execution: the records of its history

@@ -127,8 +127,8 @@ func (w *jsonWriter) failure(f *Failure) {
 	w.close()
 }
 
-// data writes a list of values; nil stands for none.
-func (w *jsonWriter) data(name string, n int, at func(int) *Data) {
+// list writes a list of n.
+func (w *jsonWriter) list(name string, n int, write func(i int)) {
 	if n == 0 {
 		return
 	}
@@ -138,12 +138,19 @@ func (w *jsonWriter) data(name string, n int, at func(int) *Data) {
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
-		if d := at(i); d != nil {
-			w.bare(d.Value)
-		} else {
-			w.b = append(w.b, "null"...)
-		}
+		write(i)
 	}
+	w.b = append(w.b, ']')
+}
+
+// held writes a value that may be missing.
+func (w *jsonWriter) held(h *Held) {
+	if h == nil {
+		w.b = append(w.b, "null"...)
+		return
+	}
+	w.b = append(w.b, '[')
+	w.bare(h.Value)
 	w.b = append(w.b, ']')
 }
 
@@ -175,8 +182,8 @@ func (w *jsonWriter) frame(f *Frame) {
 	w.later("limit", f.Limit)
 	w.count("beat", f.Beat)
 	w.later("beatDue", f.BeatDue)
-	w.data("items", len(f.Items), func(i int) *Data { return &f.Items[i] })
-	w.data("results", len(f.Results), func(i int) *Data { return f.Results[i] })
+	w.list("items", len(f.Items), func(i int) { w.bare(f.Items[i].Value) })
+	w.list("results", len(f.Results), func(i int) { w.held(f.Results[i]) })
 	w.children("children", f.Children)
 	w.children("halted", f.Halted)
 	w.children("again", f.Again)
@@ -186,7 +193,8 @@ func (w *jsonWriter) frame(f *Frame) {
 	w.flag("batched", f.Batched)
 	w.count("index", int64(f.Index))
 	if f.Item != nil {
-		w.value("item", f.Item.Value)
+		w.name("item")
+		w.held(f.Item)
 	}
 	w.flag("alone", f.Alone)
 	w.count("events", f.Events)

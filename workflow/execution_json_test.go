@@ -10,8 +10,9 @@ import (
 // filledFrame has something in every field that is written.
 func filledFrame(child *Frame) *Frame {
 	f := &Frame{
-		Retries: []int64{1, 0, 3}, Items: []Data{{Int(1)}, {nil}}, Results: []*Data{nil, {"r"}},
-		Own: NewObject("a", "b<>&\u2028", "n", Number("1.0")), Item: &Data{Array{true, nil}},
+		Retries: []int64{1, 0, 3}, Items: []Data{{Int(1)}, {nil}},
+		Results: []*Held{nil, {"r"}, {nil}},
+		Own:     NewObject("a", "b<>&\u2028", "n", Number("1.0")), Item: &Held{nil},
 		Children: map[int]*Frame{},
 	}
 	if child != nil {
@@ -78,5 +79,24 @@ func TestAppendJSON(t *testing.T) {
 		if !reflect.DeepEqual(have, want) || !reflect.DeepEqual(haveAny, wantAny) {
 			t.Errorf("by hand\n%s\nand by json\n%s", raw, std)
 		}
+	}
+}
+
+// Goal: null is a result, and an item, as any other value; none is none. Method: both written and
+// read back.
+func TestNullIsKept(t *testing.T) {
+	t.Parallel()
+	raw, err := (&Execution{Root: filledFrame(nil)}).AppendJSON(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var x Execution
+	if err := json.Unmarshal(raw, &x); err != nil {
+		t.Fatal(err)
+	}
+	r := x.Root.Results
+	if len(r) != 3 || r[0] != nil || r[1] == nil || r[2] == nil || r[2].Value != nil ||
+		x.Root.Item == nil {
+		t.Errorf("%s came back with results %v, item %v", raw, r, x.Root.Item)
 	}
 }

@@ -22,7 +22,7 @@ func (a *advance) parallel(f *Frame, s *state) error {
 	for i := range f.Items {
 		f.Items[i] = Data{parameters}
 	}
-	f.Results = make([]*Data, len(s.branches))
+	f.Results = make([]*Held, len(s.branches))
 	a.pump(f)
 	return nil
 }
@@ -174,11 +174,11 @@ func (a *advance) iterate(f *Frame, s *state, input Value, list Array) error {
 		}
 		f.Batched = true
 	}
-	f.Phase, f.Items, f.Results = phaseChildren, items, make([]*Data, len(items))
+	f.Phase, f.Items, f.Results = phaseChildren, items, make([]*Held, len(items))
 	if !f.Batched && m.selector != nil && !m.distributed {
 		// The Context Object shows the item itself, whatever ItemSelector made of it.
 		for i, v := range list {
-			f.Results[i] = &Data{v}
+			f.Results[i] = &Held{v}
 		}
 	}
 	a.pump(f)
@@ -298,7 +298,7 @@ func (a *advance) child(f *Frame, s *state) *Frame {
 		c.program = s.maps.processor
 		c.Alone = s.maps.distributed
 		item := f.Items[i]
-		c.Item = &item
+		c.Item = &Held{item.Value}
 		if f.Results[i] != nil {
 			c.Item, f.Results[i] = f.Results[i], nil
 		}
@@ -326,7 +326,7 @@ func (a *advance) childDone(f, child *Frame, output Value) {
 	s := f.program.states[f.State]
 	a.iteration(f, s, Record{Type: "MapIterationSucceeded", Index: child.Index, Output: output})
 	delete(f.Children, child.Index)
-	f.Results[child.Index] = &Data{output}
+	f.Results[child.Index] = &Held{output}
 	a.pump(f)
 }
 
