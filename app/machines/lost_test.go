@@ -289,8 +289,8 @@ func TestLostParcelTurnsUp(t *testing.T) {
 	m.verify()
 }
 
-// Goal: a parcel that arrives while somebody is asked is not refunded, whether they say so after all
-// or never answer. Method: the dealer says that it arrived while the question is open.
+// Goal: a parcel that arrives while somebody is asked is not refunded, whether they say so after
+// all or never answer. Method: the dealer says that it arrived while the question is open.
 func TestLostParcelArrivesWhileAsked(t *testing.T) {
 	t.Parallel()
 	for _, answered := range []bool{true, false} {
