@@ -72,7 +72,9 @@ func judgeTaskKeys(
 		judge(t, task.Name, p, own || asks, item(a, r.Name, r.Name+"/thing/1"))
 	}
 	if own || task.Room == "" {
-		judge(t, task.Name, p, own && r.People, iamtest.Request{Action: "kms:Decrypt",
+		judge(t, task.Name, p, false, item("GetItem", "", "~platform/person/cus_1"),
+			item("DeleteItem", "", "~platform/person/cus_1"))
+		judge(t, task.Name, p, false, iamtest.Request{Action: "kms:Decrypt", // none opens a seal
 			Resource: iamtest.KeyARN("PeopleKey"),
 			Context:  map[string][]string{"kms:EncryptionContext:person": {"cus_1"}}})
 	}
