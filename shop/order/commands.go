@@ -66,6 +66,9 @@ func holding(why string) decision {
 		if _, err := o.Decide(hold(), Given{}); err != nil {
 			return err
 		}
+		if err := dropEdit(ctx, tx, o, "held", by.ID); err != nil {
+			return err
+		}
 		return tx.Announce(ctx, &event.OrderHeld{
 			Order: o.ID, Reason: reason, By: by.ID, Round: o.Holds + 1,
 		}, o.Seq+1)

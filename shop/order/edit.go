@@ -143,7 +143,7 @@ func closeEdit(ctx context.Context, tx *room.Tx, o *Order, done bool, reason str
 	}, first.Seq+1)
 }
 
-// dropEdit cancels what is to be added to an order that ends.
+// dropEdit cancels what is to be added to an order that ends, or is stopped.
 func dropEdit(ctx context.Context, tx *room.Tx, o *Order, reason string, by shop.ID) error {
 	if o.Editing == "" {
 		return nil

@@ -144,6 +144,35 @@ func TestNothingIsAddedByHalves(t *testing.T) {
 	s.ExpectNoDeadLetters(t)
 }
 
+// Goal: nothing is added to an order while it is stopped, also what was asked for before. Method: an
+// administrator stops it between the edit and the bank's answer.
+func TestAHoldDropsWhatIsBeingAdded(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.place(t, "ord_1")
+	v, err := s.add(t, "k", s.get(t, "ord_1").Version, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Persist(func() error {
+		_, err := s.orders.Hold(s.As(t, "adm_1", room.Admin()), "ord_1", "fraud")
+		if shop.CodeOf(err) == shop.Illegal && s.get(t, "ord_1").Status == "on_hold" {
+			return nil // the first call had happened
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.Announce(t, authorises(v.Order)) // too late: payment gives it back
+	s.Settle(t)
+	s.expectStatus(t, v.Order, "cancelled", "none", "unfulfilled")
+	if e := s.get(t, "ord_1").Edits; len(e) != 1 || e[0].Status != "refused" || e[0].Reason != "held" {
+		t.Errorf("the order is stopped, and its edit is %+v", e)
+	}
+	s.FoldEqualsState(t, s.orders)
+	s.ExpectNoDeadLetters(t)
+}
+
 // Goal: of two edits at once exactly one passes, and of what is not right nothing is kept. Method:
 // twenty at once with the same version; then each refusal.
 func TestOneEditAtATime(t *testing.T) {
