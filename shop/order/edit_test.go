@@ -144,8 +144,8 @@ func TestNothingIsAddedByHalves(t *testing.T) {
 	s.ExpectNoDeadLetters(t)
 }
 
-// Goal: nothing is added to an order while it is stopped, also what was asked for before. Method: an
-// administrator stops it between the edit and the bank's answer.
+// Goal: nothing is added to an order while it is stopped, also what was asked for before. Method:
+// an administrator stops it between the edit and the bank's answer.
 func TestAHoldDropsWhatIsBeingAdded(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
