@@ -166,7 +166,8 @@ func TestAHoldDropsWhatIsBeingAdded(t *testing.T) {
 	s.Announce(t, authorises(v.Order)) // too late: payment gives it back
 	s.Settle(t)
 	s.expectStatus(t, v.Order, "cancelled", "none", "unfulfilled")
-	if e := s.get(t, "ord_1").Edits; len(e) != 1 || e[0].Status != "refused" || e[0].Reason != "held" {
+	if e := s.get(t, "ord_1").Edits; len(e) != 1 || e[0].Status != "refused" ||
+		e[0].Reason != "held" {
 		t.Errorf("the order is stopped, and its edit is %+v", e)
 	}
 	s.FoldEqualsState(t, s.orders)
