@@ -57,6 +57,22 @@ func takenBefore(
 	return sum, nil
 }
 
+// accounted reports whether what was captured of an order and what was given back of it are all
+// that was authorised: only then does a void say that no capture is still to come.
+func accounted(ctx context.Context, tx *room.Tx, auth, voided *Transaction) (bool, error) {
+	sum := -voided.Entries[0].Amount
+	for _, split := range auth.Splits {
+		parcels, _, err := captured(ctx, tx, auth, split)
+		if err != nil {
+			return false, err
+		}
+		for _, p := range parcels {
+			sum += p.Captured.Amount
+		}
+	}
+	return sum >= auth.Entries[0].Amount, nil
+}
+
 // captured lists the parcels whose money was taken of what was agreed for one dealer, and whether
 // that is all of it.
 func captured(

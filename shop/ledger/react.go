@@ -190,6 +190,12 @@ func matureSome(
 			return false, err
 		case !whole && voided == nil:
 			return false, notYet("the capture of", split.Shipment)
+		case !whole:
+			if all, err := accounted(ctx, tx, auth, voided); err != nil {
+				return false, err
+			} else if !all {
+				return false, notYet("a capture of", auth.Order)
+			}
 		}
 		for _, p := range parcels {
 			if tx.Items() > matureItems {

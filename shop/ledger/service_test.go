@@ -107,6 +107,29 @@ func TestCancelledAfterCapture(t *testing.T) {
 	w.FoldEqualsState(t, s)
 }
 
+// Goal: a void does not hide a capture that is still to be booked. Method: half of a parcel is
+// cancelled, so the rest is voided; the order is completed before the capture of the other half is
+// heard of.
+func TestCompletedBeforeALateCapture(t *testing.T) {
+	t.Parallel()
+	w, s := open(t)
+	w.Start(t, s)
+	w.Announce(t, placed("ord_a", 2), captured("ord_a", 1), voided("ord_a", 600))
+	w.Settle(t)
+	w.Announce(t, &event.OrderCompleted{Order: "ord_a", Customer: "cus_1"})
+	late := captured("ord_a", 2)
+	late.Amount = gbp(600)
+	w.Announce(t, late)
+	w.Settle(t)
+	expectBalances(t, s, map[string]int64{
+		ledger.Pending("dlr_1"): 0, ledger.Payable("dlr_1"): -850,
+		ledger.Pending("dlr_2"): 0, ledger.Payable("dlr_2"): -425,
+		ledger.Authorised: 0, ledger.Receivable: 1800,
+	})
+	w.ExpectNoDeadLetters(t)
+	w.FoldEqualsState(t, s)
+}
+
 // Goal: an authorisation that was given back for an order which was never placed is not booked, and
 // does not wait for ever.
 // Method: void, and learn only then that the order was cancelled or has expired.
