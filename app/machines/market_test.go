@@ -313,6 +313,9 @@ func (m *market) dispatched(city string) (parcel string) {
 	m.until("the parcel is packed", func() bool {
 		return m.ask("dlr_1", "POST /v1/shipments/"+parcel+"/pack", "pack", "").status == 200
 	})
+	m.until("the parcel is cleared", func() bool { // no hour passes before: facts wait minutes only
+		return m.parcel(parcel).State != "packed"
+	})
 	m.through("the parcel has left", func() bool {
 		return m.parcel(parcel).State == "dispatched"
 	})
