@@ -60,12 +60,16 @@ func (m *money) posted(it *item, l *life, f *event.LedgerPosted) {
 		m.broken(doubleEntry, it.at, "a transaction of no order, or in another currency",
 			"transaction", f.Transaction, "order", l.id, "currency", f.Currency)
 	}
-	if m.ordered && (p.memo < 0 || p.receivable+p.borne < 0) {
+	m.shares(it, l, f)
+	held := p.receivable + p.borne // a dispute may be booked behind the refund that followed it
+	for i := range l.parcels {
+		held += l.parcels[i].contests
+	}
+	if m.ordered && (p.memo < 0 || held < 0) {
 		m.broken(doubleEntry, it.at, "an account that only holds what is owed to us is below zero",
 			"transaction", f.Transaction, "order", l.id, "authorised", p.memo,
 			"receivable", p.receivable)
 	}
-	m.shares(it, l, f)
 }
 
 // shares follows what each party gets of a parcel.
@@ -104,8 +108,7 @@ func (m *money) shares(it *item, l *life, f *event.LedgerPosted) {
 			q.contests -= s.Amount
 			q.earned += s.Amount - s.Tax - s.Commission
 		}
-		if q.booked > q.captured || q.returned > q.refunded+q.undone ||
-			q.booked < q.returned+q.contests && m.ordered {
+		if q.booked > q.captured || q.returned > q.refunded+q.undone {
 			m.broken(doubleEntry, it.at, "the books have more of a parcel than was moved",
 				"transaction", f.Transaction, "shipment", s.Shipment,
 				"booked", q.booked, "captured", q.captured,

@@ -53,8 +53,9 @@ func (s *Service) moveOnPaymentDisputeMoved(
 	return nil
 }
 
-// contest books one parcel's part of a movement. It waits for the capture, and for what must come
-// back before this much can be taken.
+// contest books one parcel's part of a movement. It waits for the capture, and what is given back
+// for what was taken. A refund that was made later may be booked already: for that moment more is
+// reversed than was captured.
 func contest(
 	ctx context.Context, tx *room.Tx, f *event.PaymentDisputeMoved, share event.DisputeShare,
 	c room.Cause,
@@ -71,13 +72,13 @@ func contest(
 	if p == nil {
 		return notYet("the capture of", share.Shipment)
 	}
-	kind, most, change := kindDispute, p.Captured.Amount-p.Reversed.Amount, share.Amount
+	kind, most, change := kindDispute, p.Captured.Amount, share.Amount
 	if f.Back {
 		kind, most, change = kindDisputeReturn, p.Disputed, -share.Amount
 	}
 	money := shop.Money{Amount: share.Amount, Currency: f.Amount.Currency}
-	if share.Amount > most {
-		return notYet("what comes before "+kind+" of", share.Shipment)
+	if f.Back && share.Amount > most {
+		return notYet("what the dispute took of", share.Shipment)
 	}
 	if err := within(money, p.Currency, most, kind+" of "+string(share.Shipment)); err != nil {
 		return err
