@@ -26,7 +26,7 @@ import (
 )
 
 // returns is how long parcels may be returned.
-const returns = time.Second
+const returns = 4 * time.Second
 
 // open starts an empty shop in memory, with the short patience that suits a demo.
 func open(t *testing.T) demo.Config {

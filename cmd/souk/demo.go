@@ -31,7 +31,7 @@ type demoCommand struct {
 
 // demoReturns is how long a parcel may be returned: short, so that dealers are paid while one looks
 // on.
-const demoReturns = time.Second
+const demoReturns = 4 * time.Second
 
 // policy is what the demo's market charges, and how long it waits: an order that is not paid
 // expires while one looks on, and the provider is asked again sooner than one that is far away.
